@@ -1,0 +1,84 @@
+"""Set logging up: once in the entry point, and at the start of every other process."""
+
+import logging
+
+from . import crashes, reports
+# {% if not cookiecutter.multiprocessing %}
+from .direct import DirectLogging
+# {% endif %}
+# {% if cookiecutter.multiprocessing %}
+from .log_queue import LogQueue, ThreadQueue
+# {% endif %}
+from .main_logging import MainLogging, current
+# {% if cookiecutter.multiprocessing %}
+from .queue_handler import LogQueueHandler
+# {% endif %}
+from .redact import KEYS, NoRedactor, Redactor, redact
+from .settings import Settings
+# {% if cookiecutter.multiprocessing %}
+from .start_listener import start_listener
+# {% endif %}
+
+logger = logging.getLogger(__name__)
+
+
+def setup_main_logging(settings: Settings | None = None) -> MainLogging:
+    """Set logging up for the whole application; to be called once, in the main process.
+
+    Returns what ends it: leave its `with` block, or call stop(). A second call returns the
+    same, and changes nothing. Without `settings` the LOG_* environment is read; if a value
+    there cannot be used, all such values are named on stderr, and SystemExit(2) is raised.
+    A sink that cannot be reached raises nothing. Takes a few milliseconds.
+    """
+    running = current()
+    if running:
+        return running
+    if settings is None:
+        settings = _settings_or_exit()
+    # {% if cookiecutter.multiprocessing %}
+    running = start_listener(settings)
+    # {% endif %}
+    # {% if not cookiecutter.multiprocessing %}
+    running = DirectLogging(settings)
+    # {% endif %}
+    _setup_process(settings)
+    # {% if cookiecutter.email_handler %}
+    if not settings.email_host:
+        logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
+    # {% endif %}
+    return running
+
+
+# {% if cookiecutter.multiprocessing %}
+def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
+    """Send what this process logs to the listener.
+
+    The first line of a Process's target, or the `initializer=` of a Pool or
+    ProcessPoolExecutor, with `initargs=(queue,)`. A second call changes nothing. Raises nothing, and does not block.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, LogQueueHandler):  # come along by a fork, with its parent's counts
+            root.removeHandler(handler)
+    root.addHandler(LogQueueHandler(queue))
+    _setup_process(queue.settings)
+    crashes.log_process_crash()
+
+
+# {% endif %}
+def _setup_process(settings: Settings) -> None:
+    """What every process needs, whatever its handlers are."""
+    keys = (*KEYS, *settings.redact_keys)
+    redact.use(Redactor(keys) if settings.redact else NoRedactor(keys))
+    logging.getLogger().setLevel(settings.level)
+    for name, level in settings.levels:
+        logging.getLogger(name).setLevel(level)
+    crashes.log_crashes(settings.fault_file)
+
+
+def _settings_or_exit() -> Settings:
+    try:
+        return Settings.from_environ()
+    except ValueError as error:
+        reports.to_stderr("", str(error))
+        raise SystemExit(2) from None

@@ -1,0 +1,58 @@
+"""Logging in one process: the handlers hang on the root logger, with nothing in between."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from .dispatcher import Dispatcher, Outlet
+from .get_handlers import get_handlers
+from .main_logging import MainLogging
+from .records import flatten, restore
+from .settings import Settings
+
+_READY = "_ready"  # where a record keeps what the next handler can use too
+
+
+class DirectLogging(MainLogging):
+    """The handlers on the root logger, each called so that its failure reaches nobody."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        handlers = get_handlers(settings)
+        self._dispatcher = Dispatcher(handlers)
+        for outlet in self._dispatcher.outlets:
+            outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
+        self.start(handlers)
+
+    def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
+        """Have every handler write what it holds. A record has reached them when its call returns."""
+        self._dispatcher.flush()
+        return True
+
+    def counts(self) -> dict[str, Any]:
+        """See MainLogging; here every record is accepted."""
+        counts = self._dispatcher.counts()
+        accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
+        return {"accepted": accepted, "dropped": 0, "handlers": counts}
+
+    def _stop(self, within: float) -> None:
+        self._dispatcher.close(within)
+
+
+def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
+    """`outlet`, given the record as a listener would give it; that is made once for all handlers."""
+
+    def handle(record: logging.LogRecord) -> bool:
+        try:
+            ready = record.__dict__.get(_READY)
+            if ready is None:
+                # The libraries of a handler may log in its thread, and make more of themselves.
+                if (record.threadName or "").startswith("log-"):
+                    return False
+                ready = record.__dict__[_READY] = restore(flatten(record))
+            outlet(ready)
+        except Exception:  # noqa: BLE001 - a log call never raises into the application
+            return False
+        return True
+
+    return handle
