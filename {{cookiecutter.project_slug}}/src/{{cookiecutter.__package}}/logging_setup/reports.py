@@ -5,6 +5,7 @@ is reported at once and then at most once a minute, with the count of what came 
 """
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -12,11 +13,20 @@ from collections.abc import Callable
 
 INTERVAL = 60.0  # seconds between two reports of one cause
 
-_lock = threading.RLock()  # re-entrant: reporting may itself cause a report
+_lock = threading.RLock()  # re-entrant: reporting may itself cause a report, and a signal handler log
 _held: dict[str, int] = {}  # cause -> how many have come since its last report
 _next: dict[str, float] = {}  # cause -> when it may be reported again, in monotonic seconds
 _texts: dict[str, str] = {}
 _dispatch: Callable[[logging.LogRecord], object] | None = None
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()  # in a forked child the old one may be held by a thread that is not there
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def connect(dispatch: Callable[[logging.LogRecord], object] | None) -> None:
