@@ -104,19 +104,21 @@ def test_an_exception_crosses_the_queue_as_json_fields(script: Script) -> None:
 RAISES = """
 import logging
 class House(logging.Handler):
+    def emit(self, record):
+        pass
     def {method}(self, record):
         if "poison" in record.getMessage():
             raise RuntimeError("this handler is broken")
-        {rest}
+        return True
 """
 
 
 @listeners
-@pytest.mark.parametrize(("method", "rest"), [("emit", "pass"), ("filter", "return True")])
+@pytest.mark.parametrize("method", ["emit", "filter"])
 def test_a_handler_or_filter_that_raises_costs_the_others_nothing(
-    project: Project, tmp_path: Path, listener: str, method: str, rest: str
+    project: Project, tmp_path: Path, listener: str, method: str
 ) -> None:
-    house = with_handler(project, tmp_path, RAISES.format(method=method, rest=rest))
+    house = with_handler(project, tmp_path, RAISES.format(method=method))
     body = """
 with setup_main_logging() as logs:
     for number in range(100):
@@ -126,10 +128,8 @@ with setup_main_logging() as logs:
     lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
     assert sum(" poison " in line for line in lines) == 100
     assert sum("House failed: RuntimeError: this handler is broken" in line for line in lines) == 2  # first, rest
-    assert any("99 times since the last report" in line for line in lines)
-    assert any("'House': {'handled': 2, 'failed': 100}" in line for line in lines if "counts:" in line) or any(
-        "'failed': 100" in line for line in lines
-    )
+    assert any("(99 times)" in line for line in lines)
+    assert any("'failed': 100" in line for line in lines if "counts:" in line)
 
 
 @listeners
@@ -205,7 +205,7 @@ def work(queue, ready):
     for number in range(200):
         logger.info("number %d", number)
     ready.set()
-    time.sleep(0.2)
+    time.sleep({60 if daemon else 0.2})
     logger.info("the last")
 
 if __name__ == "__main__":
@@ -279,8 +279,9 @@ with setup_main_logging() as logs:
 """
     lines = run_script(house, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.5")
     [report] = [line for line in lines if "records dropped" in line]
-    assert "1001 times" in report or "1001 records dropped" in report
-    assert any("accepted " in line and "dropped 1001" in line for line in lines)
+    told = int(report.split(" records dropped")[0].rsplit(" ", 1)[1])
+    [counted] = [int(line.rsplit(" ", 1)[1]) for line in lines if "accepted " in line]
+    assert told == counted >= 1000
 
 
 @listeners
@@ -372,8 +373,8 @@ def test_nor_does_it_without_a_queue(bake: Callable[..., Project], tmp_path: Pat
     run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
     assert run.returncode == 0, run.stderr
     assert "RecursionError" not in run.stderr
-    text = (tmp_path / "app.log").read_text("utf-8")
-    assert text.count("one") <= 2
+    lines = (tmp_path / "app.log").read_text("utf-8").splitlines()
+    assert 1 <= sum(" one" in line for line in lines) <= 4
 
 
 def test_a_handler_that_crashes_the_listener_leaves_the_application_running(project: Project, tmp_path: Path) -> None:
