@@ -65,5 +65,7 @@ def returned_calls(notes: Path) -> dict[int, int]:
 
 
 def log_lines(file: Path) -> list[str]:
-    """The lines of a log file, which is UTF-8 to the last byte."""
+    """The lines of a log file, which is UTF-8 to the last byte; none while it does not exist."""
+    if not file.exists():
+        return []
     return file.read_text("utf-8").splitlines()

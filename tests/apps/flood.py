@@ -20,8 +20,7 @@ def work(slot: int, records: int) -> None:
     if sabotage != "withhold":
         writer.write()
     if sabotage == "double":
-        writer.number -= 1
-        writer.write()
+        Writer(slot, first=records - 1).write()
 
 
 def in_process(queue: LogQueue | ThreadQueue, slot: int, records: int) -> None:

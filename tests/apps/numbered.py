@@ -1,5 +1,6 @@
 """What the applications in this folder have in common: numbered records, and notes of them."""
 
+import itertools
 import logging
 import mmap
 import os
@@ -18,9 +19,10 @@ def make_notes(path: str) -> None:
 class Writer:
     """Logs `id=<slot>.<number>`, and notes each call that has returned."""
 
-    def __init__(self, slot: int, size: int = 0, notes: str = "") -> None:
+    def __init__(self, slot: int, size: int = 0, notes: str = "", first: int = 0) -> None:
         self.slot = slot
-        self.number = 0
+        self.number = first  # of the next record
+        self._numbers = itertools.count(first)  # one step even for a signal that comes in between
         self._filler = "#" * size
         self._notes = None
         if notes:
@@ -31,7 +33,8 @@ class Writer:
     def write(self, count: int = 1) -> None:
         """Log so many records."""
         for _ in range(count):
-            logger.info("id=%d.%d %s.", self.slot, self.number, self._filler)
-            self.number += 1
+            number = next(self._numbers)
+            logger.info("id=%d.%d %s.", self.slot, number, self._filler)
+            self.number = max(self.number, number + 1)
             if self._notes is not None:
                 struct.pack_into("<q", self._notes, 8 * self.slot, self.number)
