@@ -1,6 +1,7 @@
 """Lines to stdout or stderr."""
 
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -30,13 +31,13 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         super().__init__(found or io.StringIO())
         self.name = "console"
         self._descriptor = _descriptor(found)
-        self._gone = found is None
+        self._gone = found is None or _is_closed(found)
         self._encoding = getattr(found, "encoding", None) or "utf-8"
         self._torn = False  # the last line ended in its middle
         self._poll: select.poll | None = None
         self._credit = _CREDIT
         self._credited = time.monotonic()
-        if self._descriptor is not None and _can_stall(self._descriptor):
+        if self._descriptor is not None and not self._gone and _can_stall(self._descriptor):
             self._poll = select.poll()
             self._poll.register(self._descriptor, select.POLLOUT)
 
@@ -104,6 +105,17 @@ def _descriptor(stream: TextIO | None) -> int | None:
         return stream.fileno()
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Whether the file behind `stream` is closed, so that its number may soon be another file's."""
+    try:
+        os.fstat(stream.fileno())
+    except OSError as error:
+        return error.errno == errno.EBADF
+    except (ValueError, AttributeError):
+        pass
+    return False
 
 
 def _can_stall(descriptor: int) -> bool:
