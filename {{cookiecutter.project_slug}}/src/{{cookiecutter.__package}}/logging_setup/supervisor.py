@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import marshal
 import signal
-import socket
 import subprocess
 import sys
 import threading

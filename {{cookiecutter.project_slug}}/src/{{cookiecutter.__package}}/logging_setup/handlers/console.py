@@ -96,7 +96,8 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
             return True
         before = time.monotonic()
         self._credit = min(_CREDIT, self._credit + (before - self._credited) * _CREDIT_BACK)
-        ready = bool(self._poll.poll(self._credit * 1000))
+        # In whole milliseconds, and never the one that rounding up would add to each line.
+        ready = bool(self._poll.poll(int(self._credit * 1000)))
         self._credited = time.monotonic()
         self._credit = max(0.0, self._credit - (self._credited - before))
         return ready
