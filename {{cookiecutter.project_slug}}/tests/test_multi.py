@@ -64,7 +64,7 @@ def received(queue: LogQueue) -> list[str]:
 
 @pytest.mark.parametrize("listener", ["process", "thread"])
 def test_the_application_logs_what_its_workers_do(run: Run, tmp_path: Path, listener: str) -> None:
-    result = run("-m", APPLICATION, LOG_LISTENER=listener, LOG_FILE="app.log")
+    result = run("-m", APPLICATION, LOG_LISTENER=listener, LOG_FILE=str(tmp_path / "app.log"))
     assert (result.returncode, result.stderr) == (0, "")
     # {% if cookiecutter.file_handler != "none" %}
     assert_each_once((tmp_path / "app.log").read_text("utf-8"))

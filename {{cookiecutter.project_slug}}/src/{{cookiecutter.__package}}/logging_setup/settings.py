@@ -74,7 +74,7 @@ class Settings:
     # {% endif %}
     # {% if cookiecutter.file_handler == "size" %}
     file_max_bytes: int = _setting(
-        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before the file is larger"
+        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before it is larger, in bytes"
     )
     file_backups: int = _setting(
         "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "5", "how many rolled-over files are kept"
