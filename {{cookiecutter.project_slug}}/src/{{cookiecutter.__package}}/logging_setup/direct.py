@@ -7,10 +7,8 @@ from typing import Any
 from .dispatcher import Dispatcher, Outlet
 from .get_handlers import get_handlers
 from .main_logging import MainLogging
-from .records import flatten, restore
+from .records import READY, flatten, restore
 from .settings import Settings
-
-_READY = "_ready"  # where a record keeps what the next handler can use too
 
 
 class DirectLogging(MainLogging):
@@ -44,12 +42,12 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
 
     def handle(record: logging.LogRecord) -> bool:
         try:
-            ready = record.__dict__.get(_READY)
+            ready = record.__dict__.get(READY)
             if ready is None:
                 # The libraries of a handler may log in its thread, and make more of themselves.
                 if (record.threadName or "").startswith("log-"):
                     return False
-                ready = record.__dict__[_READY] = restore(flatten(record))
+                ready = record.__dict__[READY] = restore(flatten(record))
             outlet(ready)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
