@@ -1,6 +1,7 @@
 """Logging in one process: the handlers hang on the root logger, with nothing in between."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,11 @@ from .get_handlers import get_handlers
 from .main_logging import MainLogging
 from .records import READY, flatten, restore
 from .settings import Settings
+
+# How often a handler may be called from within a handler: by a signal's handler that logs, and
+# by the libraries of handlers, whose records about records must come to an end.
+_DEEPEST = 3
+_nested = threading.local()
 
 
 class DirectLogging(MainLogging):
@@ -41,16 +47,22 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
     """`outlet`, given the record as a listener would give it; that is made once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
+        depth = getattr(_nested, "depth", 0)
+        if depth == _DEEPEST:
+            return False
+        _nested.depth = depth + 1
         try:
             ready = record.__dict__.get(READY)
             if ready is None:
-                # The libraries of a handler may log in its thread, and make more of themselves.
+                # The same holds for what such libraries log in a handler's own thread.
                 if (record.threadName or "").startswith("log-"):
                     return False
                 ready = record.__dict__[READY] = restore(flatten(record))
             outlet(ready)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
+        finally:
+            _nested.depth = depth
         return True
 
     return handle
