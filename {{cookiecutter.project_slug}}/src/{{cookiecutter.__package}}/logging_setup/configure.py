@@ -80,5 +80,5 @@ def _settings_or_exit() -> Settings:
     try:
         return Settings.from_environ()
     except ValueError as error:
-        reports.to_stderr("", str(error))
+        reports.to_stderr("ERROR", str(error))
         raise SystemExit(2) from None

@@ -25,12 +25,19 @@ _PRIVATE_KEY = re.compile(
 )
 # To the end of its line or of the string literal that it stands in, but for key="value" in it.
 _HEADER = re.compile(
-    r"""((?:cookie["']?[ \t]{0,3}[:=]|authorization["']?[ \t]{0,3}:)[ \t]{0,3})(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+""",
+    r"""((?:cookie["']?[ \t]{0,3}[:=]|authorization["']?[ \t]{0,3}:)[ \t]{0,3})(?=[^\s"'\\])(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+""",
     re.IGNORECASE,
 )
 _QUOTED = r"""b?"(?:[^"\\]|\\.)*"?|b?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?"""
 _SCHEME = r"(?:(?:basic|bearer|digest|token|negotiate|ntlm|api-?key|splunk)\s+)?"
-_VALUE = rf"""(?:{_QUOTED}|{_SCHEME}[^\s,;&"')}}\]]+)"""
+_VALUE = rf"""(?:{_QUOTED}|{_SCHEME}[^\s,;&"')\x7d\]]+)"""
+_NAME = r"[\w-]{0,40}KEY[\w-]{0,40}"
+# What is masked is what comes after the first group; KEY stands for any of the secret words.
+_PAIRS: Final = (
+    r"""(KEY[\w-]{0,40}\\?["']?[ \t]{0,3}(?:=>|:?=|:)[ \t]{0,3})""" + _VALUE,
+    r"""([(\[]b?["']""" + _NAME + rf"""["'],\s?)(?:{_QUOTED})(?=\s?[)\]])""",
+    "(--" + _NAME + r"""["']?[,\s]\s?)(?!["']?-)""" + _VALUE,
+)
 _MOST_NAMES: Final = 4096  # names whose masked form is remembered
 
 
@@ -39,17 +46,9 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = KEYS) -> None:
         words = sorted({key.lower() for key in keys})
-        secret = rf"(?:{'|'.join(map(_either, words))})"
-        name = rf"[\w-]{{0,40}}{secret}[\w-]{{0,40}}"
-        self._key = re.compile(secret, re.IGNORECASE)
-        self._pairs = [
-            re.compile(pattern, re.IGNORECASE)
-            for pattern in (
-                rf"""({secret}[\w-]{{0,40}}\\?["']?[ \t]{{0,3}}(?:=>|[:=])[ \t]{{0,3}}){_VALUE}""",
-                rf"""([(\[]b?["']{name}["'],\s{{0,3}})(?:{_QUOTED})(?=\s?[)\]])""",
-                rf"""(--{name}\s{{1,3}})(?!-){_VALUE}""",
-            )
-        ]
+        key = f"(?:{'|'.join(map(_either, words))})"
+        self._key = re.compile(key, re.IGNORECASE)
+        self._pairs = [re.compile(pattern.replace("KEY", key), re.IGNORECASE) for pattern in _PAIRS]
         # A text without any of these has nothing to mask; looking is cheaper than matching.
         self._hints = tuple({_stem(word) for word in words} | {"://", "bearer", "private key"})
         # The same few names come with record after record.
