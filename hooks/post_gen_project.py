@@ -27,6 +27,8 @@ OPTIONAL = {
     LOGGING / "direct.py": not QUEUE,
     HANDLERS / "console.py": CONSOLE != "none",
     HANDLERS / "file.py": FILE != "none",
+    HANDLERS / "own_file.py": FILE != "none",
+    HANDLERS / "backups.py": FILE != "none",
     HANDLERS / "file_timed.py": FILE == "timed",
     HANDLERS / "file_size.py": FILE == "size",
     HANDLERS / "background.py": EMAIL,

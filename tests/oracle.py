@@ -60,7 +60,7 @@ def judge(lines: Iterable[str], returned: Mapping[int, int], size: int = 0) -> V
 def returned_calls(notes: Path) -> dict[int, int]:
     """What the writers have noted: slot -> calls that have returned."""
     data = notes.read_bytes()
-    counts = struct.unpack(f"<{len(data) // 8}q", data)
+    counts = struct.unpack(f"{len(data) // 8}q", data)
     return {slot: count for slot, count in enumerate(counts) if count}
 
 

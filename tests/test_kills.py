@@ -45,12 +45,12 @@ class Storm:
         lines = log_lines(self.folder / "storm.log")
         return judge(lines, returned_calls(self.folder / "notes"), self.options["size"])
 
-    def listener(self) -> int:
-        """The process id of the listener; waits for one that is just being started."""
+    def listener(self, after: int = 0) -> int:
+        """The process id of the listener, of the one `after` that; waits while it is being started."""
         until = time.monotonic() + DEADLINE
         while time.monotonic() < until:
             for pid in children(self.process.pid):
-                if "listener_main.py" in command(pid):
+                if pid != after and "listener_main.py" in command(pid):
                     return pid
             time.sleep(0.005)
         raise AssertionError("no listener came back")
@@ -141,8 +141,9 @@ def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
     kills = 5 * TIMES
     storm = Storm(project, tmp_path, method=method, workers=2, size=0, seconds=0.5 * kills + 1)
     storm.hear("at work")
+    listener = 0
     for _ in range(kills):
-        listener = storm.listener()
+        listener = storm.listener(after=listener)
         wait_for_growth(tmp_path / "storm.log")
         os.kill(listener, signal.SIGKILL)
     assert storm.hear("end")["hangs"] == 0

@@ -4,7 +4,6 @@ import itertools
 import logging
 import mmap
 import os
-import struct
 from pathlib import Path
 
 SLOTS = 4096  # writers that one run can have
@@ -24,10 +23,11 @@ class Writer:
         self.number = first  # of the next record
         self._numbers = itertools.count(first)  # one step even for a signal that comes in between
         self._filler = "#" * size
-        self._notes = None
+        self.notes: memoryview | None = None  # of all writers: slot -> calls that have returned
         if notes:
             descriptor = os.open(notes, os.O_RDWR)
-            self._notes = mmap.mmap(descriptor, 0)
+            # As numbers: each is set in one step, so that a kill leaves the old or the new one.
+            self.notes = memoryview(mmap.mmap(descriptor, 0)).cast("q")
             os.close(descriptor)
 
     def write(self, count: int = 1) -> None:
@@ -36,5 +36,5 @@ class Writer:
             number = next(self._numbers)
             logger.info("id=%d.%d %s.", self.slot, number, self._filler)
             self.number = max(self.number, number + 1)
-            if self._notes is not None:
-                struct.pack_into("<q", self._notes, 8 * self.slot, self.number)
+            if self.notes is not None:
+                self.notes[self.slot] = self.number

@@ -75,8 +75,7 @@ def main() -> None:
     make_notes(NOTES)
     context = multiprocessing.get_context(options["method"])
     logs = textbook_main() if textbook else setup_main_logging()
-    watcher = Writer(0, notes=NOTES)
-    notes = memoryview(watcher._notes).cast("q")  # type: ignore[arg-type]  # noqa: SLF001
+    notes = Writer(0, notes=NOTES).notes or memoryview(b"")
     slots = iter(range(1, 4096))
 
     def start(seconds: float) -> tuple[int, BaseProcess]:

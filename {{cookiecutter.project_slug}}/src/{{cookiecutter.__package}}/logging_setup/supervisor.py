@@ -4,11 +4,9 @@ Who holds which socket, and what ends when, is drawn in docs/logging.md.
 """
 
 import contextlib
-import fcntl
 import itertools
 import marshal
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +17,7 @@ from typing import Any, Final
 
 from . import reports
 from .listener import ENDING
-from .log_queue import GoneError, LogQueue, not_for_children
+from .log_queue import GoneError, LogQueue, not_for_children, socket_pair
 from .main_logging import MainLogging
 from .queue_handler import LogQueueHandler
 from .settings import Settings
@@ -99,7 +97,7 @@ class ListenerProcess(MainLogging):
                 self._changed.wait_for(lambda: self._ended, until - time.monotonic())
 
     def _start_listener(self, note: str) -> None:
-        ours, theirs = _above_stdio(*socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        ours, theirs = socket_pair()
         not_for_children.add(ours)
         ours.send(marshal.dumps({"settings": asdict(self.queue.settings), "note": note}))
         reader = self.queue.reader.fileno()
@@ -152,18 +150,6 @@ class ListenerProcess(MainLogging):
                     else:
                         self._acknowledged, self._counts = marshal.loads(message)  # noqa: S302 - our own process
                     self._changed.notify_all()
-
-
-def _above_stdio(*sockets: socket.socket) -> list[socket.socket]:
-    """The sockets, with numbers that are not those of stdin, stdout or stderr."""
-    moved = []
-    for each in sockets:
-        if each.fileno() > 2:
-            moved.append(each)
-            continue
-        with each:
-            moved.append(socket.socket(fileno=fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 3)))
-    return moved
 
 
 def _how(status: int) -> str:

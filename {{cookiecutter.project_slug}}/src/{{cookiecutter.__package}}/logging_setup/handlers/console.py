@@ -1,6 +1,7 @@
 """Lines to stdout or stderr."""
 
 import contextlib
+import errno
 import io
 import logging
 import os
@@ -13,6 +14,7 @@ from typing import Final, TextIO
 from .. import reports
 
 _CHUNK: Final = 4096  # bytes that a pipe takes at once whenever it takes any (PIPE_BUF)
+_MOMENT: Final = 0.01  # seconds until it is asked again what it said it would take, and did not
 _CREDIT: Final = 1.0  # seconds that the console may hold up the log in one go
 _CREDIT_BACK: Final = 0.1  # seconds of it given back for every second that passes
 
@@ -22,21 +24,23 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
 
     While a pipe or terminal takes nothing, a line waits; all waiting together is at most a
     second, and a tenth of the time that passes. After that, lines are dropped, counted and
-    reported. A console that is closed, or was never there, is reported once and left alone.
+    reported. A console that is closed is reported once and left alone; one that was never
+    there, as in a daemon, is not missed.
     """
 
     def __init__(self, stream: str = "stdout") -> None:
         found: TextIO | None = getattr(sys, stream)
         super().__init__(found or io.StringIO())
         self.name = "console"
-        self._descriptor = _descriptor(found)
-        self._gone = found is None
+        self._gone = found is None or _is_closed(found)
+        self._descriptor = None if self._gone else _descriptor(found)
         self._encoding = getattr(found, "encoding", None) or "utf-8"
         self._torn = False  # the last line ended in its middle
         self._poll: select.poll | None = None
         self._credit = _CREDIT
         self._credited = time.monotonic()
         if self._descriptor is not None and _can_stall(self._descriptor):
+            self._descriptor = _without_blocking(self._descriptor)
             self._poll = select.poll()
             self._poll.register(self._descriptor, select.POLLOUT)
 
@@ -52,33 +56,48 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
                 self.stream.write(line)
                 self.stream.flush()
             else:
-                self._write(line.encode(self._encoding, "backslashreplace"))
-        except (OSError, ValueError) as error:  # a broken pipe; a stream that was closed
-            self._gone = True
-            reports.report("console gone", f"nothing more goes to the console: {error}")
+                self._write(self._descriptor, line.encode(self._encoding, "backslashreplace"))
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # it is a file
+                reports.report("console full", f"lines dropped: the console: {error.strerror}")
+            else:  # a broken pipe; a stream that was closed
+                self._gone = True
+                reports.report("console gone", f"nothing more goes to the console: {error}")
 
     def flush(self) -> None:
         """Nothing is held back here."""
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, descriptor: int, data: bytes) -> None:
         if self._torn:
-            data, self._torn = b"\n" + data, False
-        for start in range(0, len(data), _CHUNK):
-            chunk = data[start : start + _CHUNK]
-            if self._poll and not self._ready(self._poll):
-                self._torn = start > 0
-                reports.report("console stalled", "lines dropped: the console takes nothing")
-                return
-            while chunk:
-                chunk = chunk[os.write(self._descriptor or 1, chunk) :]
+            data = b"\n" + data
+        rest = data
+        try:
+            while rest and self._ready():
+                written = _write_some(descriptor, rest[:_CHUNK])
+                if not written and not self._spend(_MOMENT):
+                    break
+                rest = rest[written:]
+        finally:
+            self._torn = len(rest) < len(data) if rest else False
+        if rest:
+            reports.report("console stalled", "lines dropped: the console takes nothing")
 
-    def _ready(self, poll: select.poll) -> bool:
-        """Wait until the console takes a chunk, for as long as there is credit."""
-        if poll.poll(0):
+    def _spend(self, seconds: float) -> bool:
+        """Wait so long, if there is credit."""
+        if self._credit < seconds:
+            return False
+        self._credit -= seconds
+        time.sleep(seconds)
+        return True
+
+    def _ready(self) -> bool:
+        """Wait until the console takes something, for as long as there is credit."""
+        if not self._poll or self._poll.poll(0):
             return True
         before = time.monotonic()
         self._credit = min(_CREDIT, self._credit + (before - self._credited) * _CREDIT_BACK)
-        ready = bool(poll.poll(self._credit * 1000))
+        # In whole milliseconds, and never the one that rounding up would add to each line.
+        ready = bool(self._poll.poll(int(self._credit * 1000)))
         self._credited = time.monotonic()
         self._credit = max(0.0, self._credit - (self._credited - before))
         return ready
@@ -92,7 +111,7 @@ def wants_colour(stream: TextIO) -> bool:
         return True
     try:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
-    except ValueError:  # closed
+    except (ValueError, AttributeError):  # closed; or somebody's own object, with write() alone
         return False
 
 
@@ -106,6 +125,36 @@ def _descriptor(stream: TextIO | None) -> int | None:
         return None
 
 
+def _is_closed(stream: TextIO) -> bool:
+    """Whether the file behind `stream` is closed, so that its number may soon be another file's."""
+    try:
+        os.fstat(stream.fileno())
+    except OSError as error:
+        return error.errno == errno.EBADF
+    except (ValueError, AttributeError):
+        pass
+    return False
+
+
 def _can_stall(descriptor: int) -> bool:
     mode = os.fstat(descriptor).st_mode
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
+
+
+def _without_blocking(descriptor: int) -> int:
+    """The same pipe or terminal opened anew: not to block is then our own affair, not that of all who share it.
+
+    A terminal needs it: it says that it takes something, and blocks on what is longer. A
+    socket cannot be had so, nor anything outside Linux.
+    """
+    try:
+        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return descriptor
+
+
+def _write_some(descriptor: int, chunk: bytes) -> int:
+    try:
+        return os.write(descriptor, chunk)
+    except BlockingIOError:  # it took less than it had said: ask again
+        return 0

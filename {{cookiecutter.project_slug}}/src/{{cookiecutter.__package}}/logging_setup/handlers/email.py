@@ -1,6 +1,7 @@
 """Alerts by e-mail: the first at once, with what led up to it; what follows, in one digest."""
 
 import collections
+import contextlib
 import logging
 import smtplib
 import socket
@@ -12,6 +13,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
 
+from .. import reports
 from ..formatters import TextFormatter, clean
 from ..settings import Settings
 from .background import BackgroundHandler, RefusedError
@@ -21,6 +23,7 @@ _ATTEMPTS: Final = 6  # with the pauses between them, about a minute
 _LONGEST_TITLE: Final = 200  # characters
 _LONGEST_RECORD: Final = 8_000
 _LONGEST_BODY: Final = 100_000
+_FOR_GOOD: Final = 500  # SMTP's answers from there on; lower ones ask to try again later
 _HOUR: Final = 3600.0  # seconds
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
 
@@ -63,14 +66,14 @@ class EmailHandler(BackgroundHandler[Alert]):
     is tried six times within a minute, then given up with a line in the log.
     """
 
-    def __init__(self, settings: Settings, recent: RecentRecords) -> None:
+    def __init__(self, settings: Settings, recent: RecentRecords, *, pause: float = 2.0) -> None:
         self._settings = settings
         self._recent = recent
         self._sent: collections.deque[float] = collections.deque(maxlen=settings.email_per_hour)
         self._implicit_tls = settings.email_security == "tls" or (
             settings.email_security == "auto" and settings.email_port == smtplib.SMTP_SSL_PORT
         )
-        super().__init__("email", batch=10_000, attempts=_ATTEMPTS, pause=2.0)
+        super().__init__("email", batch=10_000, attempts=_ATTEMPTS, pause=pause)
 
     def payload(self, record: logging.LogRecord) -> Alert:
         """The record's text, and what came before it if it is the first of its mail."""
@@ -90,19 +93,25 @@ class EmailHandler(BackgroundHandler[Alert]):
         """Send one mail about all of `batch`. Blocks up to ten seconds for each of the server's answers."""
         message = self._message(batch)
         try:
-            with self._connect() as smtp:
+            with contextlib.closing(self._connect()) as smtp:
                 if self._settings.email_user:
                     smtp.login(self._settings.email_user, self._settings.email_password)
-                smtp.send_message(message)
-        except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError) as error:
+                refused = smtp.send_message(message)
+                self._sent.append(time.monotonic())
+                with contextlib.suppress(OSError):  # the mail is theirs: no answer to QUIT sends it again
+                    smtp.quit()
+        except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError, UnicodeError) as error:
             raise RefusedError(error) from error
         except smtplib.SMTPRecipientsRefused as error:
-            raise RefusedError(error.recipients) from error
+            if all(code >= _FOR_GOOD for code, _ in error.recipients.values()):
+                raise RefusedError(error.recipients) from error
+            raise
         except smtplib.SMTPResponseException as error:
-            if error.smtp_code >= 500:
+            if error.smtp_code >= _FOR_GOOD:
                 raise RefusedError(f"{error.smtp_code} {error.smtp_error!r}") from error
             raise
-        self._sent.append(time.monotonic())
+        if refused:
+            reports.report("recipients", f"email: the server has refused some recipients: {refused}")
 
     def _connect(self) -> smtplib.SMTP:
         host, port = self._settings.email_host, self._settings.email_port
@@ -129,7 +138,7 @@ class EmailHandler(BackgroundHandler[Alert]):
         message["Date"] = formatdate(localtime=True)
         message["Message-ID"] = make_msgid(domain=host)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation replies, please
-        message.set_content(_body(batch, host))
+        message.set_content(_body(batch, host), cte="quoted-printable")  # which any server takes
         return message
 
 

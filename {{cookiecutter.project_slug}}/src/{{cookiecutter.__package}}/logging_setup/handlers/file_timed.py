@@ -1,81 +1,85 @@
 """A log file that rolls over with the calendar: every midnight, or every hour."""
 
-import gzip
-import logging
-import re
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from .backups import Backups
 from .file import RotatingFileHandler
+from .own_file import OwnFile
 
-_NAMES: Final = {"midnight": "%Y-%m-%d", "hour": "%Y-%m-%d_%H"}
+_SUFFIX: Final = r"\d{4}-\d\d-\d\d(?:_\d\d)?"
+
+
+class Period(NamedTuple):
+    """A local day, or hour; `start` and `end` in seconds since the epoch, the end not included."""
+
+    name: str
+    start: float
+    end: float
+
+    def holds(self, moment: float) -> bool:
+        return self.start <= moment < self.end
+
+
+def period_of(moment: float, when: str) -> Period:
+    """The period in which `moment` lies, asked of the calendar: a day may have 23 or 25 hours.
+
+    What is computed here is the local clock, which jumps: an hour that comes twice is one period.
+    """
+    start = datetime.fromtimestamp(moment).replace(minute=0, second=0, microsecond=0, fold=0)  # noqa: DTZ006
+    if when == "hour":
+        name, end = f"{start:%Y-%m-%d_%H}", start + timedelta(hours=1)
+    else:
+        start = start.replace(hour=0)
+        name, end = f"{start:%Y-%m-%d}", start + timedelta(days=1)
+    return Period(name, start.timestamp(), end.timestamp())
 
 
 class TimedFileHandler(RotatingFileHandler):
     """Puts each record into the file of the local day, or hour, in which it was made.
 
-    That is asked of the calendar, not counted in seconds, so a day of 23 or 25 hours is one
-    day (counting misfiles lines around each change of the clock). Backups are named after
-    their day: app.log.2026-01-31. A record that comes late goes to the backup of its day.
+    Backups are named after their day: app.log.2026-01-31. A record that comes late goes to
+    the backup of its day.
     """
-
-    _SUFFIX = re.compile(r"\d{4}-\d\d-\d\d(_\d\d)?")
 
     def __init__(self, path: str, when: str, backups: int, *, compress: str = "none") -> None:
         self._when = when
-        self._held = ""  # the name of the period that the file holds; empty while it holds none
-        self._from = self._until = 0.0  # that period, in seconds since the epoch
-        super().__init__(path, backups, compress=compress)
+        self._held: Period | None = None  # what the file holds; None while it is empty
+        super().__init__(path, Backups(backups, _SUFFIX, str, compress=compress == "gzip"))
 
-    def _opened(self, until: float | None) -> None:
-        self._held = ""
-        if until is not None:
-            self._hold(until)
+    def _use(self, file: OwnFile) -> None:
+        self._held = period_of(file.written, self._when) if file.size else None
+        super()._use(file)
 
-    def _hold(self, created: float) -> None:
-        """Let the file be that of the period in which `created` lies."""
-        moment = datetime.fromtimestamp(created)  # noqa: DTZ006 - the day is the local one
-        start = moment.replace(minute=0, second=0, microsecond=0, fold=0)
-        step = timedelta(hours=1)
-        if self._when == "midnight":
-            start, step = start.replace(hour=0), timedelta(days=1)
-        self._held = start.strftime(_NAMES[self._when])
-        # On the local clock, which jumps: an hour that comes twice is one period.
-        self._from, self._until = start.timestamp(), (start + step).timestamp()
-
-    def _write(self, record: logging.LogRecord, data: bytes) -> None:
-        if self._held and record.created < self._from and self._append_late(record.created, data):
+    def _write(self, file: OwnFile, created: float, data: bytes) -> None:
+        if self._is_late(created) and self._write_late(file, created, data):
             return
-        super()._write(record, data)
+        super()._write(file, created, data)
+        self._held = self._held or period_of(created, self._when)
+        if self._file and not self._held.holds(time.time()):
+            # The next start tells by the time of the last change which period this file holds.
+            self._file.stamp(self._held.start)
 
-    def _append_late(self, created: float, data: bytes) -> bool:
-        """Add a line to the backup of its own period; False while that is being compressed."""
-        name = datetime.fromtimestamp(created).strftime(_NAMES[self._when])  # noqa: DTZ006
-        backup = self.path.with_name(f"{self.path.name}.{name}")
-        compressed = backup.with_name(f"{backup.name}.gz")
-        if not self._gzipping.acquire(blocking=False):
-            return False
+    def _is_late(self, created: float) -> bool:
+        # If it is before the file's period even now, the clock was set back, and nothing is late.
+        return self._held is not None and created < self._held.start <= time.time()
+
+    def _write_late(self, file: OwnFile, created: float, data: bytes) -> bool:
         try:
-            if compressed.exists() and not backup.exists():
-                with gzip.open(compressed, "ab") as late:
-                    late.write(data)
-            else:
-                with backup.open("ab") as file:
-                    file.write(data)
-        finally:
-            self._gzipping.release()
+            with OwnFile(self._backup(file.path, period_of(created, self._when))) as backup:
+                backup.append(data)
+        except OSError:
+            return False  # better in the wrong file than in none
         return True
 
-    def _is_due(self, created: float, size: int) -> bool:  # noqa: ARG002
-        if self._held and created >= self._until:
-            return True
-        if not self._held:
-            self._hold(created)
-        return False
+    def _is_due(self, file: OwnFile, created: float, size: int) -> bool:  # noqa: ARG002
+        return self._held is not None and not self._held.holds(created) and not self._is_late(created)
 
-    def _make_room(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.{self._held}")
+    def _make_room(self, path: Path) -> Path:
+        return self._backup(path, self._held) if self._held else path
 
-    def _age(self, suffix: str) -> str:
-        return suffix
+    @staticmethod
+    def _backup(path: Path, period: Period) -> Path:
+        return path.with_name(f"{path.name}.{period.name}")

@@ -1,0 +1,65 @@
+"""The logging of a generated project, imported into the tests' own process, to call its parts one by one.
+
+Import it from projects with different slugs only: one interpreter has one package of a name.
+"""
+
+import importlib
+import logging
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from conftest import DEADLINE, Project
+
+
+class Imported:
+    """The modules of one generated `logging_setup`, with what they report in `reported`."""
+
+    def __init__(self, project: Project) -> None:
+        self._package = f"{project.package}.logging_setup"
+        source = str(project.path / "src")
+        if source not in sys.path:
+            sys.path.append(source)
+        self.reported: list[str] = []
+        self.handlers: list[logging.Handler] = []
+        reports: Any = self.module("reports")
+        reports._held.clear()  # noqa: SLF001 - as in a process that has just started
+        reports._next.clear()  # noqa: SLF001
+        reports.connect(self._reported)
+
+    def module(self, name: str) -> ModuleType:
+        return importlib.import_module(f"{self._package}.{name}")
+
+    def use(self, handler: logging.Handler) -> logging.Handler:
+        """Let `handler` get the reports too, as it does in the application, and close it with the test."""
+        self.handlers.append(handler)
+        return handler
+
+    def close(self) -> None:
+        for handler in self.handlers:
+            handler.close()
+        self.module("reports").connect(None)
+
+    def _reported(self, record: logging.LogRecord) -> None:
+        self.reported.append(record.getMessage())
+        for handler in self.handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+
+
+def record(text: str, created: float | None = None, level: int = logging.INFO) -> logging.LogRecord:
+    """A record as a listener would hand it to a handler, made at that time."""
+    made = logging.LogRecord("test", level, __file__, 1, text, None, None, "test")
+    if created is not None:
+        made.created = created
+    return made
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what must come to be."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.01)

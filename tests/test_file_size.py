@@ -1,0 +1,169 @@
+"""The file that rolls over by its size: what is kept, in which order, and what a kill leaves of a compression."""
+
+import gzip
+import logging
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Bake, Project
+from imported import Imported, record, until
+
+# Writes two files' worth of lines, and stops for ever within the compression of the first.
+STOPS = """
+import logging, sys, threading, time
+from pathlib import Path
+from sized_file.logging_setup.handlers import backups
+from sized_file.logging_setup.handlers.file_size import SizeFileHandler
+
+def stop(*args):
+    print("stopped", flush=True)
+    time.sleep(600)
+
+def half(source, target):
+    target.write(source.read(5000))
+    target.flush()
+    stop()
+
+if sys.argv[1] == "halfway":
+    backups.shutil.copyfileobj = half
+else:  # when the compressed file is whole, but the other has not been removed
+    backups.Path.unlink = stop
+handler = SizeFileHandler("app.log", 10_000, 5, compress="gzip")
+for number in range(150):
+    handler.handle(logging.makeLogRecord({"msg": f"{number:099d}"}))
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def sized_project(bake: Bake) -> Project:
+    return bake(project_slug="sized-file", file_handler="size", multiprocessing=False)
+
+
+@pytest.fixture
+def sized(sized_project: Project) -> Iterator[Imported]:
+    imported = Imported(sized_project)
+    yield imported
+    imported.close()
+
+
+def make(sized: Imported, path: Path, **options: Any) -> logging.Handler:
+    options = {"max_bytes": 1000, "backups": 5, **options}
+    handler: logging.Handler = sized.module("handlers.file_size").SizeFileHandler(str(path), **options)
+    return sized.use(handler)
+
+
+def text(path: Path) -> str:
+    return (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode()
+
+
+def numbers(folder: Path) -> list[int]:
+    """The numbers in all files together; whatever is not one is a report."""
+    lines = [line for path in folder.iterdir() for line in text(path).splitlines()]
+    return sorted(int(line) for line in lines if line.isdecimal())
+
+
+def test_the_configured_number_is_kept_and_no_file_is_too_long(sized: Imported, tmp_path: Path) -> None:
+    settings = sized.module("settings").Settings.from_environ(
+        {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
+    )
+    _console, file = sized.module("get_handlers").get_handlers(settings)
+    sized.use(file).setFormatter(None)
+    for number in range(100):
+        file.handle(record(f"{number:099d}"))
+    files = ["app.log.3", "app.log.2", "app.log.1", "app.log"]
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+    assert all((tmp_path / name).stat().st_size == 1000 for name in files)
+    assert [int(line) for name in files for line in text(tmp_path / name).splitlines()] == list(range(60, 100))
+
+
+def test_a_record_longer_than_a_file_has_one_to_itself(sized: Imported, tmp_path: Path) -> None:
+    handler = make(sized, tmp_path / "app.log")
+    for line in ("before", "x" * 5000, "after"):
+        handler.handle(record(line))
+    assert [text(tmp_path / name) for name in ("app.log.2", "app.log.1", "app.log")] == [
+        "before\n",
+        "x" * 5000 + "\n",
+        "after\n",
+    ]
+
+
+def test_a_restart_goes_on_where_the_file_ends(sized: Imported, tmp_path: Path) -> None:
+    for number in range(50):
+        handler = make(sized, tmp_path / "app.log")
+        handler.handle(record(f"{number:099d}"))
+        handler.close()
+    assert numbers(tmp_path) == list(range(50))
+    assert (tmp_path / "app.log.1").stat().st_size == 1000
+
+
+def test_the_file_of_a_second_instance_is_never_taken_for_a_backup(sized: Imported, tmp_path: Path) -> None:
+    first, second = make(sized, tmp_path / "app", backups=1000), make(sized, tmp_path / "app", backups=1000)
+    for number in range(0, 100, 2):
+        first.handle(record(f"{number:099d}"))
+        second.handle(record(f"{number + 1:099d}"))
+    assert numbers(tmp_path) == list(range(100))
+    assert "app.2.log" in {path.name for path in tmp_path.iterdir()}
+
+
+def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path: Path) -> None:
+    handler = make(sized, tmp_path / "app.log", backups=3, compress="gzip")
+    backups = handler._backups  # type: ignore[attr-defined]  # noqa: SLF001
+    for number in range(100):
+        handler.handle(record(f"{number:099d}"))
+        until(lambda: not backups.busy)
+    files = ["app.log.3.gz", "app.log.2.gz", "app.log.1.gz", "app.log"]
+    assert {path.name for path in tmp_path.iterdir()} == set(files)
+    assert [int(line) for name in files for line in text(tmp_path / name).splitlines()] == list(range(60, 100))
+
+
+def test_nothing_is_renamed_under_a_compression(
+    sized: Imported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backups = sized.module("handlers.backups")
+    compress, seen = backups._compress, []  # noqa: SLF001
+
+    def slowly(source: Path) -> None:
+        compress(source)
+        seen.append(source)
+        until(lambda: handler_is_done)
+
+    handler_is_done: list[bool] = []
+    monkeypatch.setattr(backups, "_compress", slowly)
+    handler = make(sized, tmp_path / "app.log", backups=50, compress="gzip")
+    for number in range(100):
+        handler.handle(record(f"{number:099d}"))
+    until(lambda: seen)
+    assert {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"}
+    handler_is_done.append(True)
+    assert numbers(tmp_path) == list(range(100))
+
+
+@pytest.mark.parametrize("where", ["halfway", "at the end"])
+def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
+    sized: Imported, sized_project: Project, tmp_path: Path, where: str
+) -> None:
+    process = sized_project.start("-c", STOPS, where, cwd=tmp_path)
+    with process:
+        assert process.stdout
+        assert process.stdout.readline() == "stopped\n"
+        until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
+        process.kill()
+    for path in tmp_path.glob("*.gz"):
+        assert len(text(path).splitlines()) == 100  # raises if it is not whole
+    make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))
+    until(lambda: {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"})
+    assert numbers(tmp_path) == list(range(150))
+
+
+def test_gzip_itself_can_read_what_is_compressed(sized: Imported, tmp_path: Path) -> None:
+    handler = make(sized, tmp_path / "app.log", compress="gzip")
+    for number in range(11):
+        handler.handle(record(f"{number:099d}"))
+    until((tmp_path / "app.log.1.gz").exists)
+    shown = subprocess.run(["gzip", "-dc", "app.log.1.gz"], cwd=tmp_path, capture_output=True, check=True)  # noqa: S607
+    assert shown.stdout.count(b"\n") == 10
+    assert (tmp_path / "app.log.1.gz").stat().st_mode & 0o777 == 0o640
