@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-
 from conftest import Bake, Project
 
 LEAKY = str(Path(__file__).with_name("apps") / "leaky.py")

@@ -25,7 +25,8 @@ _PRIVATE_KEY = re.compile(
 )
 # To the end of its line or of the string literal that it stands in, but for key="value" in it.
 _HEADER = re.compile(
-    r"""((?:cookie["']?[ \t]{0,3}[:=]|authorization["']?[ \t]{0,3}:)[ \t]{0,3})(?=[^\s"'\\])(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+""",
+    r"""((?:cookie["']?[ \t]{0,3}[:=]|authorization["']?[ \t]{0,3}:)[ \t]{0,3})"""
+    r"""(?=[^\s"'\\])(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+""",
     re.IGNORECASE,
 )
 _QUOTED = r"""b?"(?:[^"\\]|\\.)*"?|b?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?"""
