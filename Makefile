@@ -1,4 +1,47 @@
-# make demo: generate the default project, install it, run it, show its log file
-# make test: everything that a change must pass
-.PHONY: demo test clean
+# make demo    generate the default project, install it, run it, show its log file
+# make test    everything that a change must pass; ARGS="-k email" for a part of it
+# make lint    the quick part of that: ruff
+# make clean   delete all that the others made
+#
+# Needs Python 3.11 or later, with its venv module, and a network or a mirror for pip. No path
+# here is absolute, and tools are called as `python -m`: the folder may hold spaces, and move.
 PYTHON ?= python3
+VENV := .venv/bin/python
+INSTALL := -m pip install --quiet --disable-pip-version-check
+DEMO := build/demo
+
+.PHONY: demo test lint clean
+.DELETE_ON_ERROR:
+
+demo: .venv/demo.done
+	rm -rf $(DEMO)
+	$(VENV) -m cookiecutter --default-config --no-input --output-dir $(DEMO) .
+	$(VENV) -m venv $(DEMO)/venv
+	$(DEMO)/venv/bin/python $(INSTALL) $(DEMO)/my-service
+	@printf '\n--- my-service, on the console ---\n'
+	@cd $(DEMO) && venv/bin/my-service
+	@printf '\n--- the log file, $(DEMO)/logs/my-service.log: the same, and DEBUG ---\n'
+	@cat $(DEMO)/logs/my-service.log
+
+test: .venv/test.done
+	$(VENV) -m pytest $(ARGS)
+
+lint: .venv/test.done
+	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
+
+clean:
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The groups stand in pyproject.toml. A fresh venv's pip may be too old to know of groups.
+.venv/%.done: .venv/made pyproject.toml
+	$(VENV) $(INSTALL) --group $*
+	@touch $@
+
+.venv/made:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'make: $(PYTHON) is not Python 3.11 or later; name one that is: make PYTHON=python3.12' >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv
+	$(VENV) $(INSTALL) --upgrade 'pip>=25.1'
+	@touch $@

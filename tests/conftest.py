@@ -100,3 +100,17 @@ def refuse_unknown(answers: Mapping[str, Any]) -> None:
             assert answer in choices, f"no such choice of {name}: {answer}"
         elif isinstance(choices, bool):
             assert isinstance(answer, bool), f"{name} is true or false, not {answer!r}"
+
+
+# The quick ones first, so that a mistake shows early; a file that is not named here comes between.
+FIRST = ("test_questions", "test_template_files", "test_hostile_answers", "test_combinations")
+LAST = ("test_installed", "test_pairwise")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        if item.path.stem in FIRST:
+            return FIRST.index(item.path.stem) - len(FIRST)
+        return 1 + LAST.index(item.path.stem) if item.path.stem in LAST else 0
+
+    items.sort(key=place)

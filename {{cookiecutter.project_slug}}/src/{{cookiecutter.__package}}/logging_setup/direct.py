@@ -1,6 +1,7 @@
 """Logging in one process: the handlers hang on the root logger, with nothing in between."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,10 @@ from .records import flatten, restore
 from .settings import Settings
 
 _READY = "_ready"  # where a record keeps what the next handler can use too
+# How often a handler may be called from within a handler: by a signal's handler that logs, and
+# by the libraries of handlers, whose records about records must come to an end.
+_DEEPEST = 3
+_nested = threading.local()
 
 
 class DirectLogging(MainLogging):
@@ -43,16 +48,22 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
     """`outlet`, given the record as a listener would give it; that is made once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
+        depth = getattr(_nested, "depth", 0)
+        if depth == _DEEPEST:
+            return False
+        _nested.depth = depth + 1
         try:
             ready = record.__dict__.get(_READY)
             if ready is None:
-                # The libraries of a handler may log in its thread, and make more of themselves.
+                # The same holds for what such libraries log in a handler's own thread.
                 if (record.threadName or "").startswith("log-"):
                     return False
                 ready = record.__dict__[_READY] = restore(flatten(record))
             outlet(ready)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
+        finally:
+            _nested.depth = depth
         return True
 
     return handle

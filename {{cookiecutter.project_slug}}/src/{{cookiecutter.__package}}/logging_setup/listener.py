@@ -52,7 +52,8 @@ class Listener:
 
     @staticmethod
     def _report_drops(process: int, dropped: int) -> None:
-        reports.report("dropped", f"records dropped: the log queue was full for too long (process {process})", dropped)
+        text = f"{reports.COUNT} records dropped: the log queue was full for too long (process {process})"
+        reports.report("dropped", text, dropped)
 
 
 def main(reader_fd: int, control_fd: int) -> None:

@@ -41,6 +41,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_child)
 
 
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets, numbered above stdin, stdout and stderr even where these are closed."""
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if min(map(socket.socket.fileno, pair)) > 2:
+        return pair
+    with pair[0], pair[1]:  # the low numbers stay taken meanwhile
+        return socket_pair()
+
+
 class GoneError(Exception):
     """Nobody reads this queue any more, and nobody will."""
 
@@ -50,7 +59,7 @@ class LogQueue:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.reader, self._writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.reader, self._writer = socket_pair()
         self._writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         not_for_children.add(self.reader)
 

@@ -28,9 +28,9 @@ class LogQueueHandler(logging.Handler):
         self._untold = 0  # of these, not yet told to the listener
         self._patience = queue.settings.queue_timeout
         self._count = itertools.count(1)
-        # Not the handler's own lock, which handle() does without: put() needs none. Re-entrant,
-        # for a signal handler that logs while its own thread is in here.
-        self._lock = threading.RLock()
+        # For the counts of drops only: put() needs no lock. It is the handler's own, because
+        # that is re-entrant (a signal handler may log) and new in a forked child.
+        self._guard = self.lock or threading.RLock()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Send `record`; whatever goes wrong stays in here."""
@@ -58,7 +58,7 @@ class LogQueueHandler(logging.Handler):
         self.handle(record)
 
     def _drop(self, record: logging.LogRecord, untold: int) -> None:
-        with self._lock:
+        with self._guard:
             self.dropped += 1
             self._untold += untold + 1
         if record.levelno >= logging.WARNING:
@@ -67,7 +67,7 @@ class LogQueueHandler(logging.Handler):
             reports.to_stderr(lost.levelname, f"{text}\n{lost.exc_text}" if lost.exc_text else text)
 
     def _take_untold(self) -> int:
-        with self._lock:
+        with self._guard:
             untold, self._untold = self._untold, 0
         return untold
 

@@ -5,18 +5,29 @@ is reported at once and then at most once a minute, with the count of what came 
 """
 
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 
 INTERVAL = 60.0  # seconds between two reports of one cause
+COUNT = "<count>"  # in a report's text: how many
 
-_lock = threading.RLock()  # re-entrant: reporting may itself cause a report
+_lock = threading.RLock()  # re-entrant: reporting may itself cause a report, and a signal handler log
 _held: dict[str, int] = {}  # cause -> how many have come since its last report
 _next: dict[str, float] = {}  # cause -> when it may be reported again, in monotonic seconds
 _texts: dict[str, str] = {}
 _dispatch: Callable[[logging.LogRecord], object] | None = None
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = threading.RLock()  # in a forked child the old one may be held by a thread that is not there
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def connect(dispatch: Callable[[logging.LogRecord], object] | None) -> None:
@@ -28,7 +39,8 @@ def connect(dispatch: Callable[[logging.LogRecord], object] | None) -> None:
 def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) -> None:
     """Say `text` in the log, unless this `cause` was reported less than INTERVAL ago.
 
-    Never raises. `count` events that are held back stand in the cause's next report.
+    What is held back is counted, and the count stands in the cause's next report: in place of
+    COUNT in `text`, or after it. Never raises.
     """
     with _lock:
         held = _held[cause] = _held.get(cause, 0) + count
@@ -37,7 +49,7 @@ def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) 
             return
         _next[cause] = time.monotonic() + INTERVAL
         _held[cause] = 0
-    say(text if held == count else f"{text} ({held} times since the last report)", level)
+    say(_counted(text, held), level)
 
 
 def report_held() -> None:
@@ -46,7 +58,13 @@ def report_held() -> None:
         held = {cause: count for cause, count in _held.items() if count}
         _held.clear()
     for cause, count in held.items():
-        say(f"{_texts[cause]} ({count} times since the last report)")
+        say(_counted(_texts[cause], count))
+
+
+def _counted(text: str, count: int) -> str:
+    if COUNT in text:
+        return text.replace(COUNT, str(count))
+    return text if count == 1 else f"{text} ({count} times)"
 
 
 def say(text: str, level: int = logging.WARNING) -> None:

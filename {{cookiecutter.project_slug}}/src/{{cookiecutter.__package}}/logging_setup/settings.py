@@ -74,7 +74,7 @@ class Settings:
     # {% endif %}
     # {% if cookiecutter.file_handler == "size" %}
     file_max_bytes: int = _setting(
-        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before the file is larger"
+        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before it is larger, in bytes"
     )
     file_backups: int = _setting(
         "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "5", "how many rolled-over files are kept"
@@ -91,7 +91,9 @@ class Settings:
     )
     email_ca_file: str = _setting("LOG_EMAIL_CA_FILE", parse.text, "", "certificates to trust; empty: the system's")
     email_user: str = _setting("LOG_EMAIL_USER", parse.text, "", "user name; empty: no authentication")
-    email_password: str = _setting("LOG_EMAIL_PASSWORD", parse.text, "", "password", secret=True)
+    email_password: str = _setting(
+        "LOG_EMAIL_PASSWORD", parse.text, "", "password; better a file that only the service can read", secret=True
+    )
     email_password_file: str = _setting(
         "LOG_EMAIL_PASSWORD_FILE", parse.text, "", "file that holds the password, instead of LOG_EMAIL_PASSWORD"
     )

@@ -4,11 +4,9 @@ Who holds which socket, and what ends when, is drawn in docs/logging.md.
 """
 
 import contextlib
-import fcntl
 import itertools
 import marshal
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,15 +17,17 @@ from typing import Any, Final
 
 from . import reports
 from .listener import ENDING
-from .log_queue import GoneError, LogQueue, not_for_children
+from .log_queue import GoneError, LogQueue, not_for_children, socket_pair
 from .main_logging import MainLogging
 from .queue_handler import LogQueueHandler
 from .settings import Settings
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
 _ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that nobody is left to log
-_PAUSES: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each restart
-_LIVED_WELL: Final = 10.0  # seconds after which a listener's death counts as the first again
+# Seconds before each restart of a listener that dies young, again and again: at first less than
+# a log call waits, so that nothing is lost; in the end, so little that a crash costs nothing.
+_PAUSES: Final = (0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_LIVED_WELL: Final = 1.0  # seconds after which a listener's death counts as the first again
 
 
 class ListenerProcess(MainLogging):
@@ -97,7 +97,7 @@ class ListenerProcess(MainLogging):
                 self._changed.wait_for(lambda: self._ended, until - time.monotonic())
 
     def _start_listener(self, note: str) -> None:
-        ours, theirs = _above_stdio(*socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        ours, theirs = socket_pair()
         not_for_children.add(ours)
         ours.send(marshal.dumps({"settings": asdict(self.queue.settings), "note": note}))
         reader = self.queue.reader.fileno()
@@ -125,15 +125,15 @@ class ListenerProcess(MainLogging):
                     self._changed.notify_all()
                     return
             deaths = 0 if time.monotonic() - started > _LIVED_WELL else deaths + 1
-            self._restart(deaths, f"the log listener {_how(status)}; this is a new one")
+            self._restart(deaths, f"The log listener {_how(status)}; this is a new one")
 
     def _restart(self, deaths: int, note: str) -> None:
-        while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES)) - 1] if deaths else 0.0):
+        while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
             try:
                 self._start_listener(note)
             except OSError as error:
                 deaths += 1
-                reports.to_stderr("ERROR", f"cannot restart the log listener: {error}")
+                reports.to_stderr("ERROR", f"Cannot restart the log listener: {error}")
             else:
                 break
         with self._changed:
@@ -150,18 +150,6 @@ class ListenerProcess(MainLogging):
                     else:
                         self._acknowledged, self._counts = marshal.loads(message)  # noqa: S302 - our own process
                     self._changed.notify_all()
-
-
-def _above_stdio(*sockets: socket.socket) -> list[socket.socket]:
-    """The sockets, with numbers that are not those of stdin, stdout or stderr."""
-    moved = []
-    for each in sockets:
-        if each.fileno() > 2:
-            moved.append(each)
-            continue
-        with each:
-            moved.append(socket.socket(fileno=fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 3)))
-    return moved
 
 
 def _how(status: int) -> str:

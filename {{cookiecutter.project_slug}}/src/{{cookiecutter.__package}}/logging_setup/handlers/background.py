@@ -149,4 +149,4 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
                 return
 
     def _lost(self, count: int, why: str) -> None:
-        reports.report(f"{self.name} lost", f"{self.name}: {count} records were not delivered: {why}", count)
+        reports.report(f"{self.name} lost", f"{self.name}: {reports.COUNT} records were not delivered: {why}", count)

@@ -32,8 +32,8 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         found: TextIO | None = getattr(sys, stream)
         super().__init__(found or io.StringIO())
         self.name = "console"
-        self._gone = found is None
-        self._descriptor = _descriptor(found)
+        self._gone = found is None or _is_closed(found)
+        self._descriptor = None if self._gone else _descriptor(found)
         self._encoding = getattr(found, "encoding", None) or "utf-8"
         self._torn = False  # the last line ended in its middle
         self._poll: select.poll | None = None
@@ -96,7 +96,8 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
             return True
         before = time.monotonic()
         self._credit = min(_CREDIT, self._credit + (before - self._credited) * _CREDIT_BACK)
-        ready = bool(self._poll.poll(self._credit * 1000))
+        # In whole milliseconds, and never the one that rounding up would add to each line.
+        ready = bool(self._poll.poll(int(self._credit * 1000)))
         self._credited = time.monotonic()
         self._credit = max(0.0, self._credit - (self._credited - before))
         return ready
@@ -122,6 +123,17 @@ def _descriptor(stream: TextIO | None) -> int | None:
         return stream.fileno()
     except (OSError, ValueError, AttributeError):
         return None
+
+
+def _is_closed(stream: TextIO) -> bool:
+    """Whether the file behind `stream` is closed, so that its number may soon be another file's."""
+    try:
+        os.fstat(stream.fileno())
+    except OSError as error:
+        return error.errno == errno.EBADF
+    except (ValueError, AttributeError):
+        pass
+    return False
 
 
 def _can_stall(descriptor: int) -> bool:

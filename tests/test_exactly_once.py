@@ -1,0 +1,48 @@
+"""Every record of every process arrives, once: the oracle, and that it can fail."""
+
+from pathlib import Path
+
+import pytest
+
+from conftest import Project
+from oracle import Verdict, judge, log_lines
+
+APPS = Path(__file__).with_name("apps")
+WORKERS, RECORDS = 4, 5_000
+
+
+def flood(project: Project, folder: Path, method: str, kind: str, **variables: str) -> Verdict:
+    run = project.run(
+        str(APPS / "flood.py"), method, kind, str(WORKERS), str(RECORDS),
+        cwd=folder, LOG_FILE="flood.log", LOG_CONSOLE_LEVEL="ERROR", **variables,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    return judge(log_lines(folder / "flood.log"), dict.fromkeys(range(WORKERS), RECORDS))
+
+
+@pytest.mark.parametrize("kind", ["Process", "Pool", "ProcessPoolExecutor"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_every_record_of_every_worker_arrives_exactly_once(
+    project: Project, tmp_path: Path, method: str, kind: str
+) -> None:
+    verdict = flood(project, tmp_path, method, kind)
+    assert verdict.good, verdict
+    assert verdict.seen == WORKERS * RECORDS
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_so_it_does_with_a_listener_thread(project: Project, tmp_path: Path, method: str) -> None:
+    verdict = flood(project, tmp_path, method, "Process", LOG_LISTENER="thread")
+    assert verdict.good, verdict
+
+
+def test_the_oracle_sees_a_record_that_is_withheld(project: Project, tmp_path: Path) -> None:
+    verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="withhold")
+    assert verdict.lost == [f"0.{RECORDS - 1}"]
+    assert not verdict.doubled
+
+
+def test_the_oracle_sees_a_record_that_is_doubled(project: Project, tmp_path: Path) -> None:
+    verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="double")
+    assert verdict.doubled == [f"0.{RECORDS - 1}"]
+    assert not verdict.lost

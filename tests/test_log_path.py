@@ -1,0 +1,401 @@
+"""What becomes of a record between the call and the sinks: FAILURES.md, cases 1 to 4 and 9 to 20."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import DEADLINE, Project
+
+HEAD = """
+import logging, multiprocessing, os, signal, sys, threading, time
+from my_service.logging_setup import log_context, log_exit, logged, setup_main_logging, setup_proc_logging
+logger = logging.getLogger("my_service.app")
+"""
+Script = Callable[..., list[str]]
+listeners = pytest.mark.parametrize("listener", ["process", "thread"])
+
+
+def run_script(project: Project, folder: Path, body: str, status: int = 0, **variables: str) -> list[str]:
+    """Run HEAD and `body` as a program of its own, to its end; the lines of its log file."""
+    file = folder / "app.py"
+    file.write_text(HEAD + body, "utf-8")
+    run = project.run(str(file), cwd=folder, LOG_FILE="app.log", **variables)
+    assert run.returncode == status, run.stderr
+    log = folder / "app.log"
+    return log.read_text("utf-8").splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def script(project: Project, tmp_path: Path) -> Script:
+    return lambda body, **options: run_script(project, tmp_path, body, **options)
+
+
+def with_handler(project: Project, folder: Path, source: str) -> Project:
+    """A copy of the project with a house handler: `class House(...)` in a file of its own."""
+    copy = folder / "copy"
+    shutil.copytree(project.path, copy)
+    house = Project(copy, project.slug)
+    (house.logging / "handlers" / "house.py").write_text(source, "utf-8")
+    file = house.logging / "get_handlers.py"
+    code = file.read_text("utf-8")
+    code = code.replace("    return handlers\n", "    from .handlers.house import House\n    return [House(), *handlers]\n")
+    file.write_text(code, "utf-8")
+    return house
+
+
+@listeners
+def test_each_handler_gets_only_what_its_level_lets_through(project: Project, tmp_path: Path, listener: str) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(HEAD + "with setup_main_logging():\n    logger.debug('fine')\n    logger.error('bad')\n", "utf-8")
+    run = project.run(str(app), cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="ERROR", LOG_LISTENER=listener)
+    file = (tmp_path / "app.log").read_text("utf-8")
+    assert "bad" in run.stdout
+    assert "fine" not in run.stdout
+    assert "fine" in file
+    assert "bad" in file
+
+
+FAIL = """
+def fail():
+    try:
+        raise ValueError("inner")
+    except ValueError as inner:
+        error = RuntimeError("outer")
+        error.add_note("a note")
+        raise error from inner
+
+def work(queue):
+    setup_proc_logging(queue)
+    try:
+        fail()
+    except RuntimeError:
+        logger.exception("It failed")
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        worker = multiprocessing.Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join()
+"""
+
+
+@listeners
+def test_an_exception_crosses_the_queue_with_one_traceback(script: Script, listener: str) -> None:
+    lines = script(FAIL, LOG_LISTENER=listener)
+    assert sum("Traceback (most recent call last)" in line for line in lines) == 2  # the error, and its cause
+    assert sum("RuntimeError: outer" in line for line in lines) == 1
+    assert sum("a note" in line for line in lines) == 1
+
+
+def test_an_exception_crosses_the_queue_as_json_fields(script: Script) -> None:
+    lines = script(FAIL, LOG_FILE_FORMAT="json")
+    [entry] = [entry for entry in map(json.loads, lines) if entry["message"] == "It failed"]
+    assert entry["exception.type"] == "RuntimeError"
+    assert entry["exception.message"] == "outer"
+    assert entry["exception.stacktrace"].startswith("Traceback")
+    assert entry["exception.notes"] == ["a note"]
+    assert entry["exception.causes"] == [{"type": "ValueError", "message": "inner"}]
+
+
+RAISES = """
+import logging
+class House(logging.Handler):
+    def emit(self, record):
+        pass
+    def {method}(self, record):
+        if "poison" in record.getMessage():
+            raise RuntimeError("this handler is broken")
+        return True
+"""
+
+
+@listeners
+@pytest.mark.parametrize("method", ["emit", "filter"])
+def test_a_handler_or_filter_that_raises_costs_the_others_nothing(
+    project: Project, tmp_path: Path, listener: str, method: str
+) -> None:
+    house = with_handler(project, tmp_path, RAISES.format(method=method))
+    body = """
+with setup_main_logging() as logs:
+    for number in range(100):
+        logger.info("poison %d", number)
+    logger.info("counts: %s", logs.counts()["handlers"])
+"""
+    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    assert sum(" poison " in line for line in lines) == 100
+    assert sum("House failed: RuntimeError: this handler is broken" in line for line in lines) == 2  # first, rest
+    assert any("(99 times)" in line for line in lines)
+    assert any("'failed': 100" in line for line in lines if "counts:" in line)
+
+
+@listeners
+def test_what_cannot_be_decoded_is_reported_and_the_next_record_handled(script: Script, listener: str) -> None:
+    lines = script(
+        """
+with setup_main_logging() as logs:
+    for garbage in (b"\\xff garbage", b"(", b"[]"):
+        logs.queue.put(garbage, 1.0)
+    logger.info("still here")
+""",
+        LOG_LISTENER=listener,
+    )
+    assert any("record could not be read" in line for line in lines)
+    assert any("still here" in line for line in lines)
+
+
+@listeners
+def test_extra_values_of_any_kind_are_delivered_by_their_repr(script: Script, listener: str) -> None:
+    lines = script(
+        """
+class Two(Exception):
+    def __init__(self, a, b):
+        super().__init__(f"{a} {b}")
+class Hostile:
+    def __repr__(self):
+        raise RuntimeError("no repr")
+import socket
+cycle = []
+cycle.append(cycle)
+with setup_main_logging() as logs, socket.socket() as sock:
+    for value in (threading.Lock(), sock, Two(1, 2), Hostile(), cycle, lambda: 0, b"bytes", {1: {2, 3}}):
+        logger.info("taken", extra={"value": value})
+    logger.info("%d", "no number")
+    logger.info(Hostile())
+""",
+        LOG_LISTENER=listener,
+    )
+    text = "\n".join(lines)
+    assert sum(" taken value=" in line for line in lines) == 8
+    for shown in ("thread.lock", "socket.socket", "Two('1 2')", "repr() failed", "function <lambda>", "b'bytes'"):
+        assert shown in text
+    assert "no number" in text
+    assert "arguments not merged" in text
+
+
+def test_a_parent_that_joins_before_the_drain_does_not_hang(script: Script) -> None:
+    lines = script(
+        """
+def work(queue):
+    setup_proc_logging(queue)
+    for number in range(2000):
+        logger.info("number %d %s", number, "x" * 2000)
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        worker = multiprocessing.Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join(30)
+        assert worker.exitcode == 0
+""",
+        LOG_CONSOLE_LEVEL="ERROR",
+    )
+    assert sum(" number " in line for line in lines) == 2000
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+def test_main_may_return_without_joining_its_workers(script: Script, daemon: bool) -> None:
+    lines = script(
+        f"""
+def work(queue, ready):
+    setup_proc_logging(queue)
+    for number in range(200):
+        logger.info("number %d", number)
+    ready.set()
+    time.sleep({60 if daemon else 0.2})
+    logger.info("the last")
+
+if __name__ == "__main__":
+    logs = setup_main_logging()
+    ready = multiprocessing.Event()
+    multiprocessing.Process(target=work, args=(logs.queue, ready), daemon={daemon}).start()
+    ready.wait(30)
+    logs.stop()
+"""
+    )
+    assert sum(" number " in line for line in lines) == 200
+    assert any("the last" in line for line in lines) is not daemon  # daemons are ended by their parent
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_processes_of_processes_log_too(script: Script, method: str) -> None:
+    lines = script(
+        f"""
+context = multiprocessing.get_context("{method}")
+
+def inner(queue):
+    setup_proc_logging(queue)
+    logger.info("from the inner one")
+
+def outer(queue):
+    setup_proc_logging(queue)
+    child = context.Process(target=inner, args=(queue,))
+    child.start()
+    child.join()
+    logger.info("from the outer one")
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        child = context.Process(target=outer, args=(logs.queue,))
+        child.start()
+        child.join()
+"""
+    )
+    assert sum("from the inner one" in line for line in lines) == 1
+    assert sum("from the outer one" in line for line in lines) == 1
+
+
+BLOCKED = """
+import logging, os, time
+class House(logging.Handler):
+    def emit(self, record):
+        while "block" in record.getMessage() and not os.path.exists("release"):
+            time.sleep(0.01)
+"""
+
+
+@listeners
+def test_a_full_queue_costs_a_call_its_timeout_once_and_the_drops_are_told(
+    project: Project, tmp_path: Path, listener: str
+) -> None:
+    house = with_handler(project, tmp_path, BLOCKED)
+    body = """
+with setup_main_logging() as logs:
+    logger.info("block")
+    handler = logging.getLogger().handlers[0]
+    waits = []
+    while handler.dropped < 1000:
+        before = time.monotonic()
+        logger.info("number")
+        waits.append(time.monotonic() - before)
+    logger.error("an error on stderr")
+    open("release", "w").close()
+    assert sum(wait > 0.2 for wait in waits) == 1, sorted(waits)[-5:]
+    logs.flush(20)
+    logger.info("accepted %d dropped %d", handler.accepted, handler.dropped)
+"""
+    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.5")
+    [report] = [line for line in lines if "records dropped" in line]
+    told = int(report.split(" records dropped")[0].rsplit(" ", 1)[1])
+    [counted] = [int(line.rsplit(" ", 1)[1]) for line in lines if "accepted " in line]
+    assert told == counted >= 1000
+
+
+@listeners
+def test_a_record_that_is_too_long_or_odd_is_delivered_cut_with_a_mark(script: Script, listener: str) -> None:
+    lines = script(
+        """
+with setup_main_logging() as logs:
+    logger.info("long %s", "x" * 1_000_000)
+    logger.info("nul \\0 surrogate \\ud800 end")
+    logger.info("lines" + "\\nmore" * 10_000)
+    logger.info("fields", extra={f"key{n}": "v" * 500 for n in range(500)})
+    try:
+        raise ValueError("y" * 200_000)
+    except ValueError:
+        logger.exception("z" * 200_000)
+    logger.info("after them")
+""",
+        LOG_LISTENER=listener,
+    )
+    text = "\n".join(lines)
+    assert sum(line[:1].isdigit() for line in lines) == 7  # and e-mail's off line
+    assert "[cut, 1000005 characters]" in text
+    assert r"nul \x00 surrogate \ud800 end" in text
+    assert "after them" in text
+
+
+@listeners
+def test_set_up_twice_and_stopped_twice_is_as_once(script: Script, listener: str) -> None:
+    lines = script(
+        """
+logging.basicConfig(level=logging.INFO)
+first = setup_main_logging()
+second = setup_main_logging()
+assert first is second
+logger.info("only once")
+first.stop()
+first.stop()
+assert not first.flush(0.1)
+third = setup_main_logging()
+assert third is not first
+logger.info("and again")
+third.stop()
+""",
+        LOG_LISTENER=listener,
+    )
+    assert sum("only once" in line for line in lines) == 1
+    assert sum("and again" in line for line in lines) == 1
+
+
+@listeners
+def test_stop_takes_bounded_time_while_the_queue_is_full(project: Project, tmp_path: Path, listener: str) -> None:
+    house = with_handler(project, tmp_path, BLOCKED)
+    body = """
+import my_service.logging_setup.main_logging as m
+m.STOP_WITHIN = 1.0
+logs = setup_main_logging()
+logger.info("block")
+while not logging.getLogger().handlers[0].dropped:
+    logger.info("number")
+before = time.monotonic()
+logs.stop()
+took = time.monotonic() - before
+open("release", "w").close()
+assert took < 15, took
+"""
+    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.2")
+    assert any("number" in line for line in lines) or listener == "thread"
+
+
+CHATTY = """
+import logging
+log = logging.getLogger("urllib3.like")
+class House(logging.Handler):
+    def emit(self, record):
+        log.warning("a library of the handler logs about %s", record.getMessage())
+"""
+
+
+def test_what_a_handlers_own_library_logs_makes_no_loop(project: Project, tmp_path: Path) -> None:
+    house = with_handler(project, tmp_path, CHATTY)
+    lines = run_script(house, tmp_path, "with setup_main_logging():\n    logger.info('one')\n", LOG_LEVEL="DEBUG")
+    assert sum("one" in line for line in lines) == 1
+
+
+def test_nor_does_it_without_a_queue(bake: Callable[..., Project], tmp_path: Path) -> None:
+    house = with_handler(bake(multiprocessing=False), tmp_path, CHATTY)
+    body = HEAD.replace(", setup_proc_logging", "") + "with setup_main_logging():\n    logger.info('one')\n"
+    (tmp_path / "app.py").write_text(body, "utf-8")
+    run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
+    assert run.returncode == 0, run.stderr
+    assert "RecursionError" not in run.stderr
+    lines = (tmp_path / "app.log").read_text("utf-8").splitlines()
+    assert 1 <= sum(" one" in line for line in lines) <= 4
+
+
+def test_a_handler_that_crashes_the_listener_leaves_the_application_running(project: Project, tmp_path: Path) -> None:
+    source = "import logging, os\nclass House(logging.Handler):\n    def emit(self, record):\n        os.abort()\n"
+    house = with_handler(project, tmp_path, source)
+    body = """
+logs = setup_main_logging()
+end = time.monotonic() + 3
+calls, longest = 0, 0
+while time.monotonic() < end:
+    before = time.monotonic()
+    logger.warning("call %d", calls)
+    longest = max(longest, time.monotonic() - before)
+    calls += 1
+assert calls > 1000, calls
+assert longest < 3, longest
+logs.stop()
+"""
+    started = time.monotonic()
+    (tmp_path / "app.py").write_text(HEAD + body, "utf-8")
+    run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_QUEUE_TIMEOUT="0.5")
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "call " in run.stderr  # WARNING and above go to stderr
+    assert time.monotonic() - started < DEADLINE

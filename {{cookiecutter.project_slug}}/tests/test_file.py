@@ -1,0 +1,75 @@
+"""The log file: where it is, what is in it, how it rolls over."""
+
+import logging
+from pathlib import Path
+
+from conftest import Run
+
+# {% if cookiecutter.file_handler == "timed" %}
+# {% filter replace("my_service", cookiecutter.__package) %}
+from my_service.logging_setup.handlers.file_timed import TimedFileHandler
+
+# {% endfilter %}
+# {% endif %}
+# {% if cookiecutter.file_handler == "size" %}
+# {% filter replace("my_service", cookiecutter.__package) %}
+from my_service.logging_setup.handlers.file_size import SizeFileHandler
+
+# {% endfilter %}
+# {% endif %}
+APPLICATION = "{{ cookiecutter.__package }}"
+FILE = "logs/{{ cookiecutter.project_slug }}.log"
+
+
+def record(message: str, created: float) -> logging.LogRecord:
+    made = logging.LogRecord("shop", logging.INFO, __file__, 1, message, None, None)
+    made.created = created
+    return made
+
+
+def test_the_file_holds_debug_and_a_second_run_appends(run: Run, tmp_path: Path) -> None:
+    run("-m", APPLICATION)
+    assert (tmp_path / FILE).read_text("utf-8").count("Looking into the warehouse order=0") == 1
+    run("-m", APPLICATION)
+    assert (tmp_path / FILE).read_text("utf-8").count("Looking into the warehouse order=0") == 2
+
+
+def test_the_file_is_where_log_file_says(run: Run, tmp_path: Path) -> None:
+    run("-m", APPLICATION, LOG_FILE="elsewhere/app.log")
+    assert "Ready" in (tmp_path / "elsewhere" / "app.log").read_text("utf-8")
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_file_that_cannot_be_written_stops_nothing(run: Run) -> None:
+    result = run("-m", APPLICATION, LOG_FILE="/dev/null/app.log")
+    assert result.returncode == 0
+    assert "Traceback" not in result.stderr
+
+
+# {% if cookiecutter.file_handler == "timed" %}
+def test_each_day_has_its_file_and_only_the_latest_are_kept(tmp_path: Path) -> None:
+    handler = TimedFileHandler(str(tmp_path / "app.log"), "midnight", 3)
+    for day in range(6):
+        handler.handle(record(f"day {day}", 1_800_000_000.0 + day * 86_400))
+    handler.close()
+    backups = sorted(tmp_path.glob("app.log.20*"))
+    assert [path.read_text("utf-8") for path in backups] == ["day 2\n", "day 3\n", "day 4\n"]
+    assert (tmp_path / "app.log").read_text("utf-8") == "day 5\n"
+
+
+# {% endif %}
+# {% if cookiecutter.file_handler == "size" %}
+def test_a_full_file_rolls_over_and_only_the_latest_are_kept(tmp_path: Path) -> None:
+    handler = SizeFileHandler(str(tmp_path / "app.log"), 20, 3)
+    for number in range(12):
+        handler.handle(record(f"record {number:02}", 0.0))  # two of 10 bytes each fill a file
+    handler.close()
+    backups = [(tmp_path / f"app.log.{number}").read_text("utf-8") for number in (3, 2, 1)]
+    assert "".join(backups).split() == [word for n in range(4, 10) for word in ("record", f"{n:02}")]
+    assert not (tmp_path / "app.log.4").exists()
+
+
+# {% endif %}
+def test_a_log_file_is_not_put_under_version_control() -> None:
+    ignored = (Path(__file__).parents[1] / ".gitignore").read_text("utf-8").splitlines()
+    assert "/logs/" in ignored
