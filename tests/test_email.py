@@ -128,7 +128,7 @@ class TestApplication:
             more = {"LOG_EMAIL_PASSWORD": "", "LOG_EMAIL_PASSWORD_FILE": str(tmp_path / "password")}
             variables = environment(server, ca_file, tmp_path, **more)
             done = project.run("-c", script.format(package=project.package), cwd=tmp_path, **variables)
-        assert [password for _, password, _ in server.logins] == [b"wrong-s3cr3t"]
+        assert {password for _, password, _ in server.logins} == {b"wrong-s3cr3t"}
         output = done.stdout + done.stderr + (tmp_path / "app.log").read_text("utf-8")
         assert "refused: 535" in output
         assert "email_host='localhost'" in output
