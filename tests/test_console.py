@@ -105,12 +105,12 @@ def test_a_line_that_was_cut_short_does_not_run_into_the_next(bake: Bake, monkey
         monkeypatch.setattr(sys, "stdout", stream)
         handler = imported.module("handlers.console").ConsoleHandler()
         for _ in range(20):  # the last that goes into the pipe goes only in part
-            handler.handle(record("x" * 6000))
+            handler.handle(record("x" * 9000))
         shown = read.read(100_000)
         handler.handle(record("next"))
         *whole, torn, end = (shown + read.read(100_000)).splitlines()
-        assert set(whole) == {b"x" * 6000}
-        assert len(torn) < 6000
+        assert set(whole) == {b"x" * 9000}
+        assert len(torn) < 9000
         assert end == b"next"
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,14 @@ class TestSecondInstance:
         assert lines(tmp_path) == sorted(["line after", *(f"line killed {n}" for n in range(100))])
         assert "line after" in text(tmp_path / "app.log")
         assert not (tmp_path / "app.2.log").exists()
+
+    def test_an_owner_that_is_just_ending_is_waited_for(self, timed: Imported, tmp_path: Path) -> None:
+        owner = timed.module("handlers.own_file").OwnFile(tmp_path / "app.log")
+        ending = threading.Timer(0.1, owner.close)
+        ending.start()
+        make(timed, tmp_path / "app.log").handle(record("a line"))
+        ending.join()
+        assert text(tmp_path / "app.log") == "a line\n"
 
 
 class TestForks:
