@@ -110,8 +110,11 @@ def test_the_file_of_a_second_instance_is_never_taken_for_a_backup(sized: Import
 
 
 def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path: Path) -> None:
-    handler = make(sized, tmp_path / "app.log", backups=3, compress="gzip")
-    backups = handler._backups  # type: ignore[attr-defined]  # noqa: SLF001
+    variables = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
+    settings = sized.module("settings").Settings.from_environ({**variables, "LOG_FILE_COMPRESS": "gzip"})
+    _console, handler = sized.module("get_handlers").get_handlers(settings)
+    sized.use(handler).setFormatter(None)
+    backups = handler._backups  # noqa: SLF001
     for number in range(100):
         handler.handle(record(f"{number:099d}"))
         until(lambda: not backups.busy)
