@@ -322,22 +322,23 @@ class TestCannotBeWritten:
         assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 
     @pytest.mark.usefixtures("impatient")
-    def test_a_special_file_is_neither_locked_nor_renamed(self, timed: Imported) -> None:
+    def test_a_device_is_not_renamed(self, timed: Imported) -> None:
         handler = make(timed, Path("/dev/null"))
         for number in range(3):
             handler.handle(record("a line", 86_400.0 * number))
-        with Path("/dev/null").open("wb") as other:
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
         assert not list(Path("/dev").glob("null.*"))
         assert timed.reported == []
 
     @pytest.mark.usefixtures("impatient")
-    def test_a_named_pipe_without_a_reader_does_not_hang(self, timed: Imported, tmp_path: Path) -> None:
+    def test_a_named_pipe_is_not_locked_and_without_a_reader_nothing_hangs(
+        self, timed: Imported, tmp_path: Path
+    ) -> None:
         os.mkfifo(tmp_path / "app.log")
         handler = make(timed, tmp_path / "app.log")
         handler.handle(record("nobody there"))
         reader = os.open(tmp_path / "app.log", os.O_RDONLY | os.O_NONBLOCK)
         handler.handle(record("a line"))
         assert os.read(reader, 100).startswith(b"a line\n")
+        fcntl.flock(reader, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.close(reader)
