@@ -1,5 +1,6 @@
 """The file that rolls over by its size: what is kept, in which order, and what a kill leaves of a compression."""
 
+import contextlib
 import gzip
 import logging
 import subprocess
@@ -149,12 +150,11 @@ def test_nothing_is_renamed_under_a_compression(
 def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
     sized: Imported, sized_project: Project, tmp_path: Path, where: str
 ) -> None:
-    process = sized_project.start("-c", STOPS, where, cwd=tmp_path)
-    with process:
+    with sized_project.start("-c", STOPS, where, cwd=tmp_path) as process, contextlib.ExitStack() as end:
+        end.callback(process.kill)
         assert process.stdout
         assert process.stdout.readline() == "stopped\n"
         until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
-        process.kill()
     for path in tmp_path.glob("*.gz"):
         assert len(text(path).splitlines()) == 100  # raises if it is not whole
     make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))
