@@ -154,6 +154,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         """Say what was lost, give a compression some time to finish, and let go of the file."""
         if self._lost:
             reports.say(f"{self._lost} records are not in {self._path}")
+            self._lost = 0  # told once: logging.shutdown closes again
         self._backups.join()
         self._let_go()
         super().close()
