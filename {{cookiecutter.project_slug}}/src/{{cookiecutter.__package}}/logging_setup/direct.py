@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from .dispatcher import Dispatcher, Outlet
+from . import reports
+from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
 from .get_handlers import get_handlers
 from .main_logging import MainLogging
 from .records import flatten, restore
@@ -36,7 +37,7 @@ class DirectLogging(MainLogging):
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
     def _stop(self, within: float) -> None:
-        self._dispatcher.close(within)
+        self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
 def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
@@ -46,8 +47,7 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
         try:
             ready = record.__dict__.get(_READY)
             if ready is None:
-                # The libraries of a handler may log in its thread, and make more of themselves.
-                if (record.threadName or "").startswith("log-"):
+                if record.thread in reports.own_threads:
                     return False
                 ready = record.__dict__[_READY] = restore(flatten(record))
             outlet(ready)

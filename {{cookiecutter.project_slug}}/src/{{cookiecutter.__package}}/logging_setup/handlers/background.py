@@ -154,13 +154,17 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self._thread.start()
 
     def _run(self) -> None:
-        while batch := self._take():
-            if not self._deliver_patiently(batch):
-                return
-            self._delivered_at = time.monotonic()
-            with self._filled:
-                self._on_its_way = 0
-        self.end()
+        reports.own_threads.add(threading.get_ident())
+        try:
+            while batch := self._take():
+                if not self._deliver_patiently(batch):
+                    return
+                self._delivered_at = time.monotonic()
+                with self._filled:
+                    self._on_its_way = 0
+            self.end()
+        finally:
+            reports.own_threads.discard(threading.get_ident())
 
     def _take(self) -> list[Payload]:
         """Wait for the next batch; empty when this is the end."""
@@ -227,6 +231,7 @@ _handlers: "weakref.WeakSet[BackgroundHandler[Any]]" = weakref.WeakSet()
 
 
 def _renew_in_child() -> None:
+    reports.own_threads.clear()
     for handler in list(_handlers):
         handler._renew()  # noqa: SLF001 - same module
         handler.forget()
