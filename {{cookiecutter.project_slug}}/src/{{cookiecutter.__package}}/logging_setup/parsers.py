@@ -107,18 +107,20 @@ def addresses(value: str) -> tuple[str, ...]:
 
 
 def url(*examples: str) -> Parser:
-    """A URL of the same form as one of `examples`: their schemes, a host and a port, or a path."""
+    """A URL of the form of one of `examples`, by its scheme: a host and a port, or a path; or nothing."""
     forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
     wanted = f"a URL such as {' or '.join(examples)}"
 
     def parse(value: str) -> str:
+        if not value:
+            return value
+        if "@" in value:
+            raise ValueError(f"{wanted}, without user and password")
         try:
             found = urlsplit(value)
             port = found.port
         except ValueError:
             raise ValueError(wanted) from None
-        if "@" in value:
-            raise ValueError(f"{wanted}, without user and password")
         form = forms.get(found.scheme)
         if form is None or any(not char.isprintable() or char.isspace() for char in value):
             raise ValueError(wanted)
@@ -134,8 +136,8 @@ def url(*examples: str) -> Parser:
 
 
 def token(value: str) -> str:
-    """What may stand in an HTTP header: visible ASCII characters."""
-    if not re.fullmatch("[!-~]+", value):
+    """What may stand in an HTTP header: visible ASCII characters; or nothing."""
+    if not re.fullmatch("[!-~]*", value):
         raise ValueError("a token of visible ASCII characters")
     return value
 

@@ -45,7 +45,7 @@ class UdpHandler(BackgroundHandler[bytes]):
 def _cut(line: str) -> bytes:
     """The JSON object `line` with its long texts cut, and if need be without its extra fields."""
     entry = json.loads(line)
-    for limit in (1_500, 200):
+    for limit in (4_000, 1_000, 200):
         entry = {key: _cut_text(value, limit) for key, value in entry.items()}
         data = json.dumps(entry).encode()
         if len(data) <= _LONGEST:
