@@ -341,7 +341,7 @@ def test_a_line_that_a_broken_connection_has_cut_short_is_sent_whole_on_the_next
     with TcpReceiver() as receiver:
         application = start("tcp", receiver.url)
         with hanging(receiver):
-            logged = application.log(10, padding=200_000)
+            logged = application.log(6, padding=400_000)
             time.sleep(1.5)  # the handler fills the connection, and gives it up in the middle of a line
         receiver.await_texts(*logged)
         application.stop()
