@@ -63,14 +63,14 @@ class Receiver:
         self.entries.append(entry)
         self.texts.append(entry["message"])
 
-    def await_texts(self, *texts: str) -> None:
+    def await_texts(self, *texts: str, within: float = DEADLINE) -> None:
         missing = set(texts)
 
         def all_there() -> bool:
             missing.difference_update(self.texts)
             return not missing
 
-        wait_until(all_there, f"{len(missing)} of {len(texts)} texts, such as {sorted(missing)[:3]}")
+        wait_until(all_there, f"{len(missing)} of {len(texts)} texts, such as {sorted(missing)[:3]}", within)
 
     def __enter__(self) -> Self:
         self.start()

@@ -177,7 +177,7 @@ def test_a_receiver_that_hangs_holds_up_no_log_call_and_loses_nothing(start: Sta
         with hanging(receiver):
             logged += application.log(5_000)
             sick, worst = application.report["p99"], application.report["worst"]
-            time.sleep(1.2)  # the hang itself: longer than the time-out
+            application.await_failure()
         receiver.await_texts(*logged)
         application.stop()
     tell(f"{sink}: p99 of a log call, receiver hanging / healthy: {sick / healthy:.2f}")
@@ -420,6 +420,20 @@ def test_the_collectors_own_libraries_log_into_no_loop(start: Start, sink: str) 
         time.sleep(0.5)
         application.stop()
     assert len(receiver.texts) < 30
+
+
+def test_a_handler_hung_on_a_logger_by_hand_is_emptied_at_exit(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = """
+import logging
+from my_service.logging_setup import Settings, get_handlers
+logging.getLogger().addHandler(get_handlers(Settings.from_environ())[-1])
+for number in range(500):
+    logging.error("number %d", number)
+"""
+    with TcpReceiver() as receiver:
+        project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        receiver.await_texts(*(f"number {number}" for number in range(500)), within=2.0)
 
 
 def test_a_forked_child_sends_its_own_records_only_and_leaves_its_parents_connection_alone(

@@ -63,6 +63,19 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self._start()
         _handlers.add(self)
 
+    def _renew(self) -> None:
+        """Begin with nothing: at first, and in a forked child, whose parent delivers what it has."""
+        # Not the handler's own lock: see handle(). Re-entrant, for a signal handler that logs.
+        self._filled = threading.Condition(threading.RLock())
+        self._closing = threading.Event()
+        self._closed = False
+        self._backlog: deque[Payload] = deque()
+        self._size = 0  # of the backlog
+        self._on_its_way = 0  # records in the delivery now under way
+        self._failing = False
+        self._lost_before = self.lost  # when the last delivery that succeeded began
+        self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
+
     @abstractmethod
     def payload(self, record: logging.LogRecord) -> Payload:
         """What is kept of a record until it is delivered. Called by the log call, so be quick."""
@@ -135,19 +148,6 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         if left:
             self._lose(left, "there was no time left to deliver them")
         super().close()
-
-    def _renew(self) -> None:
-        """Begin with nothing: at first, and in a forked child, whose parent delivers what it has."""
-        # Not the handler's own lock: see handle(). Re-entrant, for a signal handler that logs.
-        self._filled = threading.Condition(threading.RLock())
-        self._closing = threading.Event()
-        self._closed = False
-        self._backlog: deque[Payload] = deque()
-        self._size = 0  # of the backlog
-        self._on_its_way: int = 0  # records in the delivery now under way
-        self._failing = False
-        self._lost_before = self.lost  # when the last delivery that succeeded began
-        self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name=f"log-{self.name}", daemon=True)

@@ -23,8 +23,8 @@ _FACILITY: Final = 1  # user-level messages
 _SEVERITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 _LEAST: Final = 7  # debug
 _LONGEST: Final = 8_000  # bytes: rsyslog takes 8,192 unless told otherwise
-_MOST_PARAMETERS: Final = 20
-_LONGEST_VALUE: Final = 200  # characters
+_LONGEST_DATA: Final = 2_000  # characters of structured data, so that there is room for the text
+_LONGEST_VALUE: Final = 200
 _NOT_IN_NAME: Final = re.compile(r'[^!-~]|[="\]]')
 _ESCAPED: Final = re.compile(r'(["\\\]])')
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
@@ -86,8 +86,12 @@ def _structured_data(record: logging.LogRecord) -> str:
         "exception": exception.get("type"),
         **record.__dict__.get("fields", {}),
     }
-    pairs = [f'{_name(key)}="{_value(value)}"' for key, value in values.items() if value is not None]
-    return f"[log@32473 {' '.join(pairs[:_MOST_PARAMETERS])}]"
+    data = "[log@32473"
+    for key, value in values.items():
+        pair = f' {_name(key)}="{_value(value)}"'
+        if value is not None and len(data) + len(pair) < _LONGEST_DATA:
+            data += pair
+    return f"{data}]"
 
 
 def _name(key: str) -> str:
