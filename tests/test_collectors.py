@@ -258,7 +258,7 @@ def test_what_is_logged_last_is_delivered_before_the_end(start: Start, sink: str
         receiver.await_texts(*logged)
 
 
-@pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
+@pytest.mark.parametrize("sink", ["tcp", "otlp"])
 def test_a_dead_receiver_holds_up_the_end_for_seconds_only_and_what_is_lost_is_told(start: Start, sink: str) -> None:
     application = start(sink, SINKS[sink]().url)
     application.log(30)
