@@ -318,7 +318,8 @@ def test_hostile_records_reach_every_sink_whole(bake: Bake, multiprocessing: boo
 import logging
 from {project.package}.logging_setup import setup_main_logging
 with setup_main_logging():
-    logging.info("one\\n2026-01-01T00:00:00.000+00:00 CRITICAL forged \\x1b[2J\\x85", extra={{"_ready": 1, "big": 10**5000}})
+    forged = "one\\n2026-01-01T00:00:00.000+00:00 CRITICAL forged \\x1b[2J\\x85"
+    logging.info(forged, extra={{"_ready": 1, "big": 10**5000}})
     logging.info("two %d", 10**5000)
     logging.info("three\\ud800", exc_info=("a", "b", "c"))
 """

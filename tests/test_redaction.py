@@ -117,8 +117,7 @@ def redact(bake: Bake) -> Iterator[Any]:
         "-----BEGIN PRIVATE KEY-----\nS\nS\n-----END PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----\nS cut short",
         "-----BEGIN PGP PRIVATE KEY BLOCK-----\nS\n-----END PGP PRIVATE KEY BLOCK-----", "'-----BEGIN PRIVATE KEY-----\\nS\\n-----END",
     ],
-)  # fmt: skip
-def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
+)  def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
     masked = redact.Redactor().text(text.replace("§", SECRET))
     assert SECRET not in masked
     assert "***" in masked
@@ -131,8 +130,7 @@ def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
         "missing fields: ['password', 'email', 'name']", "ssh://git@host/x", "tokens are counted", "at 12:30 a secret: ",
         "keyboard=qwerty monkey=1", "Authorizing bob", "bearer",
     ],
-)  # fmt: skip
-def test_what_is_no_secret_stays(redact: Any, text: str) -> None:
+)  def test_what_is_no_secret_stays(redact: Any, text: str) -> None:
     assert redact.Redactor().text(text) == text
 
 
