@@ -106,18 +106,52 @@ def redact(bake: Bake) -> Iterator[Any]:
 @pytest.mark.parametrize(
     "text",
     [
-        "password=§", "Password: §", "db_passwd = §", "apiKey=§", "api key: §", "x-api-key: §", "API-KEY=§", "pwd=§;host=x",
-        "MY_SECRET_TOKEN=§", "client_secret => §", 'password="§ §"', "password='§\\' §'", '{"token": "§ §", "n": 1}',
-        "{'token': '§, §'}", '{\\"token\\": \\"§ §\\"}', "{'token': b'§ §'}", "token := §", "?token=§&page=2",
-        "Authorization: Basic §", "Authorization: Bearer §", "authorization=Bearer §", "Proxy-Authorization: Negotiate §",
-        'Authorization: Digest username="bob", response="§"', "'Authorization': 'Custom §'", "bearer §", "use Bearer § now",
-        "Cookie: a=§; b=§", "Set-Cookie: sid=§; HttpOnly", "{'cookie': 'a=§; b=§'}", "(b'cookie', b'a=§; b=§')",
-        "[('x-auth-token', '§'), ('host', 'h')]", '["password", "§"]', "run --password §", "run --db-password '§ §' --x",
-        "https://bob:§@host/", "https://bob:§@§@host/", "amqp://:§@host", "https://§@github.com/org/repo", "//x https://a:§@h b@c",
-        "-----BEGIN PRIVATE KEY-----\nS\nS\n-----END PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----\nS cut short",
-        "-----BEGIN PGP PRIVATE KEY BLOCK-----\nS\n-----END PGP PRIVATE KEY BLOCK-----", "'-----BEGIN PRIVATE KEY-----\\nS\\n-----END",
+        "password=§",
+        "Password: §",
+        "db_passwd = §",
+        "apiKey=§",
+        "api key: §",
+        "x-api-key: §",
+        "API-KEY=§",
+        "pwd=§;host=x",
+        "MY_SECRET_TOKEN=§",
+        "client_secret => §",
+        'password="§ §"',
+        "password='§\\' §'",
+        '{"token": "§ §", "n": 1}',
+        "{'token': '§, §'}",
+        '{\\"token\\": \\"§ §\\"}',
+        "{'token': b'§ §'}",
+        "token := §",
+        "?token=§&page=2",
+        "Authorization: Basic §",
+        "Authorization: Bearer §",
+        "authorization=Bearer §",
+        "Proxy-Authorization: Negotiate §",
+        'Authorization: Digest username="bob", response="§"',
+        "'Authorization': 'Custom §'",
+        "bearer §",
+        "use Bearer § now",
+        "Cookie: a=§; b=§",
+        "Set-Cookie: sid=§; HttpOnly",
+        "{'cookie': 'a=§; b=§'}",
+        "(b'cookie', b'a=§; b=§')",
+        "[('x-auth-token', '§'), ('host', 'h')]",
+        '["password", "§"]',
+        "run --password §",
+        "run --db-password '§ §' --x",
+        "https://bob:§@host/",
+        "https://bob:§@§@host/",
+        "amqp://:§@host",
+        "https://§@github.com/org/repo",
+        "//x https://a:§@h b@c",
+        "-----BEGIN PRIVATE KEY-----\nS\nS\n-----END PRIVATE KEY-----",
+        "-----BEGIN EC PRIVATE KEY-----\nS cut short",
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\nS\n-----END PGP PRIVATE KEY BLOCK-----",
+        "'-----BEGIN PRIVATE KEY-----\\nS\\n-----END",
     ],
-)  def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
+)
+def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
     masked = redact.Redactor().text(text.replace("§", SECRET))
     assert SECRET not in masked
     assert "***" in masked
@@ -126,11 +160,20 @@ def redact(bake: Bake) -> Iterator[Any]:
 @pytest.mark.parametrize(
     "text",
     [
-        "nothing to see", "GET https://example.com:443/a?b=c", "mail to bob@example.com", "the password was changed",
-        "missing fields: ['password', 'email', 'name']", "ssh://git@host/x", "tokens are counted", "at 12:30 a secret: ",
-        "keyboard=qwerty monkey=1", "Authorizing bob", "bearer",
+        "nothing to see",
+        "GET https://example.com:443/a?b=c",
+        "mail to bob@example.com",
+        "the password was changed",
+        "missing fields: ['password', 'email', 'name']",
+        "ssh://git@host/x",
+        "tokens are counted",
+        "at 12:30 a secret: ",
+        "keyboard=qwerty monkey=1",
+        "Authorizing bob",
+        "bearer",
     ],
-)  def test_what_is_no_secret_stays(redact: Any, text: str) -> None:
+)
+def test_what_is_no_secret_stays(redact: Any, text: str) -> None:
     assert redact.Redactor().text(text) == text
 
 
