@@ -322,6 +322,7 @@ with setup_main_logging():
     logging.info(forged, extra={{"_ready": 1, "big": 10**5000}})
     logging.info("two %d", 10**5000)
     logging.info("three\\ud800", exc_info=("a", "b", "c"))
+    logging.info("four", exc_info=(1,))
 """
     run = project.run("-c", code, cwd=tmp_path, PYTHONIOENCODING="utf-8:strict", LOG_CONSOLE_FORMAT="json")
     assert run.stderr == ""
@@ -329,7 +330,8 @@ with setup_main_logging():
         "one",
         "two",
         "three\\ud800",
+        "four",
     ]
     lines = (tmp_path / "logs" / f"{project.slug}.log").read_text("utf-8").split("\n")
-    assert len([line for line in lines if " root " in line and not line.startswith(" ")]) == 3
+    assert len([line for line in lines if " root " in line and not line.startswith(" ")]) == 4
     assert not control_characters("".join(lines))
