@@ -1,7 +1,10 @@
 """The file that rolls over by its size: what is kept, in which order, and what a kill leaves of a compression."""
 
+import contextlib
 import gzip
+import itertools
 import logging
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,8 +113,11 @@ def test_the_file_of_a_second_instance_is_never_taken_for_a_backup(sized: Import
 
 
 def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path: Path) -> None:
-    handler = make(sized, tmp_path / "app.log", backups=3, compress="gzip")
-    backups = handler._backups  # type: ignore[attr-defined]  # noqa: SLF001
+    variables = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
+    settings = sized.module("settings").Settings.from_environ({**variables, "LOG_FILE_COMPRESS": "gzip"})
+    _console, handler = sized.module("get_handlers").get_handlers(settings)
+    sized.use(handler).setFormatter(None)
+    backups = handler._backups  # noqa: SLF001
     for number in range(100):
         handler.handle(record(f"{number:099d}"))
         until(lambda: not backups.busy)
@@ -146,12 +152,11 @@ def test_nothing_is_renamed_under_a_compression(
 def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
     sized: Imported, sized_project: Project, tmp_path: Path, where: str
 ) -> None:
-    process = sized_project.start("-c", STOPS, where, cwd=tmp_path)
-    with process:
+    with sized_project.start("-c", STOPS, where, cwd=tmp_path) as process, contextlib.ExitStack() as end:
+        end.callback(process.kill)
         assert process.stdout
         assert process.stdout.readline() == "stopped\n"
         until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
-        process.kill()
     for path in tmp_path.glob("*.gz"):
         assert len(text(path).splitlines()) == 100  # raises if it is not whole
     make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))
@@ -167,3 +172,30 @@ def test_gzip_itself_can_read_what_is_compressed(sized: Imported, tmp_path: Path
     shown = subprocess.run(["gzip", "-dc", "app.log.1.gz"], cwd=tmp_path, capture_output=True, check=True)  # noqa: S607
     assert shown.stdout.count(b"\n") == 10
     assert (tmp_path / "app.log.1.gz").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_signal_handler_that_logs_amid_a_roll_over_takes_no_second_file(sized: Imported, tmp_path: Path) -> None:
+    handler = make(sized, tmp_path / "app.log", max_bytes=1000, backups=1000)
+    sent = itertools.count()
+
+    def log(*_: object) -> None:
+        handler.handle(record(f"{next(sent):099d}"))
+
+    def log_amid(*_: object) -> None:
+        log()
+        if len(amid) > 300:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        amid.append(1)
+
+    amid: list[int] = []
+
+    before = signal.signal(signal.SIGALRM, log_amid)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        for _ in range(300):
+            log()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not list(tmp_path.glob("app.2.log*"))
+    assert numbers(tmp_path) == list(range(next(sent)))

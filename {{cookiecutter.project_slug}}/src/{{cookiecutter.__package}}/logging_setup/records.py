@@ -30,6 +30,7 @@ READY: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=`
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", READY}
 _PLAIN_LENGTH: Final = len(logging.makeLogRecord({}).__dict__)
 _NOTHING: Final[Mapping[str, object]] = {}
+_new_record = logging.LogRecord.__new__
 
 
 def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
@@ -77,39 +78,38 @@ def restore(flat: Flat) -> logging.LogRecord:
     Beside the standard attributes it has `fields` (context and extras, a dict) and
     `exception` (a dict of type, message, stacktrace, notes, causes; or None).
     """
-    record = logging.LogRecord.__new__(logging.LogRecord)
-    fields = flat[15]
-    exception = flat[14]
-    created = flat[6]
-    filename, module = _names(flat[3])
-    data = record.__dict__
-    if fields:
-        data.update(fields)
-    data.update(
-        name=flat[0],
-        levelno=flat[1],
-        levelname=flat[2],
-        pathname=flat[3],
-        filename=filename,
-        module=module,
-        lineno=flat[4],
-        funcName=flat[5],
-        created=created,
-        msecs=created % 1 * 1000,
-        relativeCreated=(created - _START) * 1000,
-        process=flat[7],
-        processName=flat[8],
-        thread=flat[9],
-        threadName=flat[10],
-        taskName=flat[11],
-        msg=flat[12],
-        args=None,
-        stack_info=flat[13],
-        exc_info=None,
-        exc_text=exception["stacktrace"] if exception else None,
-        exception=exception,
-        fields=fields or _NOTHING,
-    )
+    (
+        name, levelno, levelname, pathname, lineno, function, created, process, process_name,
+        thread, thread_name, task, message, stack, exception, fields, _,
+    ) = flat  # fmt: skip
+    filename, module = _names(pathname)
+    data = {
+        "name": name,
+        "levelno": levelno,
+        "levelname": levelname,
+        "pathname": pathname,
+        "filename": filename,
+        "module": module,
+        "lineno": lineno,
+        "funcName": function,
+        "created": created,
+        "msecs": created % 1 * 1000,
+        "relativeCreated": (created - _START) * 1000,
+        "process": process,
+        "processName": process_name,
+        "thread": thread,
+        "threadName": thread_name,
+        "taskName": task,
+        "msg": message,
+        "args": None,
+        "stack_info": stack,
+        "exc_info": None,
+        "exc_text": exception["stacktrace"] if exception else None,
+        "exception": exception,
+        "fields": fields or _NOTHING,
+    }
+    record = _new_record(logging.LogRecord)
+    record.__dict__ = {**fields, **data} if fields else data  # half the time of filling the one it has
     return record
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -37,10 +38,12 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._backups = backups
         self._file: OwnFile | None = None
         self._wait = _WAIT_FOR_LOCK
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._writing = False
         self._lost = 0  # records since it could last be written
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
         if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
-            os.register_at_fork(after_in_child=self._let_go)
+            os.register_at_fork(after_in_child=self._begin_anew)
 
     @abstractmethod
     def _is_due(self, file: OwnFile, created: float, size: int) -> bool:
@@ -53,6 +56,17 @@ class RotatingFileHandler(logging.Handler, ABC):
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record. Blocks as long as the disk does."""
         data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        self._waiting.append((record.created, data))
+        # A signal handler, or a report, may come amid a roll-over: then its line waits for its turn.
+        while self._waiting and not self._writing:
+            self._writing = True
+            try:
+                while self._waiting:
+                    self._put(*self._waiting.popleft())
+            finally:
+                self._writing = False
+
+    def _put(self, created: float, data: bytes) -> None:
         if time.monotonic() >= self._look_at:
             self._look()
         if self._file is None:
@@ -60,7 +74,7 @@ class RotatingFileHandler(logging.Handler, ABC):
             return
         try:
             if self._file.rotates:
-                self._write(self._file, record.created, data)
+                self._write(self._file, created, data)
             else:
                 self._file.append(data)
         except OSError as error:
@@ -148,12 +162,19 @@ class RotatingFileHandler(logging.Handler, ABC):
         if self._file:
             self._file.close()
         self._file = None
+
+    def _begin_anew(self) -> None:
+        """In a forked child: the file, and what waits to be written to it, is its parent's."""
+        self._let_go()
+        self._waiting.clear()
+        self._writing = False
         self._look_at = 0.0
 
     def close(self) -> None:
         """Say what was lost, give a compression some time to finish, and let go of the file."""
         if self._lost:
             reports.say(f"{self._lost} records are not in {self._path}")
+            self._lost = 0  # told once: logging.shutdown closes again
         self._backups.join()
         self._let_go()
         super().close()
