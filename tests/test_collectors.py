@@ -474,13 +474,13 @@ with setup_main_logging():
     for number in range(300):
         logger.info("parent %d", number)
     if not os.fork():
-        for number in range(20):
-            logger.info("child %d%s", number, " " * 200_000)
+        for number in range(8):
+            logger.info("child %d%s", number, " " * 600_000)
         for handler in logging.getLogger().handlers:
             handler.close()
         os._exit(0)
-    for number in range(300, 320):
-        logger.info("parent %d%s", number, " " * 200_000)
+    for number in range(300, 308):
+        logger.info("parent %d%s", number, " " * 600_000)
     os.wait()
 """
     with TcpReceiver() as receiver:
@@ -488,7 +488,7 @@ with setup_main_logging():
         receiver.await_texts("first")
         (tmp_path / "go").touch()
         process.communicate(timeout=30)
-        expected = {f"parent {n}" for n in range(320)} | {f"child {n}" for n in range(20)}
+        expected = {f"parent {n}" for n in range(308)} | {f"child {n}" for n in range(8)}
         wait_until(lambda: expected <= {text.strip() for text in receiver.texts}, "the records of both")
     assert sorted(text.strip() for text in receiver.texts if text.strip() in expected | {"first"}) == sorted(
         {*expected, "first"}
