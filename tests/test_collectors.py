@@ -139,7 +139,7 @@ def sink(request: pytest.FixtureRequest) -> str:
 
 def tell(text: str) -> None:
     """Print a measurement; `pytest -s` shows it."""
-    print(text)  # noqa: T201
+    print(text)
 
 
 def without_doubles(texts: list[str]) -> list[str]:

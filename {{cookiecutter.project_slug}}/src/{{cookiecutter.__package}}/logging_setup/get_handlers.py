@@ -2,7 +2,7 @@
 
 import logging
 
-# {% if (cookiecutter.console_handler, cookiecutter.file_handler, cookiecutter.email_handler) != ("none", "none", False) %}
+# {% if cookiecutter.email_handler or cookiecutter.console_handler != "none" or cookiecutter.file_handler != "none" %}
 from .formatters import make_formatter
 # {% endif %}
 # {% if cookiecutter.console_handler != "none" %}
