@@ -1,6 +1,8 @@
 # make demo    generate the default project, install it, run it, show its log file
 # make test    everything that a change must pass; ARGS="-k email" for a part of it
+# make stress  processes killed at random, for longer; STRESS=20 for much longer
 # make lint    the quick part of that: ruff
+# make bench   measure against what people use instead, into docs/; ARGS="a b" for some of it
 # make clean   delete all that the others made
 #
 # Needs Python 3.11 or later, with its venv module, and a network or a mirror for pip. No path
@@ -10,7 +12,7 @@ VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check
 DEMO := build/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo test stress lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.done
@@ -26,9 +28,15 @@ demo: .venv/demo.done
 test: .venv/test.done
 	$(VENV) -m pytest $(ARGS)
 
+stress: .venv/test.done
+	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/test_kills.py $(ARGS)
+
 lint: .venv/test.done
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+
+bench: .venv/bench.done
+	$(VENV) -m benchmarks $(ARGS)
 
 clean:
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache

@@ -76,8 +76,8 @@ def claims(medians: Medians) -> list[Claim]:
          lambda: start("ours") - start("needed:queue"), "ms"),
         ("g", "the same, without multiprocessing", 15, most,
          lambda: start("ours-direct") - start("needed:direct"), "ms"),
-        ("g", "the application works before the listener has written: ready over first line in the file", 1, most,
-         lambda: start("ours") / start("ours", "written_ms"), ""),
+        ("g", "the application goes on before the listener has written: its first call's end over the line's", 1, most,
+         lambda: start("ours", "returned_ms") / start("ours", "written_ms"), ""),
         ("h", "a debug call switched off over logging's own", 1.05, most, lambda: debug("ours"), ""),
         ("h", "the same, without multiprocessing", 1.05, most, lambda: debug("ours-direct"), ""),
     ]  # fmt: skip

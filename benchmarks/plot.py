@@ -26,7 +26,8 @@ def svg(medians: Medians) -> str:
     if any(lines.values()):
         parts += _lines(top, "(c) more and more workers: records a second", lines)
         top += 330
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" font-family="sans-serif" font-size="13">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}"'
+    head += ' font-family="sans-serif" font-size="13">'
     return "\n".join([head, f'<rect width="{WIDTH}" height="{top}" fill="white"/>', *parts, "</svg>", ""])
 
 
@@ -68,8 +69,7 @@ def _lines(top: int, title: str, lines: dict[str, list[tuple[int, float]]]) -> l
     def place(count: int, rate: float) -> tuple[float, float]:
         return left + math.log2(count) / widest * (right - left), low - rate / most * (low - high)
 
-    for count in counts:
-        parts.append(_text(place(count, 0)[0], low + 18, str(count), 'text-anchor="middle"'))
+    parts += [_text(place(count, 0)[0], low + 18, str(count), 'text-anchor="middle"') for count in counts]
     for share in (0.0, 0.5, 1.0):
         y = place(1, most * share)[1]
         parts.append(f'<path d="M{left} {y:.1f}H{right}" stroke="#ddd"/>')

@@ -104,8 +104,8 @@ def _rows(scenario: Scenario, middle: Mapping[str, Mapping[str, float]], results
         lines = f"**{wrong}**" if wrong else "all" if "records_per_second" in figures else ""
         ours = middle.get(case.key.replace(case.key.partition("/")[0], "ours", 1), {})
         contest = not case.key.startswith(("ours", "bare", "needed"))
-        ahead = ", ".join(_COLUMNS[name][0].partition(",")[0] for name in used if contest and _ahead(name, figures, ours))
-        rows.append(f"| {case.label} | {' | '.join(values)} | {lines} | {ahead} |")
+        ahead = [_COLUMNS[name][0].partition(",")[0] for name in used if contest and _ahead(name, figures, ours)]
+        rows.append(f"| {case.label} | {' | '.join(values)} | {lines} | {', '.join(ahead)} |")
     return rows
 
 

@@ -13,7 +13,6 @@ from .runs import Figures, Runner
 WITH_QUEUE: Final = ("ours", "textbook", "loguru", "concurrent", "logbook", "floor")
 ONE_PROCESS: Final = ("ours", "plain", "loguru-direct", "logbook-direct")
 LISTENERS: Final = ("textbook", "loguru", "logbook")
-BLOCKED: Final = ("loguru", "concurrent", "floor")  # by a slow sink: fewer records, or it takes all day
 
 STARTS: Final = {
     "bare": "bare `import logging`",
@@ -65,8 +64,9 @@ def scenarios(scale: float, workers: tuple[int, ...]) -> list[Scenario]:
     def all_with_queue(records: int, **more: Any) -> tuple[Case, ...]:
         return tuple(case(peer, peer, records, **more) for peer in WITH_QUEUE)
 
-    busy = [case(p, p, 500 if p in LISTENERS else 24_000, workers=1, busy=True) for p in WITH_QUEUE]
-    grow = [case(f"{p}/{n}", p, 24_000, f", {n} workers", workers=n) for n in workers for p in WITH_QUEUE]
+    # A listener that starves gets fewer records, or it takes all day; the same for a slow sink.
+    busy = [case(p, p, 2_000 if p in LISTENERS else 24_000, workers=1, busy=True) for p in WITH_QUEUE]
+    grow = [case(f"{p}/{n}", p, 24_000, f", {n} worker{'s' * (n > 1)}", workers=n) for n in workers for p in WITH_QUEUE]
     more = [case(f"ours/2/x{x}", "ours", x * 24_000, f", 2 workers, {x} times the records") for x in (1, 4)]
     slow = [case(p, p, 20_000 if p == "ours" else 1_000, slow=True) for p in WITH_QUEUE]
     alone = [case(p, p, 24_000, workers=0) for p in ONE_PROCESS]

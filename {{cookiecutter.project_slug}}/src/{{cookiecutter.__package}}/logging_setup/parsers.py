@@ -20,7 +20,7 @@ def level(value: str) -> int:
     names = logging.getLevelNamesMapping()
     if value.upper() in names:
         return names[value.upper()]
-    if value.isdecimal():
+    if value.isdecimal() and len(value) < 10:
         return int(value)
     raise ValueError("a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number")
 
@@ -51,7 +51,7 @@ def whole(least: int, most: int, unit: str) -> Parser:
     """A whole number between two others, both included."""
 
     def parse(value: str) -> int:
-        if not value.isdecimal() or not least <= int(value) <= most:
+        if not value.isdecimal() or len(value) > 18 or not least <= int(value) <= most:
             raise ValueError(f"a whole number of {unit} from {least} to {most}")
         return int(value)
 
@@ -92,6 +92,14 @@ def path(value: str) -> str:
 def words(value: str) -> tuple[str, ...]:
     """Words between commas."""
     return tuple(filter(None, map(str.strip, value.split(","))))
+
+
+def keys(value: str) -> tuple[str, ...]:
+    """Words between commas, each with a letter or digit in it: a key without would fit everything."""
+    found = words(value)
+    if not all(any(char.isalnum() for char in word) for word in found):
+        raise ValueError("words between commas, for example iban,card_number")
+    return found
 
 
 def addresses(value: str) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
 from . import parsers as parse
+from .redact import MASK, Redactor
 
 PACKAGE = (__package__ or "").rpartition(".")[0]  # the application's own package
+_LONGEST_SHOWN = 200  # characters of a bad value
 _OWN_LEVELS = f"{PACKAGE}=DEBUG,__main__=DEBUG" if PACKAGE else ""
 
 
 def _setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
     """A field read from `variable`; .env.example and the README's table say the same of it."""
-    metadata = {"variable": variable, "parse": parser, "default": default, "about": about}
+    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": secret}
     return field(default_factory=lambda: parser(default), repr=not secret, metadata=metadata)
 
 
@@ -31,7 +33,7 @@ class Settings:
     )
     redact: bool = _setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = _setting(
-        "LOG_REDACT_KEYS", parse.words, "", "more words that make a key secret, between commas"
+        "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, between commas"
     )
     # {% if cookiecutter.multiprocessing %}
     listener: str = _setting(
@@ -133,7 +135,8 @@ class Settings:
                 if value:
                     values[each.name] = each.metadata["parse"](value)
             except ValueError as error:
-                problems.append(f"{each.metadata['variable']}={value!r}: must be {error}")
+                shown = MASK if each.metadata["secret"] else Redactor().text(value[:_LONGEST_SHOWN])
+                problems.append(f"{each.metadata['variable']}={shown!r}: must be {error}")
         # {% if cookiecutter.email_handler %}
         problems += _email_problems(values)
         # {% endif %}
