@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final
 NAME: Final = "shop.orders"  # of the logger
 SINK_SLEEPS: Final = 0.001  # seconds a record: 100 times what writing it takes
 FORMAT: Final = "%(asctime)s %(levelname)-8s %(name)s [%(processName)s] %(message)s"
+_SILENCE: Final = 2.0  # seconds without a line after which no more are expected
 PERCENT: Final = "id=%d.%d %s"
 BRACES: Final = "id={}.{} {}"
 
@@ -214,11 +215,13 @@ class LogbookQueue(Peer):
 
     def finish(self, lines: int) -> None:
         # Its controller's stop() leaves in the queue what is in the queue: so look at the file.
-        found = 0
+        found, tail, seen_at = 0, b"", time.monotonic()
         with (self.folder / "app.log").open("rb") as file:
-            while found < lines:
-                found += (block := file.read()).count(b" id=")
-                if not block:
+            while found < lines and time.monotonic() < seen_at + _SILENCE:
+                if block := file.read():
+                    found += (tail + block).count(b" id=")
+                    tail, seen_at = block[-3:], time.monotonic()
+                else:
                     time.sleep(0.002)
 
 
