@@ -67,6 +67,7 @@ def write(folder: Path, ran: Sequence[Scenario], results: Results, rounds: int) 
     page += ["![records a second](benchmarks.svg)", "", "## What is wanted", "", *_claim_rows(judged), ""]
     for scenario in ran:
         page += [f"## ({scenario.letter}) {scenario.title}", ""]
+        page += [scenario.note, ""] if scenario.note else []
         page += [*_rows(scenario, middle[scenario.letter], results[scenario.letter]), ""]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks.md").write_text("\n".join(page), "utf-8")
