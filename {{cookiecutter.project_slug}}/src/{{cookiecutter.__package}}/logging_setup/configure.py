@@ -46,6 +46,10 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     if not settings.email_host:
         logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
     # {% endif %}
+    # {% if cookiecutter.collector_handler != "none" %}
+    if not settings.collector_url:
+        logger.info("Nothing is sent to a collector: LOG_COLLECTOR_URL is not set")
+    # {% endif %}
     return running
 
 

@@ -5,7 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .dispatcher import Dispatcher, Outlet
+from . import reports
+from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
 from .get_handlers import get_handlers
 from .main_logging import MainLogging
 from .records import READY, flatten, restore
@@ -40,7 +41,7 @@ class DirectLogging(MainLogging):
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
     def _stop(self, within: float) -> None:
-        self._dispatcher.close(within)
+        self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
 def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
@@ -55,7 +56,7 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
             ready = record.__dict__.get(READY)
             if ready is None:
                 # The same holds for what such libraries log in a handler's own thread.
-                if (record.threadName or "").startswith("log-"):
+                if record.thread in reports.own_threads:
                     return False
                 ready = record.__dict__[READY] = restore(flatten(record))
             outlet(ready)

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 Parser = Callable[[str], Any]
 
@@ -110,3 +112,39 @@ def addresses(value: str) -> tuple[str, ...]:
         if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
             raise ValueError("e-mail addresses between commas, for example ops@example.com,me@example.com")
     return found
+
+
+def url(*examples: str) -> Parser:
+    """A URL of the form of one of `examples`, by its scheme: a host and a port, or a path; or nothing."""
+    forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
+    wanted = f"a URL such as {' or '.join(examples)}"
+
+    def parse(value: str) -> str:
+        if not value:
+            return value
+        if "@" in value:
+            raise ValueError(f"{wanted}, without user and password")
+        try:
+            found = urlsplit(value)
+            port = found.port
+        except ValueError:
+            raise ValueError(wanted) from None
+        form = forms.get(found.scheme)
+        if form is None or any(not char.isprintable() or char.isspace() for char in value):
+            raise ValueError(wanted)
+        if form.hostname and not (found.hostname and (port or not form.port)):
+            raise ValueError(wanted)
+        if not form.hostname and (found.hostname or not found.path.strip("/")):
+            raise ValueError(wanted)
+        if not form.path and found.path.strip("/"):
+            raise ValueError(f"{wanted}, without a path")
+        return value
+
+    return parse
+
+
+def token(value: str) -> str:
+    """What may stand in an HTTP header: visible ASCII characters; or nothing."""
+    if not re.fullmatch("[!-~]*", value):
+        raise ValueError("a token of visible ASCII characters")
+    return value
