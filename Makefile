@@ -2,6 +2,7 @@
 # make test    everything that a change must pass; ARGS="-k email" for a part of it
 # make stress  processes killed at random, for longer; STRESS=20 for much longer
 # make lint    the quick part of that: ruff
+# make bench   measure against what people use instead, into docs/; ARGS="a b" for some of it
 # make clean   delete all that the others made
 #
 # Needs Python 3.11 or later, with its venv module, and a network or a mirror for pip. No path
@@ -33,6 +34,9 @@ stress: .venv/test.done
 lint: .venv/test.done
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+
+bench: .venv/bench.done
+	$(VENV) -m benchmarks $(ARGS)
 
 clean:
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
