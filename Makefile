@@ -1,5 +1,6 @@
 # make demo    generate the default project, install it, run it, show its log file
 # make test    everything that a change must pass; ARGS="-k email" for a part of it
+# make stress  processes killed at random, for longer; STRESS=20 for much longer
 # make lint    the quick part of that: ruff
 # make clean   delete all that the others made
 #
@@ -10,7 +11,7 @@ VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check
 DEMO := build/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo test stress lint clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.done
@@ -25,6 +26,9 @@ demo: .venv/demo.done
 
 test: .venv/test.done
 	$(VENV) -m pytest $(ARGS)
+
+stress: .venv/test.done
+	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/test_kills.py $(ARGS)
 
 lint: .venv/test.done
 	$(VENV) -m ruff check .

@@ -13,6 +13,7 @@ HANDLERS = LOGGING / "handlers"
 
 CONSOLE, FILE = ANSWERS["console_handler"], ANSWERS["file_handler"]
 EMAIL, QUEUE = ANSWERS["email_handler"], ANSWERS["multiprocessing"]
+COLLECTOR = ANSWERS["collector_handler"]
 
 # Each module that is there for one choice, and whether that choice was made.
 OPTIONAL = {
@@ -31,8 +32,16 @@ OPTIONAL = {
     HANDLERS / "backups.py": FILE != "none",
     HANDLERS / "file_timed.py": FILE == "timed",
     HANDLERS / "file_size.py": FILE == "size",
-    HANDLERS / "background.py": EMAIL,
+    HANDLERS / "background.py": EMAIL or COLLECTOR != "none",
     HANDLERS / "email.py": EMAIL,
+    HANDLERS / "syslog.py": COLLECTOR == "syslog",
+    HANDLERS / "tcp.py": COLLECTOR == "tcp",
+    HANDLERS / "udp.py": COLLECTOR == "udp",
+    HANDLERS / "http.py": COLLECTOR == "http",
+    HANDLERS / "otlp.py": COLLECTOR == "otlp",
+    HANDLERS / "connection.py": COLLECTOR in ("syslog", "tcp", "http"),
+    HANDLERS / "datagrams.py": COLLECTOR in ("syslog", "udp"),
+    HANDLERS / "http_answer.py": COLLECTOR in ("http", "otlp"),
     Path("tests", "test_multi.py"): QUEUE,
     Path("tests", "test_file.py"): FILE != "none",
     Path("tests", "test_email.py"): EMAIL,
@@ -46,6 +55,7 @@ def chosen() -> list[str]:
         f"console: {CONSOLE}",
         f"log file: {FILE}",
         f"e-mail: {'yes, once LOG_EMAIL_HOST is set (.env.example)' if EMAIL else 'none'}",
+        f"collector: {f'{COLLECTOR}, once LOG_COLLECTOR_URL is set' if COLLECTOR != 'none' else 'none'}",
     ]
 
 

@@ -32,8 +32,8 @@ def problems(answers: dict[str, object]) -> list[str]:
         if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in answer):
             found.append(f"{question} {answer!r} has a control character: one line of plain text")
     found += slug_problems(str(answers["__asked_slug"]))
-    sinks = (answers["console_handler"], answers["file_handler"], answers["email_handler"])
-    if sinks == ("none", "none", False):
+    sinks = [answers[question] for question in ("console_handler", "file_handler", "collector_handler")]
+    if sinks == ["none", "none", "none"] and not answers["email_handler"]:
         found.append("no handler is chosen: the log would go nowhere; choose at least one")
     return found
 

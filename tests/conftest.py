@@ -4,11 +4,13 @@ Each set of answers is generated once for the whole run. A generated project run
 `src` folder with the interpreter of the tests, unless a test is about installing it.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,20 @@ class Project:
                 os.killpg(process.pid, 9)
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+    @contextlib.contextmanager
+    def imported(self) -> Iterator[Callable[[str], Any]]:
+        """Its logging package, in this process: the function that is given takes a module's name."""
+        sys.path.insert(0, str(self.path / "src"))
+        before = set(sys.modules)
+        try:
+            yield lambda name: importlib.import_module(f"{self.package}.logging_setup.{name}".rstrip("."))
+        finally:
+            sys.path.remove(str(self.path / "src"))
+            for name in set(sys.modules) - before:
+                if name.partition(".")[0] == self.package:
+                    del sys.modules[name]
 
 
 Bake = Callable[..., Project]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from conftest import Project
 from test_log_path import HEAD, Script, run_script, script  # noqa: F401 - the fixture
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from conftest import Project
 from oracle import Verdict, judge, log_lines
 

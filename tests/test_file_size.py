@@ -1,5 +1,6 @@
 """The file that rolls over by its size: what is kept, in which order, and what a kill leaves of a compression."""
 
+import contextlib
 import gzip
 import logging
 import subprocess
@@ -110,8 +111,11 @@ def test_the_file_of_a_second_instance_is_never_taken_for_a_backup(sized: Import
 
 
 def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path: Path) -> None:
-    handler = make(sized, tmp_path / "app.log", backups=3, compress="gzip")
-    backups = handler._backups  # type: ignore[attr-defined]  # noqa: SLF001
+    variables = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
+    settings = sized.module("settings").Settings.from_environ({**variables, "LOG_FILE_COMPRESS": "gzip"})
+    _console, handler = sized.module("get_handlers").get_handlers(settings)
+    sized.use(handler).setFormatter(None)
+    backups = handler._backups  # noqa: SLF001
     for number in range(100):
         handler.handle(record(f"{number:099d}"))
         until(lambda: not backups.busy)
@@ -146,12 +150,11 @@ def test_nothing_is_renamed_under_a_compression(
 def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
     sized: Imported, sized_project: Project, tmp_path: Path, where: str
 ) -> None:
-    process = sized_project.start("-c", STOPS, where, cwd=tmp_path)
-    with process:
+    with sized_project.start("-c", STOPS, where, cwd=tmp_path) as process, contextlib.ExitStack() as end:
+        end.callback(process.kill)
         assert process.stdout
         assert process.stdout.readline() == "stopped\n"
         until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
-        process.kill()
     for path in tmp_path.glob("*.gz"):
         assert len(text(path).splitlines()) == 100  # raises if it is not whole
     make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))

@@ -118,7 +118,7 @@ def test_records_that_overtake_each_other_at_midnight_get_to_their_own_day(
 ) -> None:
     handler = make(timed, tmp_path)
     midnight = datetime(2026, 10, 25, tzinfo=ZoneInfo(zone)).timestamp()
-    order = random.Random(1)  # noqa: S311
+    order = random.Random(1)
     moments = sorted((midnight + number / 10 for number in range(-50, 50)), key=lambda m: m + order.random() * 3)
     assert moments != sorted(moments)
     for moment in moments:

@@ -3,6 +3,7 @@
 `make stress` runs the same for longer: STRESS multiplies the kills.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from conftest import DEADLINE, Project
 from oracle import Verdict, judge, log_lines, returned_calls
 
@@ -174,10 +174,8 @@ def test_the_same_harness_sees_the_textbook_pattern_fail(project: Project, tmp_p
     storm = Storm(project, tmp_path, method="fork", workers=2, size=0, kills=100, textbook=True)
     storm.hear("at work")
     end = storm.hear("end")
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         storm.process.wait(DEADLINE)
-    except subprocess.TimeoutExpired:
-        pass
     for pid in pids():
         if str(tmp_path) in working_folder(pid):
             os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from conftest import DEADLINE, Project
 
 HEAD = """
@@ -42,7 +41,8 @@ def with_handler(project: Project, folder: Path, source: str) -> Project:
     (house.logging / "handlers" / "house.py").write_text(source, "utf-8")
     file = house.logging / "get_handlers.py"
     code = file.read_text("utf-8")
-    code = code.replace("    return handlers\n", "    from .handlers.house import House\n    return [House(), *handlers]\n")
+    house_first = "    from .handlers.house import House\n    return [House(), *handlers]\n"
+    code = code.replace("    return handlers\n", house_first)
     file.write_text(code, "utf-8")
     return house
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from conftest import DEADLINE, Project
 from oracle import judge, log_lines
 from test_log_path import HEAD
@@ -143,7 +142,8 @@ def test_logging_in_a_signal_handler_every_two_milliseconds_does_not_deadlock(
         (folder / "app.py").write_text(head + SIGNALLED, "utf-8")
         apps = f"{Path(__file__).with_name('apps')}"
         variables = {"PYTHONPATH": f"{each.path / 'src'}:{apps}"}
-        running.append((folder, each.start("app.py", cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)))
+        process = each.start("app.py", cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)
+        running.append((folder, process))
     for folder, process in running:
         output, errors = process.communicate(timeout=DEADLINE)
         assert (process.returncode, errors) == (0, "")

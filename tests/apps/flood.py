@@ -8,9 +8,10 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
+from numbered import Writer
+
 from my_service.logging_setup import setup_main_logging, setup_proc_logging
 from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
-from numbered import Writer
 
 
 def work(slot: int, records: int) -> None:

@@ -24,8 +24,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from numbered import Writer, make_notes
+
 from my_service.logging_setup import log_exit, setup_main_logging, setup_proc_logging
-from numbered import Writer, logger, make_notes
 
 NOTES = "notes"
 HUNG_AFTER = 5.0  # seconds without a record from a worker
@@ -92,7 +93,7 @@ def main() -> None:
     hangs = sum(not wait_for_first_record(notes, slot) for slot, _ in running)
     tell(event="at work", workers=[process.pid for _, process in running])
     for _ in range(kills):
-        slot, victim = running.pop(random.randrange(len(running)))
+        _, victim = running.pop(random.randrange(len(running)))
         time.sleep(random.uniform(0, 0.02))
         os.kill(victim.pid or 0, signal.SIGKILL)
         victim.join()
@@ -118,7 +119,7 @@ def main() -> None:
 
 
 def tell(**what: object) -> None:
-    print(json.dumps(what), flush=True)  # noqa: T201 - to the harness
+    print(json.dumps(what), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ Handlers hang on the root logger only. Their levels, formats and places come fro
 environment variables, which .env.example lists.
 """
 
+from .adopt import adopt_loggers
 from .configure import (
     setup_main_logging,
     # {% if cookiecutter.multiprocessing %}
@@ -24,6 +25,7 @@ from .settings import Settings
 __all__ = [
     "MainLogging",
     "Settings",
+    "adopt_loggers",
     "get_handlers",
     "log_context",
     "log_exit",

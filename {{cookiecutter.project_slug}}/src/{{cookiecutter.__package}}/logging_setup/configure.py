@@ -34,7 +34,7 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     if running:
         return running
     if settings is None:
-        settings = _settings_or_exit()
+        settings = settings_or_exit()
     # {% if cookiecutter.multiprocessing %}
     running = start_listener(settings)
     # {% endif %}
@@ -45,6 +45,10 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     # {% if cookiecutter.email_handler %}
     if not settings.email_host:
         logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
+    # {% endif %}
+    # {% if cookiecutter.collector_handler != "none" %}
+    if not settings.collector_url:
+        logger.info("Nothing is sent to a collector: LOG_COLLECTOR_URL is not set")
     # {% endif %}
     return running
 
@@ -68,17 +72,23 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
 # {% endif %}
 def _setup_process(settings: Settings) -> None:
     """What every process needs, whatever its handlers are."""
+    use_settings(settings)
+    crashes.log_crashes(settings.fault_file)
+
+
+def use_settings(settings: Settings) -> None:
+    """Have this process mask and filter as `settings` say; opens nothing."""
     keys = (*KEYS, *settings.redact_keys)
     redact.use(Redactor(keys) if settings.redact else NoRedactor(keys))
     logging.getLogger().setLevel(settings.level)
     for name, level in settings.levels:
         logging.getLogger(name).setLevel(level)
-    crashes.log_crashes(settings.fault_file)
 
 
-def _settings_or_exit() -> Settings:
+def settings_or_exit() -> Settings:
+    """Read the environment; for values that cannot be used, say so on stderr and raise SystemExit(2)."""
     try:
         return Settings.from_environ()
     except ValueError as error:
-        reports.to_stderr("", str(error))
+        reports.to_stderr("ERROR", str(error))
         raise SystemExit(2) from None

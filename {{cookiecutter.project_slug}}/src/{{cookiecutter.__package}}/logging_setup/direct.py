@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .dispatcher import Dispatcher, Outlet
+from . import reports
+from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
 from .get_handlers import get_handlers
 from .main_logging import MainLogging
-from .records import flatten, restore
+from .records import READY, flatten, restore
 from .settings import Settings
 
-_READY = "_ready"  # where a record keeps what the next handler can use too
 # How often a handler may be called from within a handler: by a signal's handler that logs, and
 # by the libraries of handlers, whose records about records must come to an end.
 _DEEPEST = 3
@@ -41,7 +41,7 @@ class DirectLogging(MainLogging):
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
     def _stop(self, within: float) -> None:
-        self._dispatcher.close(within)
+        self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
 def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
@@ -53,12 +53,12 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
             return False
         _nested.depth = depth + 1
         try:
-            ready = record.__dict__.get(_READY)
+            ready = record.__dict__.get(READY)
             if ready is None:
                 # The same holds for what such libraries log in a handler's own thread.
-                if (record.threadName or "").startswith("log-"):
+                if record.thread in reports.own_threads:
                     return False
-                ready = record.__dict__[_READY] = restore(flatten(record))
+                ready = record.__dict__[READY] = restore(flatten(record))
             outlet(ready)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False

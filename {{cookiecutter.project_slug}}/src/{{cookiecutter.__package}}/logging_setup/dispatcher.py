@@ -26,6 +26,9 @@ class Outlet:
     def __init__(self, handler: logging.Handler) -> None:
         self.handler = handler
         self._handle = handler.handle
+        self._emit = handler.emit
+        # What Handler.handle does, without three calls; unless this handler does it otherwise.
+        self._lock = handler.lock if type(handler).handle is logging.Handler.handle else None
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.
@@ -34,7 +37,11 @@ class Outlet:
     def __call__(self, record: logging.LogRecord) -> None:
         self.called += 1
         try:
-            self._handle(record)
+            if self._lock and not self.handler.filters:
+                with self._lock:
+                    self._emit(record)
+            else:
+                self._handle(record)
         except Exception:  # noqa: BLE001 - a handler, and its filters, may be anybody's code
             self._failed(record)
 

@@ -51,4 +51,16 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
         email.setLevel(settings.email_level)
         handlers += [email, recent]
     # {% endif %}
+    # {% if cookiecutter.collector_handler != "none" %}
+    if settings.collector_url:
+        # {% filter replace("syslog", cookiecutter.collector_handler) %}
+        # {% filter replace("Syslog", cookiecutter.collector_handler | capitalize) %}
+        from .handlers.syslog import SyslogHandler  # here, where it is wanted: some libraries take long to import
+
+        collector = SyslogHandler(settings)
+        # {% endfilter %}
+        # {% endfilter %}
+        collector.setLevel(settings.collector_level)
+        handlers.append(collector)
+    # {% endif %}
     return handlers

@@ -12,6 +12,7 @@ import queue
 import threading
 from typing import Any, Final
 
+from . import reports
 from .dispatcher import Dispatcher
 from .get_handlers import get_handlers
 from .listener import Listener
@@ -32,6 +33,7 @@ class ListenerThread(MainLogging):
         super().__init__()
         self.queue = ThreadQueue(settings)
         self._handler = LogQueueHandler(self.queue)
+        self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
         self._tokens = itertools.count(1)
         self._changed = threading.Condition(threading.RLock())
         self._acknowledged = 0

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 Parser = Callable[[str], Any]
 
@@ -20,7 +22,7 @@ def level(value: str) -> int:
     names = logging.getLevelNamesMapping()
     if value.upper() in names:
         return names[value.upper()]
-    if value.isdecimal():
+    if value.isdecimal() and len(value) < 10:
         return int(value)
     raise ValueError("a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number")
 
@@ -51,7 +53,7 @@ def whole(least: int, most: int, unit: str) -> Parser:
     """A whole number between two others, both included."""
 
     def parse(value: str) -> int:
-        if not value.isdecimal() or not least <= int(value) <= most:
+        if not value.isdecimal() or len(value) > 18 or not least <= int(value) <= most:
             raise ValueError(f"a whole number of {unit} from {least} to {most}")
         return int(value)
 
@@ -94,6 +96,14 @@ def words(value: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, value.split(","))))
 
 
+def keys(value: str) -> tuple[str, ...]:
+    """Words between commas, each with a letter or digit in it: a key without would fit everything."""
+    found = words(value)
+    if not all(any(char.isalnum() for char in word) for word in found):
+        raise ValueError("words between commas, for example iban,card_number")
+    return found
+
+
 def addresses(value: str) -> tuple[str, ...]:
     """E-mail addresses between commas."""
     found = words(value)
@@ -102,3 +112,39 @@ def addresses(value: str) -> tuple[str, ...]:
         if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
             raise ValueError("e-mail addresses between commas, for example ops@example.com,me@example.com")
     return found
+
+
+def url(*examples: str) -> Parser:
+    """A URL of the form of one of `examples`, by its scheme: a host and a port, or a path; or nothing."""
+    forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
+    wanted = f"a URL such as {' or '.join(examples)}"
+
+    def parse(value: str) -> str:
+        if not value:
+            return value
+        if "@" in value:
+            raise ValueError(f"{wanted}, without user and password")
+        try:
+            found = urlsplit(value)
+            port = found.port
+        except ValueError:
+            raise ValueError(wanted) from None
+        form = forms.get(found.scheme)
+        if form is None or any(not char.isprintable() or char.isspace() for char in value):
+            raise ValueError(wanted)
+        if form.hostname and not (found.hostname and (port or not form.port)):
+            raise ValueError(wanted)
+        if not form.hostname and (found.hostname or not found.path.strip("/")):
+            raise ValueError(wanted)
+        if not form.path and found.path.strip("/"):
+            raise ValueError(f"{wanted}, without a path")
+        return value
+
+    return parse
+
+
+def token(value: str) -> str:
+    """What may stand in an HTTP header: visible ASCII characters; or nothing."""
+    if not re.fullmatch("[!-~]*", value):
+        raise ValueError("a token of visible ASCII characters")
+    return value

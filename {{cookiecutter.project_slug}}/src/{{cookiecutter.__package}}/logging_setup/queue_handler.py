@@ -26,7 +26,8 @@ class LogQueueHandler(logging.Handler):
         self.accepted = 0  # records that the queue has taken, in this process
         self.dropped = 0  # records that it has not
         self._untold = 0  # of these, not yet told to the listener
-        self._patience = queue.settings.queue_timeout
+        self._put = queue.put
+        self._timeout = self._patience = queue.settings.queue_timeout
         self._count = itertools.count(1)
         # For the counts of drops only: put() needs no lock. It is the handler's own, because
         # that is re-entrant (a signal handler may log) and new in a forked child.
@@ -39,19 +40,17 @@ class LogQueueHandler(logging.Handler):
                 return False
             untold = self._take_untold() if self._untold else 0
             try:
-                sent = self.queue.put(encode(record, untold), self._patience)
+                if self._put(encode(record, untold), self._patience):
+                    self.accepted = next(self._count)
+                    self._patience = self._timeout
+                    return True
             except GoneError:
-                sent = False
-            if sent:
-                self._patience = self.queue.settings.queue_timeout
-                self.accepted = next(self._count)
-            else:
-                self._patience = 0.0
-                self._drop(record, untold)
+                pass
+            self._patience = 0.0
+            self._drop(record, untold)
         except Exception as error:  # noqa: BLE001 - a log call never raises into the application
             reports.to_stderr("ERROR", f"a record could not be logged: {type(error).__name__}")
-            return False
-        return sent
+        return False
 
     def emit(self, record: logging.LogRecord) -> None:
         """As handle(): for callers that skip it."""
@@ -76,7 +75,7 @@ class LogQueueHandler(logging.Handler):
         untold = self._take_untold()
         if untold:
             try:
-                self.queue.put(marshal.dumps((os.getpid(), untold)), self.queue.settings.queue_timeout)
+                self._put(marshal.dumps((os.getpid(), untold)), self._timeout)
             except GoneError:
                 reports.to_stderr("WARNING", f"{untold} records dropped: the log listener is gone")
         super().close()

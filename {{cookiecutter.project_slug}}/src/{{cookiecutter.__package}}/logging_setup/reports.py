@@ -14,6 +14,10 @@ from collections.abc import Callable
 INTERVAL = 60.0  # seconds between two reports of one cause
 COUNT = "<count>"  # in a report's text: how many
 
+# Threads of slow handlers, by their idents: what a handler's own libraries log there stays out
+# of the log, where it would make more of itself.
+own_threads: set[int] = set()
+
 _lock = threading.RLock()  # re-entrant: reporting may itself cause a report, and a signal handler log
 _held: dict[str, int] = {}  # cause -> how many have come since its last report
 _next: dict[str, float] = {}  # cause -> when it may be reported again, in monotonic seconds

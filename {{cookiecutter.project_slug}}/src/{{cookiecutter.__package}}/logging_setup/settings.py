@@ -5,19 +5,24 @@ the listener as they are; secrets are not in the repr.
 """
 
 import os
+# {% if cookiecutter.collector_handler != "none" %}
+import ssl
+# {% endif %}
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
 from . import parsers as parse
+from .redact import MASK, Redactor
 
 PACKAGE = (__package__ or "").rpartition(".")[0]  # the application's own package
+_LONGEST_SHOWN = 200  # characters of a bad value
 _OWN_LEVELS = f"{PACKAGE}=DEBUG,__main__=DEBUG" if PACKAGE else ""
 
 
 def _setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
     """A field read from `variable`; .env.example and the README's table say the same of it."""
-    metadata = {"variable": variable, "parse": parser, "default": default, "about": about}
+    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": secret}
     return field(default_factory=lambda: parser(default), repr=not secret, metadata=metadata)
 
 
@@ -31,7 +36,7 @@ class Settings:
     )
     redact: bool = _setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = _setting(
-        "LOG_REDACT_KEYS", parse.words, "", "more words that make a key secret, between commas"
+        "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, between commas"
     )
     # {% if cookiecutter.multiprocessing %}
     listener: str = _setting(
@@ -110,12 +115,56 @@ class Settings:
         "LOG_EMAIL_PER_HOUR", parse.whole(1, 10_000, "mails"), "20", "mails an hour, at most"
     )
     # {% endif %}
+    # {% if cookiecutter.collector_handler == "syslog" %}
+    collector_url: str = _setting(
+        "LOG_COLLECTOR_URL",
+        parse.url("unix:///dev/log", "udp://host:514", "tcp://host:601", "tls://host:6514"),
+        "",
+        "unix:///path, udp://host:514, tcp://host:601 or tls://host:6514; empty: nothing is sent",
+    )
+    # {% endif %}
+    # {% if cookiecutter.collector_handler == "tcp" %}
+    collector_url: str = _setting(
+        "LOG_COLLECTOR_URL",
+        parse.url("tcp://host:5170", "tls://host:5170"),
+        "",
+        "tcp://host:port or tls://host:port; empty: nothing is sent",
+    )
+    # {% endif %}
+    # {% if cookiecutter.collector_handler == "udp" %}
+    collector_url: str = _setting(
+        "LOG_COLLECTOR_URL", parse.url("udp://host:5170"), "", "udp://host:port; empty: nothing is sent"
+    )
+    # {% endif %}
+    # {% if cookiecutter.collector_handler in ("http", "otlp") %}
+    collector_url: str = _setting(
+        "LOG_COLLECTOR_URL",
+        parse.url("https://host/path", "http://host/path"),
+        "",
+        "https://host:port/path or http://host:port/path; empty: nothing is sent",
+    )
+    collector_token: str = _setting("LOG_COLLECTOR_TOKEN", parse.token, "", "bearer token", secret=True)
+    collector_token_file: str = _setting(
+        "LOG_COLLECTOR_TOKEN_FILE", parse.text, "", "file that holds the token, instead of LOG_COLLECTOR_TOKEN"
+    )
+    # {% endif %}
+    # {% if cookiecutter.collector_handler not in ("none", "udp") %}
+    collector_ca_file: str = _setting(
+        "LOG_COLLECTOR_CA_FILE", parse.text, "", "certificates to trust; empty: the system's"
+    )
+    collector_timeout: float = _setting(
+        "LOG_COLLECTOR_TIMEOUT", parse.seconds(0.1, 60), "5", "seconds to wait for the collector before trying again"
+    )
+    # {% endif %}
+    # {% if cookiecutter.collector_handler != "none" %}
+    collector_level: int = _setting("LOG_COLLECTOR_LEVEL", parse.level, "INFO", "level of what the collector gets")
+    # {% endif %}
 
     @property
     def fault_file(self) -> str:
         """Where the stack of a fatal signal goes: beside the log file; empty: to stderr."""
         # {% if cookiecutter.file_handler != "none" %}
-        return f"{self.file}.fault"
+        return "" if self.file == os.devnull else f"{self.file}.fault"
         # {% endif %}
         # {% if cookiecutter.file_handler == "none" %}
         return ""
@@ -133,9 +182,13 @@ class Settings:
                 if value:
                     values[each.name] = each.metadata["parse"](value)
             except ValueError as error:
-                problems.append(f"{each.metadata['variable']}={value!r}: must be {error}")
+                shown = MASK if each.metadata["secret"] else Redactor().text(value[:_LONGEST_SHOWN])
+                problems.append(f"{each.metadata['variable']}={shown!r}: must be {error}")
         # {% if cookiecutter.email_handler %}
         problems += _email_problems(values)
+        # {% endif %}
+        # {% if cookiecutter.collector_handler != "none" %}
+        problems += _collector_problems(values)
         # {% endif %}
         if problems:
             raise ValueError("Logging cannot be set up as asked:" + "".join(f"\n  - {line}" for line in problems))
@@ -164,6 +217,29 @@ def _email_problems(values: dict[str, Any]) -> list[str]:
     ca_file = values.get("email_ca_file")
     if ca_file and not os.access(ca_file, os.R_OK):
         problems.append(f"LOG_EMAIL_CA_FILE={ca_file!r}: must be a file that can be read")
+    return problems
+
+
+# {% endif %}
+# {% if cookiecutter.collector_handler != "none" %}
+def _collector_problems(values: dict[str, Any]) -> list[str]:
+    """Read the token file into `values`, and tell which file cannot be read."""
+    problems = []
+    file = values.get("collector_token_file")
+    if file and values.get("collector_token"):
+        problems.append("LOG_COLLECTOR_TOKEN and LOG_COLLECTOR_TOKEN_FILE are both set: must be one of them")
+    elif file:
+        try:
+            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+                values["collector_token"] = parse.token(opened.read().strip())
+        except (OSError, ValueError) as error:
+            problems.append(f"LOG_COLLECTOR_TOKEN_FILE={file!r}: must be a file with a token in it ({error})")
+    ca_file = values.get("collector_ca_file")
+    if ca_file:
+        try:
+            ssl.create_default_context(cafile=ca_file)
+        except OSError as error:
+            problems.append(f"LOG_COLLECTOR_CA_FILE={ca_file!r}: must be a file of certificates ({error})")
     return problems
 
 

@@ -1,6 +1,6 @@
 """The listener process seen from the main process: started, kept alive, flushed, let go.
 
-Who holds which socket, and what ends when, is drawn in docs/logging.md.
+It ends by itself when nobody holds a sending end of the queue any more; nothing here stops it.
 """
 
 import contextlib

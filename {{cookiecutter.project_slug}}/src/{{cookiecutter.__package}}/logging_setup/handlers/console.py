@@ -78,7 +78,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
                     break
                 rest = rest[written:]
         finally:
-            self._torn = len(rest) < len(data) if rest else False
+            self._torn = bool(rest) and (self._torn or len(rest) < len(data))
         if rest:
             reports.report("console stalled", "lines dropped: the console takes nothing")
 

@@ -71,6 +71,19 @@ class RotatingFileHandler(logging.Handler, ABC):
             lost, self._lost = self._lost, 0
             reports.say(f"{self._path} can be written again; {lost} records are not in it")
 
+    def probe(self, record: logging.LogRecord) -> str:
+        """Append one record, and return where to; raises OSError. If the file is another process's
+        it is written all the same: that keeps lines whole, and makes no second file."""
+        self._asked.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            OwnFile(self._asked).close()
+        except BlockingIOError:
+            with self._asked.open("ab", buffering=0) as file:
+                file.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+            return f"{self._asked}, which another process has open"
+        self.emit(record)
+        return str(self._asked)
+
     def _write(self, file: OwnFile, created: float, data: bytes) -> None:
         if self._is_due(file, created, len(data)) and time.monotonic() >= self._roll_at:
             file = self._roll_over(file)
@@ -141,6 +154,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         """Say what was lost, give a compression some time to finish, and let go of the file."""
         if self._lost:
             reports.say(f"{self._lost} records are not in {self._path}")
+            self._lost = 0  # told once: logging.shutdown closes again
         self._backups.join()
         self._let_go()
         super().close()

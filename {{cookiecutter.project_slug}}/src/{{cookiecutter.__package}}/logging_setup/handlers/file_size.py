@@ -25,14 +25,10 @@ class SizeFileHandler(RotatingFileHandler):
 
     def _make_room(self, path: Path) -> Path:
         # Only up to the first number that is free: a roll-over that fails, and is tried again
-        # and again, moves nothing twice.
+        # and again, moves nothing twice. What is one too many is deleted after it.
         taken = 0
         while taken < self._keep and _files(path, taken + 1):
             taken += 1
-        if taken and taken == self._keep:
-            for oldest in _files(path, taken):
-                oldest.unlink()
-            taken -= 1
         for number in range(taken, 0, -1):
             for file in _files(path, number):
                 ending = file.name.removeprefix(f"{path.name}.{number}")

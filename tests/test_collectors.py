@@ -1,0 +1,597 @@
+"""What every collector handler must survive (case 36), and what is particular to each.
+
+The application is a script that logs numbered records whenever the test asks for them, by
+making a file, so that receivers can come and go in between.
+"""
+
+import json
+import re
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from conftest import Bake, Project
+from pytest_cookies.plugin import Cookies
+from receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, hanging, wait_until
+
+MOST = 10_000  # records in a backlog
+
+APPLICATION = """
+import itertools, json, logging, time
+from pathlib import Path
+from my_service.logging_setup import setup_main_logging
+try:
+    from my_service.logging_setup.handlers import background
+    background.LONGEST_PAUSE = 0.3
+except ImportError:
+    pass
+
+logger = logging.getLogger("my_service")
+with setup_main_logging() as logs:
+    for phase in itertools.count():
+        file = Path(f"phase-{phase}")
+        while not file.exists():
+            time.sleep(0.01)
+        first, count, pause, padding = json.loads(file.read_text())
+        if not count:
+            break
+        times = []
+        for number in range(first, first + count):
+            begun = time.perf_counter()
+            logger.info("record %d%s", number, " " * padding)
+            times.append(time.perf_counter() - begun)
+            if pause:
+                time.sleep(pause)
+        memory = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
+        Path(f"done-{phase}").write_text(json.dumps({"p99": sorted(times)[count * 99 // 100], "worst": max(times),
+                                                     "memory": memory}))
+    stopping = time.monotonic()
+print("stopped in", time.monotonic() - stopping)
+"""
+
+
+class Application:
+    """A generated project that logs when told to."""
+
+    def __init__(self, project: Project, folder: Path, url: str, **variables: str) -> None:
+        self.folder = folder
+        self.next = self.phase = 0
+        self.process = project.start(
+            "-W",
+            "error",
+            "-c",
+            APPLICATION,
+            cwd=folder,
+            LOG_COLLECTOR_URL=url,
+            **{"LOG_COLLECTOR_TIMEOUT": "1", **variables},
+        )
+        self.output = self.errors = ""
+
+    def log(self, count: int, pause: float = 0.0, padding: int = 0) -> list[str]:
+        """Have so many records logged; what they say. Returns once the log calls have returned."""
+        first, self.next = self.next, self.next + count
+        self._ask(first, count, pause, padding)
+        done = self.folder / f"done-{self.phase}"
+        wait_until(lambda: self.process.poll() is not None or (done.exists() and done.read_text()), "the log calls")
+        assert done.exists(), self.process.communicate()
+        self.report = json.loads(done.read_text())
+        self.phase += 1
+        return [f"record {number}{' ' * padding}" for number in range(first, first + count)]
+
+    def _ask(self, first: int, count: int, pause: float, padding: int) -> None:
+        making = self.folder / f"making-{self.phase}"
+        making.write_text(json.dumps([first, count, pause, padding]))
+        making.rename(self.folder / f"phase-{self.phase}")
+
+    def stop(self) -> str:
+        """Have it end; what it has written to its log file."""
+        if self.process.poll() is None:
+            self._ask(0, 0, 0, 0)
+        output, self.errors = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, self.errors
+        self.took = float(output.rpartition("stopped in ")[2])
+        self.output = self.log_file()
+        return self.output
+
+    def log_file(self) -> str:
+        """What is in its log file now."""
+        return "".join(file.read_text("utf-8") for file in (self.folder / "logs").glob("*.log"))
+
+    def await_failure(self) -> None:
+        """Wait until it has said that the receiver is missing."""
+        wait_until(lambda: "will be tried again" in self.log_file(), "a report of the failure")
+
+    def lost(self) -> int:
+        """How many records were lost before the receiver came back, by what the log says."""
+        return sum(map(int, re.findall(r"works again; (\d+) records were lost", self.output)))
+
+
+Start = Callable[..., Application]
+SINKS = {"tcp": TcpReceiver, "udp": UdpReceiver, "http": HttpReceiver, "otlp": OtlpReceiver}
+
+
+@pytest.fixture
+def start(bake: Bake, tmp_path: Path) -> Iterator[Start]:
+    started: list[Application] = []
+
+    def start(sink: str, url: str, *, multiprocessing: bool = False, **variables: str) -> Application:
+        project = bake(
+            collector_handler=sink, multiprocessing=multiprocessing, email_handler=False, console_handler="none"
+        )
+        started.append(Application(project, tmp_path, url, **variables))
+        return started[-1]
+
+    yield start
+    for application in started:
+        if application.process.poll() is None:
+            application.process.kill()
+            application.process.communicate()
+
+
+@pytest.fixture(params=SINKS)
+def sink(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def tell(text: str) -> None:
+    """Print a measurement; `pytest -s` shows it."""
+    print(text)  # noqa: T201
+
+
+def without_doubles(texts: list[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in texts if text.startswith("record ")))
+
+
+def test_a_receiver_that_is_absent_then_killed_then_back_gets_every_record(start: Start, sink: str) -> None:
+    receiver = SINKS[sink]()
+    application = start(sink, receiver.url)
+    logged = application.log(100)
+    with receiver:
+        receiver.await_texts(*logged)
+        logged += application.log(100, pause=0.0005)
+        receiver.await_texts(*logged)
+        healthy = application.report["p99"]
+    logged += application.log(100, pause=0.0005)
+    sick = application.report["p99"]
+    with receiver:
+        receiver.await_texts(*logged)
+        logged += application.log(100)
+        receiver.await_texts(*logged)
+        output = application.stop()
+    tell(f"{sink}: p99 of a log call, receiver dead / healthy: {sick / healthy:.2f}")
+    assert without_doubles(receiver.texts) == logged
+    assert "will be tried again" in output
+    assert "works again; nothing was lost" in output
+
+
+@pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
+def test_a_receiver_that_hangs_holds_up_no_log_call_and_loses_nothing(start: Start, sink: str) -> None:
+    with SINKS[sink]() as receiver:
+        application = start(sink, receiver.url)
+        logged = application.log(200)
+        receiver.await_texts(*logged)
+        healthy = application.report["p99"]
+        with hanging(receiver):
+            logged += application.log(5_000)
+            sick, worst = application.report["p99"], application.report["worst"]
+            application.await_failure()
+        receiver.await_texts(*logged)
+        application.stop()
+    tell(f"{sink}: p99 of a log call, receiver hanging / healthy: {sick / healthy:.2f}")
+    assert worst < 0.9, "a log call waited for the time-out"
+    assert set(without_doubles(receiver.texts)) == set(logged)
+
+
+def test_a_receiver_that_hangs_from_the_first_request_on_is_noticed(start: Start) -> None:
+    with HttpReceiver() as receiver:
+        with hanging(receiver):
+            application = start("http", receiver.url)
+            logged = application.log(5)
+            application.await_failure()
+        receiver.await_texts(*logged)
+
+
+@pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
+def test_a_full_backlog_drops_the_oldest_counts_them_and_tells(start: Start, sink: str) -> None:
+    receiver = SINKS[sink]()
+    application = start(sink, receiver.url)
+    logged = application.log(MOST + 5_000)
+    assert application.report["memory"] < 120, "MB"
+    with receiver:
+        receiver.await_texts(logged[-1])
+        after = application.log(50)
+        receiver.await_texts(*after)
+        output = application.stop()
+    arrived = without_doubles(receiver.texts)
+    assert arrived[-50:] == after
+    missing = len(logged) + len(after) - len(arrived)
+    assert missing > 3_000
+    assert missing <= application.lost() <= missing + 10, "10: reports of logging's own, in the same backlog"
+    assert "the backlog is full" in output
+
+
+def test_large_records_cannot_fill_the_memory(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = """
+import logging
+from my_service.logging_setup import setup_main_logging
+def memory():
+    with open("/proc/self/status") as status:  # not ru_maxrss, which a child has from its parent
+        return int(status.read().partition("VmHWM:")[2].split()[0]) // 1024
+logger = logging.getLogger("my_service")
+with setup_main_logging():
+    logger.info("%s", "x" * 100_000)
+    before = memory()
+    for number in range(600):
+        logger.info("%s", "x" * 100_000)
+    print("grown", memory() - before)
+    logging.getLogger().handlers[-1].finish_by(0)
+"""
+    url = TcpReceiver().url
+    ended = project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url, LOG_CONSOLE_LEVEL="WARNING")
+    assert int(ended.stdout.rpartition("grown ")[2].split()[0]) < 30, "MB, of 60 that were logged"
+
+
+def test_through_the_listener_a_receiver_that_comes_late_gets_every_record(start: Start, sink: str) -> None:
+    receiver = SINKS[sink]()
+    application = start(sink, receiver.url, multiprocessing=True)
+    logged = application.log(50)
+    application.await_failure()
+    with receiver:
+        receiver.await_texts(*logged)
+        logged += application.log(50)
+        output = application.stop()
+        receiver.await_texts(*logged)
+    assert without_doubles(receiver.texts) == logged
+    assert "works again" in output
+
+
+def test_what_is_logged_last_is_delivered_before_the_end(start: Start, sink: str) -> None:
+    with SINKS[sink]() as receiver:
+        application = start(sink, receiver.url)
+        logged = application.log(500 if sink != "udp" else 50)
+        application.stop()
+        receiver.await_texts(*logged)
+
+
+@pytest.mark.parametrize("sink", ["tcp", "otlp"])
+def test_a_dead_receiver_holds_up_the_end_for_seconds_only_and_what_is_lost_is_told(start: Start, sink: str) -> None:
+    application = start(sink, SINKS[sink]().url)
+    application.log(30)
+    output = application.stop()
+    assert application.took < 9
+    lost = [int(n) for n in re.findall(r": (\d+) records were not delivered: there was no time left", output)]
+    assert len(lost) == 1
+    assert 30 <= lost[0] <= 32, "and reports of logging's own"
+
+
+@pytest.mark.parametrize("sink", ["http", "otlp"])
+def test_answers_of_500_and_429_are_tried_again_and_the_pause_asked_for_is_kept(start: Start, sink: str) -> None:
+    with SINKS[sink]() as receiver:
+        receiver.always = 500
+        application = start(sink, receiver.url)
+        logged = application.log(100)
+        wait_until(lambda: len(receiver.asked) >= 2)
+        receiver.answers = [(429, "2"), (503, "a while")]
+        receiver.always = None
+        receiver.await_texts(*logged)
+        output = application.stop()
+    pauses = [after - before for before, after in zip(receiver.asked, receiver.asked[1:], strict=False)]
+    assert max(pauses) > 1.9, "Retry-After: 2"
+    assert without_doubles(receiver.texts) == logged
+    assert "the collector answered 500" in output
+
+
+@pytest.mark.parametrize("sink", ["http", "otlp"])
+@pytest.mark.parametrize("status", [301, 400, 401, 413])
+def test_a_batch_that_is_refused_is_counted_told_and_does_not_stop_the_next(
+    start: Start, sink: str, status: int
+) -> None:
+    with SINKS[sink]() as receiver:
+        receiver.answers = [(status, None)]
+        application = start(sink, receiver.url)
+        application.log(1)
+        wait_until(lambda: receiver.asked)
+        later = application.log(10)
+        receiver.await_texts(*later)
+        output = application.stop()
+    assert f"1 records were not delivered: refused: the collector answered {status}" in output
+    assert "record 0" not in receiver.texts
+
+
+@pytest.mark.parametrize("sink", ["http", "otlp"])
+def test_the_token_is_sent_as_a_bearer_token_and_printed_nowhere(start: Start, tmp_path: Path, sink: str) -> None:
+    (tmp_path / "token").write_text("t0p-s3cret\n")
+    with SINKS[sink]() as receiver:
+        application = start(sink, receiver.url, LOG_COLLECTOR_TOKEN_FILE="token")  # noqa: S106
+        receiver.await_texts(*application.log(1))
+        application.stop()
+    headers = {key.lower(): value for key, value in receiver.headers[0].items()}
+    assert headers["authorization"] == "Bearer t0p-s3cret"
+    assert headers["content-type"] == {"http": "application/x-ndjson", "otlp": "application/x-protobuf"}[sink]
+    assert "t0p-s3cret" not in application.output + application.errors
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
+def test_over_tls_a_certificate_that_is_trusted_is_accepted_and_any_other_is_not(
+    start: Start, authority: trustme.CA, tls: ssl.SSLContext, tmp_path: Path, sink: str
+) -> None:
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with SINKS[sink](tls) as receiver:
+        stranger = start(sink, receiver.url)
+        stranger.log(1)
+        stranger.await_failure()
+        assert "CERTIFICATE_VERIFY_FAILED" in stranger.log_file()
+        assert receiver.texts == []
+        stranger.process.kill()
+        for file in tmp_path.glob("*-*"):
+            file.unlink()
+        application = start(sink, receiver.url, LOG_COLLECTOR_CA_FILE="ca.pem")
+        logged = application.log(100)
+        application.stop()
+        receiver.await_texts(*logged)
+
+
+def test_a_line_that_a_broken_connection_has_cut_short_is_sent_whole_on_the_next(start: Start) -> None:
+    with TcpReceiver() as receiver:
+        application = start("tcp", receiver.url)
+        with hanging(receiver):
+            logged = application.log(6, padding=400_000)
+            time.sleep(1.5)  # the handler fills the connection, and gives it up in the middle of a line
+        receiver.await_texts(*logged)
+        application.stop()
+    assert receiver.connections > 1
+    assert receiver.cut_short, "no line was cut short: the test has tested nothing"
+
+
+def test_a_datagram_is_cut_to_fit_and_stays_json(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="udp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = r"""
+import logging
+from my_service.logging_setup import setup_main_logging
+with setup_main_logging():
+    logger = logging.getLogger("my_service")
+    logger.info("long " + "\u20ac" * 50_000)
+    logger.info("many", extra={f"key{n}": "v" * 100 for n in range(190)})
+    logger.info("last")
+"""
+    with UdpReceiver() as receiver:
+        project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        receiver.await_texts("last", "many")
+    assert 2_000 < receiver.longest <= 8_192
+    assert receiver.texts[0].startswith("long \u20ac")
+    assert receiver.texts[0].endswith("characters]")
+
+
+def test_otlp_records_say_what_they_say_by_the_semantic_conventions(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="otlp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = r"""
+import logging, os, threading
+from my_service.logging_setup import log_context, setup_main_logging
+logger = logging.getLogger("my_service.shop")
+before = set(threading.enumerate())
+with setup_main_logging():
+    print("threads", sorted(thread.name for thread in set(threading.enumerate()) - before))
+    with log_context(order=42, trace_id="0af7651916cd43dd8448eb211c80319c", span_id="b7ad6b7169203331"):
+        try:
+            {}["missing"]
+        except KeyError:
+            logger.exception("it broke", extra={"large": 2**70, "lone": "\ud800", "nested": {"a": [1, None]}})
+    print("pid", os.getpid())
+"""
+    with OtlpReceiver() as receiver:
+        ended = project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        receiver.await_texts("it broke")
+    entry = receiver.entries[receiver.texts.index("it broke")]
+    record, attributes = entry["record"], entry["attributes"]
+    assert "threads ['log-otlp']" in ended.stdout
+    assert entry["resource"] == {"service.name": "my-service"}
+    assert entry["scope"] == "my_service.shop"
+    assert (record.severity_text, record.severity_number) == ("ERROR", 17)
+    assert abs(record.time_unix_nano / 1e9 - time.time()) < 60
+    assert record.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c"
+    assert record.span_id.hex() == "b7ad6b7169203331"
+    assert attributes["exception.type"] == "KeyError"
+    assert attributes["exception.message"] == "'missing'"
+    assert attributes["exception.stacktrace"].startswith("Traceback")
+    assert attributes["code.function.name"] == "<module>"
+    assert attributes["order"] == 42
+    assert attributes["large"] == str(2**70)
+    assert attributes["process.pid"] == int(ended.stdout.rpartition("pid ")[2].split()[0])
+
+
+@pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
+def test_the_collectors_own_libraries_log_into_no_loop(start: Start, sink: str) -> None:
+    with SINKS[sink]() as receiver:
+        application = start(
+            sink,
+            receiver.url,
+            multiprocessing=True,
+            LOG_LISTENER="thread",
+            LOG_LEVEL="DEBUG",
+            LOG_COLLECTOR_LEVEL="DEBUG",
+        )
+        receiver.await_texts(*application.log(5))
+        time.sleep(0.5)
+        application.stop()
+    assert len(receiver.texts) < 30
+
+
+def test_a_handler_hung_on_a_logger_by_hand_is_emptied_at_exit(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = """
+import logging
+from my_service.logging_setup import Settings, get_handlers
+logging.getLogger().addHandler(get_handlers(Settings.from_environ())[-1])
+for number in range(500):
+    logging.error("number %d", number)
+"""
+    with TcpReceiver() as receiver:
+        project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        receiver.await_texts(*(f"number {number}" for number in range(500)), within=2.0)
+
+
+def test_a_forked_child_sends_its_own_records_only_and_leaves_its_parents_connection_alone(
+    bake: Bake, tmp_path: Path
+) -> None:
+    project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = """
+import logging, os, time
+from my_service.logging_setup import setup_main_logging
+logger = logging.getLogger("my_service")
+with setup_main_logging():
+    logger.info("first")
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    for number in range(300):
+        logger.info("parent %d", number)
+    if not os.fork():
+        for number in range(300):
+            logger.info("child %d", number)
+        for handler in logging.getLogger().handlers:
+            handler.close()
+        os._exit(0)
+    for number in range(300, 600):
+        logger.info("parent %d", number)
+    os.wait()
+"""
+    with TcpReceiver() as receiver:
+        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        receiver.await_texts("first")
+        (tmp_path / "go").touch()
+        process.communicate(timeout=30)
+        expected = [f"parent {n}" for n in range(600)] + [f"child {n}" for n in range(300)]
+        receiver.await_texts(*expected)
+    assert sorted(text for text in receiver.texts if text in set(expected)) == sorted(expected)
+    assert receiver.cut_short == []
+
+
+@pytest.mark.parametrize(
+    ("sink", "url"),
+    [
+        ("syslog", "http://host:514"),
+        ("syslog", "tcp://host"),
+        ("syslog", "unix://host"),
+        ("tcp", "tcp://host:0x10"),
+        ("tcp", "host:5170"),
+        ("tcp", "tcp://host:5170/path"),
+        ("udp", "tcp://host:5170"),
+        ("http", "https://"),
+        ("otlp", "grpc://host:4317"),
+    ],
+)
+def test_a_url_of_another_form_is_refused_by_name(bake: Bake, tmp_path: Path, sink: str, url: str) -> None:
+    ended = ended_at_once(bake, tmp_path, sink, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_LEVEL="LOUD")
+    assert f"LOG_COLLECTOR_URL='{url}': must be a URL such as " in ended.stderr
+    assert "LOG_COLLECTOR_LEVEL='LOUD': must be a level" in ended.stderr
+
+
+@pytest.mark.parametrize("sink", ["syslog", "tcp", "udp", "http", "otlp"])
+@pytest.mark.parametrize("userinfo", ["me:pass@word", "pass@word", "me:pa/ss@word"])
+def test_credentials_in_the_url_are_refused_and_not_printed(
+    bake: Bake, tmp_path: Path, sink: str, userinfo: str
+) -> None:
+    scheme = {"syslog": "tcp", "otlp": "http"}.get(sink, sink)
+    ended = ended_at_once(bake, tmp_path, sink, LOG_COLLECTOR_URL=f"{scheme}://{userinfo}@host:5170")
+    assert "LOG_COLLECTOR_URL" in ended.stderr
+    assert "without user and password" in ended.stderr
+    assert "word" not in ended.stderr.replace("password", "")
+    assert "pa" not in ended.stderr.replace("password", "").replace("path", "")
+
+
+def test_files_that_cannot_be_used_are_named_and_tokens_are_not_printed(bake: Bake, tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("nonsense")
+    ended = ended_at_once(
+        bake,
+        tmp_path,
+        "http",
+        LOG_COLLECTOR_TOKEN="sec ret",  # noqa: S106
+        LOG_COLLECTOR_TOKEN_FILE="none",  # noqa: S106
+        LOG_COLLECTOR_CA_FILE="ca",
+    )
+    for name in ("LOG_COLLECTOR_TOKEN", "LOG_COLLECTOR_TOKEN_FILE", "LOG_COLLECTOR_CA_FILE"):
+        assert name in ended.stderr
+    assert "sec ret" not in ended.stderr
+
+
+def ended_at_once(bake: Bake, folder: Path, sink: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    project = bake(collector_handler=sink)
+    ended = project.run("-c", "import my_service.logging_setup as l; l.setup_main_logging()", cwd=folder, **variables)
+    assert ended.returncode == 2, ended
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+@pytest.mark.parametrize("sink", ["syslog", "tcp", "udp", "http", "otlp"])
+def test_without_a_url_it_is_off_and_says_so_once(bake: Bake, tmp_path: Path, sink: str) -> None:
+    ended = bake(collector_handler=sink).run("-m", "my_service", cwd=tmp_path)
+    assert ended.returncode == 0, ended
+    assert ended.stdout.count("Nothing is sent to a collector: LOG_COLLECTOR_URL is not set") == 1
+
+
+def test_only_the_variables_of_the_choice_exist(bake: Bake) -> None:
+    of_all = {"URL", "LEVEL"}
+    expected = {
+        "none": set(),
+        "udp": of_all,
+        "tcp": of_all | {"TIMEOUT", "CA_FILE"},
+        "syslog": of_all | {"TIMEOUT", "CA_FILE"},
+        "http": of_all | {"TIMEOUT", "CA_FILE", "TOKEN", "TOKEN_FILE"},
+        "otlp": of_all | {"TIMEOUT", "CA_FILE", "TOKEN", "TOKEN_FILE"},
+    }
+    for sink, names in expected.items():
+        project = bake(collector_handler=sink)
+        example = (project.path / ".env.example").read_text("utf-8")
+        assert set(re.findall(r"^LOG_COLLECTOR_(\w+)=", example, re.MULTILINE)) == names
+        settings = (project.logging / "settings.py").read_text("utf-8")
+        assert set(re.findall(r'_setting\(\s*"LOG_COLLECTOR_(\w+)"', settings)) == names
+
+
+def test_opentelemetry_is_a_dependency_of_the_otlp_choice_alone(bake: Bake) -> None:
+    for sink in ("none", "syslog", "tcp", "udp", "http", "otlp"):
+        project = bake(collector_handler=sink)
+        assert ("opentelemetry-sdk" in (project.path / "pyproject.toml").read_text("utf-8")) == (sink == "otlp")
+        importing = [
+            f
+            for f in project.logging.rglob("*.py")
+            if "import opentelemetry" in f.read_text("utf-8") or "from opentelemetry" in f.read_text("utf-8")
+        ]
+        assert [f.name for f in importing] == (["otlp.py"] if sink == "otlp" else [])
+
+
+def test_a_collector_is_a_handler_too(cookies: Cookies) -> None:
+    none = {"console_handler": "none", "file_handler": "none", "email_handler": False}
+    assert cookies.bake(extra_context=none).exit_code != 0
+    assert cookies.bake(extra_context={**none, "collector_handler": "tcp"}).exit_code == 0
+
+
+def test_only_the_modules_of_the_choice_are_there(bake: Bake) -> None:
+    common = {"background.py", "console.py", "file.py", "file_timed.py", "__init__.py"}
+    expected = {
+        "none": set(),
+        "syslog": {"syslog.py", "connection.py", "datagrams.py"},
+        "tcp": {"tcp.py", "connection.py"},
+        "udp": {"udp.py", "datagrams.py"},
+        "http": {"http.py", "http_answer.py", "connection.py"},
+        "otlp": {"otlp.py", "http_answer.py"},
+    }
+    for sink, modules in expected.items():
+        project = bake(collector_handler=sink, email_handler=False)
+        there = {file.name for file in (project.logging / "handlers").iterdir() if file.suffix == ".py"}
+        assert there == common - ({"background.py"} if sink == "none" else set()) | modules

@@ -1,0 +1,237 @@
+"""Syslog to a real rsyslogd: one message a record, whatever the transport (case 35)."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from conftest import Bake, Project
+from receivers import free_port, wait_until
+
+RSYSLOGD = shutil.which("rsyslogd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
+needs_rsyslogd = pytest.mark.skipif(RSYSLOGD is None, reason="rsyslogd is not installed (apt-get install rsyslog)")
+
+CONFIGURATION = """
+global(workDirectory="{folder}")
+module(load="imtcp")
+module(load="imudp")
+module(load="imuxsock" SysSock.Use="off")
+template(name="json" type="list" option.jsonf="on") {{
+    property(outname="severity" name="syslogseverity" format="jsonf")
+    property(outname="facility" name="syslogfacility" format="jsonf")
+    property(outname="time" name="timereported" dateFormat="rfc3339" format="jsonf")
+    property(outname="host" name="hostname" format="jsonf")
+    property(outname="application" name="app-name" format="jsonf")
+    property(outname="process" name="procid" format="jsonf")
+    property(outname="data" name="structured-data" format="jsonf")
+    property(outname="text" name="msg" format="jsonf")
+}}
+ruleset(name="write") {{ action(type="omfile" file="{folder}/messages" template="json") }}
+input(type="imtcp" address="127.0.0.1" port="{tcp}" ruleset="write")
+input(type="imudp" address="127.0.0.1" port="{udp}" rcvbufSize="4m" ruleset="write")
+input(type="imuxsock" Socket="{folder}/socket" UseSpecialParser="off" ParseHostname="on"
+      RateLimit.Interval="0" ruleset="write")
+"""
+
+
+class Rsyslogd:
+    """A rsyslogd of our own, on its own ports and socket; `start` after `kill` is a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.messages_file = folder / "messages"
+        self.tcp, self.udp = free_port(), free_port(socket.SOCK_DGRAM)
+        self.urls = {
+            "tcp": f"tcp://127.0.0.1:{self.tcp}",
+            "udp": f"udp://127.0.0.1:{self.udp}",
+            "unix": f"unix://{folder}/socket",
+        }
+        (folder / "rsyslog.conf").write_text(CONFIGURATION.format(folder=folder, tcp=self.tcp, udp=self.udp))
+
+    def start(self) -> None:
+        assert RSYSLOGD
+        command = [RSYSLOGD, "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.folder / "pid")]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+        def is_up() -> bool:
+            assert self.process.poll() is None, self.process.communicate()[1]
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.tcp)) == 0 and (self.folder / "socket").exists()
+
+        wait_until(is_up, "rsyslogd")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+        self.process.communicate(timeout=20)
+        (self.folder / "socket").unlink(missing_ok=True)
+
+    def messages(self) -> list[dict[str, Any]]:
+        if not self.messages_file.exists():
+            return []
+        lines = self.messages_file.read_text("utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+
+@pytest.fixture
+def rsyslogd(tmp_path: Path) -> Iterator[Rsyslogd]:
+    daemon = Rsyslogd(tmp_path)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def project(bake: Bake) -> Project:
+    return bake(collector_handler="syslog", multiprocessing=False, email_handler=False, console_handler="none")
+
+
+THOUSAND = """
+import logging, time
+from my_service.logging_setup import log_context, setup_main_logging
+logger = logging.getLogger("my_service.shop")
+LEVELS = [10, 20, 30, 40, 50]
+with setup_main_logging(), log_context(order='1" ]2'):
+    for number in range(1000):
+        if number % 10 == 0:
+            try:
+                raise ValueError(f"first line {number}\\nsecond line")
+            except ValueError:
+                logger.exception("number %d\\nand more \\u20ac", number)
+        else:
+            logger.log(LEVELS[number % 5], "number %d", number)
+        if number % 20 == 0:
+            time.sleep(0.005)  # UDP has no way to say that it is too fast
+"""
+
+
+@needs_rsyslogd
+@pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
+def test_a_thousand_records_are_a_thousand_messages(
+    project: Project, rsyslogd: Rsyslogd, tmp_path: Path, transport: str
+) -> None:
+    begun = time.time()
+    ended = project.run(
+        "-c", THOUSAND, cwd=tmp_path, LOG_COLLECTOR_URL=rsyslogd.urls[transport], LOG_COLLECTOR_LEVEL="DEBUG"
+    )
+    assert ended.returncode == 0, ended
+    wait_until(lambda: any("number 999" in message["text"] for message in rsyslogd.messages()), "the last message")
+    messages = rsyslogd.messages()
+    assert len(messages) == 1000
+    severities = [7, 6, 4, 3, 2]
+    for number, message in enumerate(messages):
+        assert message["severity"] == str(3 if number % 10 == 0 else severities[number % 5])
+        assert message["facility"] == "1"
+        assert begun - 1 < datetime.fromisoformat(message["time"]).timestamp() < time.time() + 1
+        assert message["host"] == socket.gethostname()
+        assert message["application"] == "my-service"
+        assert message["process"].isdecimal()
+        assert 'logger="my_service.shop"' in message["data"]
+        assert r'order="1\" \]2"' in message["data"]
+        text = message["text"].strip()
+        if number % 10:
+            assert text == f"number {number}"
+        else:
+            assert text.startswith(f"number {number}#012and more \u20ac#012Traceback")
+            assert text.endswith(f"ValueError: first line {number}#012second line")
+
+
+@needs_rsyslogd
+@pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
+def test_rsyslogd_absent_then_killed_then_back_gets_what_is_logged(
+    project: Project, tmp_path: Path, transport: str
+) -> None:
+    daemon = Rsyslogd(tmp_path)
+    script = """
+import logging, time
+from pathlib import Path
+from my_service.logging_setup import setup_main_logging
+from my_service.logging_setup.handlers import background
+background.LONGEST_PAUSE = 0.3
+logger = logging.getLogger("my_service")
+with setup_main_logging():
+    for step in "absent", "there", "killed", "back":
+        while not Path(step).exists():
+            time.sleep(0.01)
+        for number in range(20):
+            logger.info("%s %d", step, number)
+        Path(step).unlink()
+"""
+    process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=daemon.urls[transport])
+
+    def log(step: str) -> None:
+        (tmp_path / step).touch()
+        wait_until(lambda: not (tmp_path / step).exists() or process.poll() is not None, step)
+
+    def await_all(*steps: str) -> None:
+        wanted = {f"{step} {number}" for step in steps for number in range(20)}
+        wait_until(lambda: wanted <= {message["text"].strip() for message in daemon.messages()}, f"{steps}")
+
+    try:
+        log("absent")
+        daemon.start()
+        await_all("absent")
+        log("there")
+        await_all("there")
+        daemon.stop(signal.SIGKILL)
+        log("killed")
+        daemon.start()
+        await_all("killed")
+        log("back")
+        await_all("back")
+        assert process.communicate(timeout=20)[1] == ""
+    finally:
+        process.kill()
+        daemon.stop()
+    assert len([m for m in daemon.messages() if " " in m["text"].strip() and m["text"].strip()[-1].isdecimal()]) >= 80
+
+
+def test_a_message_is_cut_to_what_receivers_take(project: Project, tmp_path: Path) -> None:
+    script = r"""
+import logging
+from my_service.logging_setup import setup_main_logging
+with setup_main_logging():
+    logging.getLogger("my_service").info("\u20ac" * 50_000, extra={f"key {n}": "\n" * 1000 for n in range(50)})
+"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(20)
+        url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+        project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url)
+        text = receiver.recv(65536).decode("utf-8")
+        while "\u20ac" not in text:  # a line of logging's own
+            text = receiver.recv(65536).decode("utf-8")
+    assert len(text.encode()) < 8_192
+    assert text.endswith("bytes]")
+
+
+def test_over_tls_messages_are_counted_and_the_certificate_is_checked(project: Project, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    import ssl
+
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(tls)
+    script = """
+import logging
+from my_service.logging_setup import setup_main_logging
+with setup_main_logging():
+    logging.getLogger("my_service").info("one\\ntwo")
+"""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"tls://localhost:{listening.getsockname()[1]}"
+        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_CA_FILE="ca.pem")
+        with tls.wrap_socket(listening.accept()[0], server_side=True) as connection:
+            received = b"".join(iter(lambda: connection.recv(65536), b""))
+        process.communicate(timeout=20)
+    length, _, rest = received.partition(b" ")
+    assert len(rest) == int(length)
+    assert rest.endswith(b"] one\ntwo")

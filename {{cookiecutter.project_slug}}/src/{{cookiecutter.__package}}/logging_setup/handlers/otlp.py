@@ -1,0 +1,169 @@
+"""Log records to an OpenTelemetry collector: OTLP over HTTP, by OpenTelemetry's own exporter.
+
+The SDK's `LoggingHandler` is deprecated, and what replaces it brings a thread and an atexit
+function of its own. Neither is used: records are built from the SDK's data classes and handed
+to its exporter in our thread, retried by our rules. OpenTelemetry marks what may still change,
+as all of its logs may, by an underscore in the module's name. This is the one file that uses
+such modules, and pyproject.toml pins their versions.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk._logs.export import LogRecordExportResult
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from ..settings import Settings
+from .background import BackgroundHandler, RefusedError
+from .http_answer import check
+
+_BATCH: Final = 500  # records
+_BATCH_SIZE: Final = 1024 * 1024
+_OVERHEAD: Final = 1_000  # of a record, beside its texts
+_SEVERITIES: Final = (
+    (logging.CRITICAL, SeverityNumber.FATAL),
+    (logging.ERROR, SeverityNumber.ERROR),
+    (logging.WARNING, SeverityNumber.WARN),
+    (logging.INFO, SeverityNumber.INFO),
+    (logging.DEBUG, SeverityNumber.DEBUG),
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record, and about how many bytes of memory it takes."""
+
+    record: logging.LogRecord
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class OtlpHandler(BackgroundHandler[Kept]):
+    """Exports batches to LOG_COLLECTOR_URL; `/v1/logs` is added to a URL without a path.
+
+    The usual OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME and OTEL_EXPORTER_OTLP_HEADERS count.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        url = settings.collector_url
+        token = settings.collector_token
+        self._session = _OneAttempt()
+        self._session.trust_env = False  # no proxy, no .netrc: as the other sinks
+        self._exporter = OTLPLogExporter(
+            url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1/logs",
+            certificate_file=settings.collector_ca_file or None,
+            headers={"Authorization": f"Bearer {token}"} if token else None,
+            timeout=settings.collector_timeout,
+            session=self._session,
+        )
+        service = Resource({"service.name": "{{ cookiecutter.project_slug }}"})
+        self._resource = service.merge(OTELResourceDetector().detect())
+        super().__init__("otlp", batch=_BATCH, batch_size=_BATCH_SIZE)
+
+    def payload(self, record: logging.LogRecord) -> Kept:
+        """The record itself; it becomes OpenTelemetry's only when it is sent."""
+        texts = (record.getMessage(), record.exc_text, record.stack_info, record.__dict__.get("fields"))
+        return Kept(record, _OVERHEAD + sum(len(str(text)) for text in texts if text))
+
+    def deliver(self, batch: Sequence[Kept]) -> None:
+        """Export one batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
+        self._session.failure = None
+        result = self._exporter.export([self._readable(kept.record) for kept in batch])
+        if self._session.failure is not None:
+            raise self._session.failure
+        if result is not LogRecordExportResult.SUCCESS:
+            raise RefusedError("OpenTelemetry could not encode the batch")
+
+    def forget(self) -> None:
+        """See BackgroundHandler."""
+        self._session.close()
+
+    def _readable(self, record: logging.LogRecord) -> ReadableLogRecord:
+        fields = record.__dict__.get("fields") or {}
+        entry = LogRecord(
+            timestamp=int(record.created * 1e9),
+            context=_trace(fields),
+            severity_text=record.levelname,
+            severity_number=next(
+                (number for level, number in _SEVERITIES if record.levelno >= level), SeverityNumber.TRACE
+            ),
+            body=_value(record.getMessage()),
+            attributes={key: _value(value) for key, value in _attributes(record, fields).items() if value is not None},
+        )
+        return ReadableLogRecord(entry, self._resource, InstrumentationScope(record.name))
+
+
+class _OneAttempt(requests.Session):
+    """Keeps why an export failed, which the exporter does not tell, and has it not try again.
+
+    The exporter tries connection errors of `requests` again, and some answers, for as long as
+    the time-out allows. How long to wait, and when to stop, is BackgroundHandler's to say.
+    """
+
+    failure: Exception | None = None
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        try:
+            answer = super().request(*args, **kwargs)
+            check(answer.status_code, answer.reason or "", answer.headers.get("Retry-After"))
+        except requests.RequestException as error:
+            self.failure = ConnectionError(str(error))
+            raise self.failure from error
+        except Exception as error:
+            self.failure = error
+            raise
+        return answer
+
+
+def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, Any]:
+    """What the record has beside time, level and message, by the names of the semantic conventions."""
+    exception = record.__dict__.get("exception") or {}
+    return {
+        **fields,
+        "process.pid": record.process,
+        "process.name": record.processName,
+        "thread.id": record.thread,
+        "thread.name": record.threadName,
+        "code.file.path": record.pathname,
+        "code.line.number": record.lineno,
+        "code.function.name": record.funcName,
+        "code.stacktrace": record.stack_info,
+        "exception.type": exception.get("type"),
+        "exception.message": exception.get("message"),
+        "exception.stacktrace": exception.get("stacktrace"),
+    }
+
+
+def _trace(fields: dict[str, Any]) -> Context | None:
+    """The span that the record was made in, if log_context or extra= has named it in hexadecimal."""
+    try:
+        trace, span = int(fields["trace_id"], 16), int(fields["span_id"], 16)
+    except (KeyError, TypeError, ValueError):
+        return None
+    named = SpanContext(trace, span, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    return set_span_in_context(NonRecordingSpan(named)) if named.is_valid else None
+
+
+def _value(value: Any) -> Any:
+    """`value` as protobuf can carry it: no lone surrogates, no integer beyond 64 bits."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    if isinstance(value, dict):
+        return {str(_value(key)): _value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_value(item) for item in value]
+    return value

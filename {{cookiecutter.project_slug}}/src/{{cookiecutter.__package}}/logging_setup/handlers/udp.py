@@ -1,0 +1,59 @@
+"""One JSON object a datagram over UDP."""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from ..formatters import make_formatter
+from ..settings import Settings
+from .background import BackgroundHandler
+from .datagrams import Datagrams
+
+_TIMEOUT: Final = 5.0  # seconds; UDP hardly ever blocks
+_LONGEST: Final = 8_192  # bytes: a longer datagram is in more fragments than can be counted on
+_ALWAYS: Final = (
+    "timestamp", "level", "logger", "message", "process.pid", "process.name", "thread.id", "thread.name",
+    "code.file.path", "code.line.number", "code.function.name", "service.name",
+)  # fmt: skip
+
+
+class UdpHandler(BackgroundHandler[bytes]):
+    """Sends each record as one datagram, cut to fit. What UDP loses on its way, nobody counts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._datagrams = Datagrams(settings.collector_url, timeout=_TIMEOUT)
+        super().__init__("udp")
+        self.setFormatter(make_formatter("json"))
+
+    def payload(self, record: logging.LogRecord) -> bytes:
+        """The record as JSON of at most `_LONGEST` bytes."""
+        line = self.format(record)
+        data = line.encode()
+        return data if len(data) <= _LONGEST else _cut(line)
+
+    def deliver(self, batch: Sequence[bytes]) -> None:
+        """Send one datagram."""
+        for data in batch:
+            self._datagrams.send(data)
+
+    def forget(self) -> None:
+        """See BackgroundHandler."""
+        self._datagrams.close()
+
+
+def _cut(line: str) -> bytes:
+    """The JSON object `line` with its long texts cut, and if need be without its extra fields."""
+    entry = json.loads(line)
+    for limit in (4_000, 1_000, 200):
+        entry = {key: _cut_text(value, limit) for key, value in entry.items()}
+        data = json.dumps(entry).encode()
+        if len(data) <= _LONGEST:
+            return data
+    return json.dumps({**{key: entry[key] for key in _ALWAYS}, "fields": "[left out: too large]"}).encode()
+
+
+def _cut_text(value: object, limit: int) -> object:
+    if isinstance(value, str) and len(value) > limit:
+        return f"{value[:limit]}... [cut, {len(value)} characters]"
+    return value
