@@ -66,7 +66,6 @@ class Project:
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
-
     @contextlib.contextmanager
     def imported(self) -> Iterator[Callable[[str], Any]]:
         """Its logging package, in this process: the function that is given takes a module's name."""

@@ -89,7 +89,7 @@ def test_a_secret_of_the_wrong_form_is_masked_in_the_message(project: Project) -
         was = dict(field.metadata)
         field.metadata = {**was, "parse": never, "secret": True}
         try:
-            with pytest.raises(ValueError, match="LOG_LEVEL='[*]{3}': must be something else"):
+            with pytest.raises(ValueError, match=r"LOG_LEVEL='[*]{3}': must be something else"):
                 settings.Settings.from_environ({"LOG_LEVEL": "hunter2"})
         finally:
             field.metadata = was

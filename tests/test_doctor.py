@@ -1,6 +1,7 @@
 """python -m my_service.logging_setup: what it shows, what it finds wrong, and what its probe says of each sink."""
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,16 +13,6 @@ from aiosmtpd.controller import Controller
 from conftest import Bake, Project
 
 TEST = "This is a test"
-COLLECTOR = """
-import logging, socket
-from .background import BackgroundHandler
-
-class Collector(BackgroundHandler):
-    def payload(self, record):
-        return self.format(record)
-    def deliver(self, batch):
-        socket.create_connection(("127.0.0.1", {port}), timeout=5)
-"""
 
 
 @pytest.fixture
@@ -93,17 +84,16 @@ def verdicts(report: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {each["sink"]: (each["verdict"], each["words"]) for each in report["probe"]}
 
 
+@pytest.mark.parametrize(("collector", "scheme"), [("tcp", "tcp"), ("syslog", "tcp"), ("http", "http")])
 def test_the_probe_tells_refused_from_unwritable_from_dead(
-    bake: Bake, tmp_path: Path, server: Callable[[bytes], int]
+    bake: Bake, tmp_path: Path, server: Callable[[bytes], int], collector: str, scheme: str
 ) -> None:
-    project = bake(project_slug="with-collector")
-    (project.logging / "handlers" / "collector.py").write_text(COLLECTOR.format(port=free_port()))
-    code = (project.logging / "get_handlers.py").read_text("utf-8")
-    added = "    from .handlers.collector import Collector\n    return [*handlers, Collector('collector')]\n"
-    (project.logging / "get_handlers.py").write_text(code.replace("    return handlers\n", added))
+    project = bake(collector_handler=collector)
     (tmp_path / "file").touch()
     refusing = mail_to(server(b"554 5.7.1 we know you\r\n"))
-    report = examine(project, tmp_path, "--probe", status=1, LOG_FILE=str(tmp_path / "file" / "app.log"), **refusing)
+    unwritable = {"LOG_FILE": str(tmp_path / "file" / "app.log")}
+    dead = {"LOG_COLLECTOR_URL": f"{scheme}://127.0.0.1:{free_port()}"}
+    report = examine(project, tmp_path, "--probe", status=1, **unwritable, **dead, **refusing)
     said = verdicts(report)
     assert said["console"] == ("reached", "")
     assert said["email"][0] == "refused"
@@ -111,8 +101,8 @@ def test_the_probe_tells_refused_from_unwritable_from_dead(
     assert "we know you" in said["email"][1]
     assert said["file"][0] == "failed"
     assert str(tmp_path / "file") in said["file"][1]
-    assert said["collector"][0] == "refused"
-    assert "Connection refused" in said["collector"][1]
+    assert said[collector][0] == "refused"
+    assert "Connection refused" in said[collector][1]
 
 
 def test_the_probe_does_not_wait_for_a_server_that_hangs(
@@ -150,8 +140,6 @@ with setup_main_logging() as logs:
     open("go").read()
     logging.info("still running")
 """
-    import os
-
     os.mkfifo(tmp_path / "go")
     with project.start("-c", code, cwd=tmp_path, LOG_CONSOLE_LEVEL="60") as service:
         assert service.stdout

@@ -2,7 +2,9 @@
 
 import contextlib
 import gzip
+import itertools
 import logging
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,3 +172,30 @@ def test_gzip_itself_can_read_what_is_compressed(sized: Imported, tmp_path: Path
     shown = subprocess.run(["gzip", "-dc", "app.log.1.gz"], cwd=tmp_path, capture_output=True, check=True)  # noqa: S607
     assert shown.stdout.count(b"\n") == 10
     assert (tmp_path / "app.log.1.gz").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_signal_handler_that_logs_amid_a_roll_over_takes_no_second_file(sized: Imported, tmp_path: Path) -> None:
+    handler = make(sized, tmp_path / "app.log", max_bytes=1000, backups=1000)
+    sent = itertools.count()
+
+    def log(*_: object) -> None:
+        handler.handle(record(f"{next(sent):099d}"))
+
+    def log_amid(*_: object) -> None:
+        log()
+        if len(amid) > 300:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        amid.append(1)
+
+    amid: list[int] = []
+
+    before = signal.signal(signal.SIGALRM, log_amid)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        for _ in range(300):
+            log()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not list(tmp_path.glob("app.2.log*"))
+    assert numbers(tmp_path) == list(range(next(sent)))

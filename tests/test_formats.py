@@ -318,9 +318,11 @@ def test_hostile_records_reach_every_sink_whole(bake: Bake, multiprocessing: boo
 import logging
 from {project.package}.logging_setup import setup_main_logging
 with setup_main_logging():
-    logging.info("one\\n2026-01-01T00:00:00.000+00:00 CRITICAL forged \\x1b[2J\\x85", extra={{"_ready": 1, "big": 10**5000}})
+    forged = "one\\n2026-01-01T00:00:00.000+00:00 CRITICAL forged \\x1b[2J\\x85"
+    logging.info(forged, extra={{"_ready": 1, "big": 10**5000}})
     logging.info("two %d", 10**5000)
     logging.info("three\\ud800", exc_info=("a", "b", "c"))
+    logging.info("four", exc_info=(1,))
 """
     run = project.run("-c", code, cwd=tmp_path, PYTHONIOENCODING="utf-8:strict", LOG_CONSOLE_FORMAT="json")
     assert run.stderr == ""
@@ -328,7 +330,8 @@ with setup_main_logging():
         "one",
         "two",
         "three\\ud800",
+        "four",
     ]
     lines = (tmp_path / "logs" / f"{project.slug}.log").read_text("utf-8").split("\n")
-    assert len([line for line in lines if " root " in line and not line.startswith(" ")]) == 3
+    assert len([line for line in lines if " root " in line and not line.startswith(" ")]) == 4
     assert not control_characters("".join(lines))

@@ -42,7 +42,7 @@ def log_all(setup: Any) -> None:
     )
     log.critical("headers", extra={"headers": HEADERS, "key": KEY, "url": "redis://:hunter2-url@cache:6379/0"})
     log.critical("the name of an extra", extra={"password=hunter2-name": 1})
-    with setup.log_context(session_token="hunter2-context", request={"cookie": "hunter2-request"}):
+    with setup.log_context(session_token="hunter2-context", request={"cookie": "hunter2-request"}):  # noqa: S106
         log.critical("context")
     log.critical("a stack", stack_info=bool("secret='hunter2-stack'"))
     try:
@@ -51,7 +51,7 @@ def log_all(setup: Any) -> None:
         error.add_note("tried with passwd: hunter2-note")
         log.exception("an exception")
         try:
-            raise RuntimeError("outer, access_key=hunter2-outer") from error
+            raise RuntimeError("outer, access_key=hunter2-outer") from error  # noqa: TRY301
         except RuntimeError as outer:
             log.critical("a cause", exc_info=outer)
             log.critical(
@@ -67,5 +67,5 @@ if __name__ == "__main__":
     setup = importlib.import_module(f"{sys.argv[1]}.logging_setup")
     with setup.setup_main_logging():
         log_all(setup)
-        logging.critical("the end")
+        logging.getLogger("shop").critical("the end")
     Path("done").touch()

@@ -2,12 +2,11 @@
 
 import logging
 
+# {% if cookiecutter.email_handler or cookiecutter.console_handler != "none" or cookiecutter.file_handler != "none" %}
 from .formatters import make_formatter
+# {% endif %}
 # {% if cookiecutter.console_handler != "none" %}
 from .handlers.console import ConsoleHandler, wants_colour
-# {% endif %}
-# {% if cookiecutter.email_handler %}
-from .handlers.email import EmailHandler, RecentRecords
 # {% endif %}
 # {% if cookiecutter.file_handler == "size" %}
 from .handlers.file_size import SizeFileHandler
@@ -45,6 +44,8 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
     # {% endif %}
     # {% if cookiecutter.email_handler %}
     if settings.email_host:
+        from .handlers.email import EmailHandler, RecentRecords  # here: it takes long to import
+
         recent = RecentRecords(settings.email_history)
         email = EmailHandler(settings, recent)
         email.setFormatter(make_formatter("text"))

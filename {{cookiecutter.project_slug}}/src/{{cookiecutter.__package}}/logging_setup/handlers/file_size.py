@@ -23,6 +23,9 @@ class SizeFileHandler(RotatingFileHandler):
     def _is_due(self, file: OwnFile, created: float, size: int) -> bool:  # noqa: ARG002
         return file.size > 0 and file.size + size > self._max_bytes and not self._backups.busy
 
+    def _simple(self, file: OwnFile) -> tuple[float, float, float]:
+        return (float("-inf"), float("inf"), self._max_bytes - file.size)
+
     def _make_room(self, path: Path) -> Path:
         # Only up to the first number that is free: a roll-over that fails, and is tried again
         # and again, moves nothing twice. What is one too many is deleted after it.
