@@ -75,9 +75,9 @@ def faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     lowest = min(sinks(settings).values(), default=logging.NOTSET)
     asked = {"root": settings.level} if environ.get("LOG_LEVEL") else {}
     asked |= dict(settings.levels) if environ.get("LOG_LEVELS") else {}
-    for name, level in asked.items():
-        if level < lowest:
-            words = f"{logging.getLevelName(level)}, but no sink takes less than {logging.getLevelName(lowest)}"
+    for name, wanted in asked.items():
+        if wanted < lowest:
+            words = f"{logging.getLevelName(wanted)}, but no sink takes less than {logging.getLevelName(lowest)}"
             found.append(f"{name} is asked for {words}")
     return found
 

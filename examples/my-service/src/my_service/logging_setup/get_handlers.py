@@ -4,7 +4,6 @@ import logging
 
 from .formatters import make_formatter
 from .handlers.console import ConsoleHandler, wants_colour
-from .handlers.email import EmailHandler, RecentRecords
 from .handlers.file_timed import TimedFileHandler
 from .settings import Settings
 
@@ -25,6 +24,8 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
     file.setLevel(settings.file_level)
     handlers.append(file)
     if settings.email_host:
+        from .handlers.email import EmailHandler, RecentRecords  # here: it takes long to import
+
         recent = RecentRecords(settings.email_history)
         email = EmailHandler(settings, recent)
         email.setFormatter(make_formatter("text"))

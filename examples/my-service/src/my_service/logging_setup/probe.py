@@ -49,11 +49,13 @@ def probe(settings: Settings, timeout: float) -> list[Verdict]:
         thread = threading.Thread(target=_try, args=(handler, verdicts[name]), name=f"probe-{name}", daemon=True)
         thread.start()
         threads.append(thread)
-    for thread, verdict in zip(threads, verdicts.values(), strict=True):
+    for handler, thread, verdict in zip(handlers, threads, verdicts.values(), strict=True):
         thread.join(max(0.0, deadline - time.monotonic()))
         words = said.get(thread.name)
         if words and verdict.good:
             verdict.verdict, verdict.words = "failed", "; ".join(words)
+        if not thread.is_alive() or hasattr(handler, "deliver"):  # whose own thread has nothing to do
+            handler.close()
     reports.connect(None)
     return list(verdicts.values())
 

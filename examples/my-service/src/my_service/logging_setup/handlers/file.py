@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from .own_file import OwnFile, open_free
 _LOOK_EVERY: Final = 1.0  # seconds between two looks at what others did to the file
 _RETRY_AFTER: Final = 5.0  # seconds between two attempts to open it
 _ROLL_AGAIN_AFTER: Final = 60.0  # seconds after a roll-over that failed
+_NOTHING: Final = (0.0, 0.0, 0.0)
 _WAIT_FOR_LOCK: Final = 0.5  # seconds for the process before us to finish with the file
 
 
@@ -37,14 +39,22 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._backups = backups
         self._file: OwnFile | None = None
         self._wait = _WAIT_FOR_LOCK
+        self._waiting: deque[tuple[float, bytes]] = deque()
+        self._writing = False
+        # What can simply be appended until the next look: records of these times, and this many bytes.
+        self._start, self._end, self._room = _NOTHING
         self._lost = 0  # records since it could last be written
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
         if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
-            os.register_at_fork(after_in_child=self._let_go)
+            os.register_at_fork(after_in_child=self._begin_anew)
 
     @abstractmethod
     def _is_due(self, file: OwnFile, created: float, size: int) -> bool:
         """Whether `file` rolls over before a record of that time and that many bytes."""
+
+    @abstractmethod
+    def _simple(self, file: OwnFile) -> tuple[float, float, float]:
+        """Of which times (from, until) and how many bytes records need no decision before the next look."""
 
     @abstractmethod
     def _make_room(self, path: Path) -> Path:
@@ -53,6 +63,33 @@ class RotatingFileHandler(logging.Handler, ABC):
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record. Blocks as long as the disk does."""
         data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        if not (self._start <= record.created < self._end and len(data) <= self._room and self._append(data)):
+            self._waiting.append((record.created, data))
+        # A signal handler, or a report, may come amid a roll-over: then its line waits for its turn.
+        while self._waiting and not self._writing:
+            self._writing = True
+            try:
+                while self._waiting:
+                    self._put(*self._waiting.popleft())
+            finally:
+                self._writing = False
+
+    def _append(self, data: bytes) -> bool:
+        """Append where nothing is to be decided, which is nearly always; False if something is."""
+        if self._writing or self._file is None or time.monotonic() >= self._look_at:
+            return False
+        self._writing = True
+        try:
+            self._room -= len(data)
+            self._file.append(data)
+        except OSError as error:
+            self._lost += 1
+            self._trouble(error)
+        finally:
+            self._writing = False
+        return True
+
+    def _put(self, created: float, data: bytes) -> None:
         if time.monotonic() >= self._look_at:
             self._look()
         if self._file is None:
@@ -60,13 +97,14 @@ class RotatingFileHandler(logging.Handler, ABC):
             return
         try:
             if self._file.rotates:
-                self._write(self._file, record.created, data)
+                self._write(self._file, created, data)
             else:
                 self._file.append(data)
         except OSError as error:
             self._lost += 1
             self._trouble(error)
             return
+        self._start, self._end, self._room = self._simple(self._file) if self._file else _NOTHING
         if self._lost:
             lost, self._lost = self._lost, 0
             reports.say(f"{self._path} can be written again; {lost} records are not in it")
@@ -148,6 +186,12 @@ class RotatingFileHandler(logging.Handler, ABC):
         if self._file:
             self._file.close()
         self._file = None
+
+    def _begin_anew(self) -> None:
+        """In a forked child: the file, and what waits to be written to it, is its parent's."""
+        self._let_go()
+        self._waiting.clear()
+        self._writing = False
         self._look_at = 0.0
 
     def close(self) -> None:

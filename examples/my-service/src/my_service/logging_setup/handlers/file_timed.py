@@ -77,6 +77,13 @@ class TimedFileHandler(RotatingFileHandler):
     def _is_due(self, file: OwnFile, created: float, size: int) -> bool:  # noqa: ARG002
         return self._held is not None and not self._held.holds(created) and not self._is_late(created)
 
+    def _simple(self, file: OwnFile) -> tuple[float, float, float]:  # noqa: ARG002
+        now = time.time()
+        if not self._held or not self._held.holds(now):
+            return (0.0, 0.0, 0.0)
+        self._look_at = min(self._look_at, time.monotonic() + self._held.end - now)
+        return (self._held.start, self._held.end, float("inf"))
+
     def _make_room(self, path: Path) -> Path:
         return self._backup(path, self._held) if self._held else path
 
