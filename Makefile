@@ -1,8 +1,9 @@
 # make demo    generate the default project, install it, run it, show its log file
 # make test    everything that a change must pass; ARGS="-k email" for a part of it
 # make stress  processes killed at random, for longer; STRESS=20 for much longer
-# make lint    the quick part of that: ruff
+# make lint    the quick part of that: ruff, mypy, and what checks workflows and metadata
 # make bench   measure against what people use instead, into docs/; ARGS="a b" for some of it
+# make examples, make pictures   make anew what is kept in examples/ and docs/
 # make clean   delete all that the others made
 #
 # Needs Python 3.11 or later, with its venv module, and a network or a mirror for pip. No path
@@ -11,8 +12,10 @@ PYTHON ?= python3
 VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check
 DEMO := build/demo
+EXAMPLE := examples/my-service
+WORKFLOWS := .github/workflows/ci.yml $(EXAMPLE)/.github/workflows/ci.yml
 
-.PHONY: demo test stress lint clean
+.PHONY: demo test stress lint bench examples pictures clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.done
@@ -34,6 +37,19 @@ stress: .venv/test.done
 lint: .venv/test.done
 	$(VENV) -m ruff check .
 	$(VENV) -m ruff format --check .
+	$(VENV) -m ruff check $(EXAMPLE)
+	$(VENV) -m ruff format --check $(EXAMPLE)
+	cd $(EXAMPLE) && ../../$(VENV) -m mypy --cache-dir ../../.mypy_cache
+	$(VENV) -m validate_pyproject pyproject.toml $(EXAMPLE)/pyproject.toml
+	$(VENV) -m check_jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	.venv/bin/zizmor --offline --quiet --pedantic $(WORKFLOWS)
+
+examples: .venv/demo.done
+	rm -rf examples
+	$(VENV) -m cookiecutter --default-config --no-input --output-dir examples .
+
+pictures: .venv/test.done
+	$(VENV) docs/pictures.py
 
 bench: .venv/bench.done
 	$(VENV) -m benchmarks $(ARGS)

@@ -94,7 +94,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not mount or os.geteuid() or subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("only root, where it may mount, can have a disk that fills up")
     yield folder
-    subprocess.run(["umount", "-l", folder], check=False)  # noqa: S607
+    subprocess.run(["umount", "-l", folder], check=False)
 
 
 def make(timed: Imported, path: Path, **options: Any) -> logging.Handler:

@@ -11,6 +11,7 @@ from conftest import ASKED, DEADLINE, QUESTIONS, TEMPLATE
 
 SKELETON = TEMPLATE / "{{cookiecutter.project_slug}}"
 README = (TEMPLATE / "README.md").read_text("utf-8")
+DOCUMENTS = [*TEMPLATE.glob("*.md"), *TEMPLATE.glob("docs/*.md")]
 CHANGELOG = (TEMPLATE / "CHANGELOG.md").read_text("utf-8")
 
 
@@ -53,7 +54,7 @@ def test_the_changelog_names_the_version_and_what_it_means_for_a_project() -> No
         assert "### In your generated project" in section, section.splitlines()[0]
 
 
-@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/design.md"])
+@pytest.mark.parametrize("document", sorted(path.relative_to(TEMPLATE).as_posix() for path in DOCUMENTS))
 def test_every_link_to_a_file_of_the_template_finds_it(document: str) -> None:
     path = TEMPLATE / document
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):

@@ -115,6 +115,7 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     if _current:
         _current._stop_within(TERMINATE_WITHIN)  # noqa: SLF001 - same module
     os.kill(os.getpid(), number)
+    os._exit(128 + number)  # reached in a container: no signal's default ends its first process
 
 
 def _forget_in_child() -> None:

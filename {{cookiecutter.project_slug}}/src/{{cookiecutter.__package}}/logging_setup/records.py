@@ -30,6 +30,7 @@ READY: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=`
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", READY}
 _PLAIN_LENGTH: Final = len(logging.makeLogRecord({}).__dict__)
 _NOTHING: Final[Mapping[str, object]] = {}
+_VERSION: Final = 2  # of marshal's format: the later ones look for values that come twice, which takes longer
 _new_record = logging.LogRecord.__new__
 
 
@@ -117,16 +118,16 @@ def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
     """`flatten` as bytes, at most MAX_BYTES of them: texts that are too long are cut, and say so."""
     flat = flatten(record, dropped)
     try:
-        data = marshal.dumps(flat)
+        data = marshal.dumps(flat, _VERSION)
     except ValueError:  # a subclass of str or int in the record itself
         flat = plain(flat)
-        data = marshal.dumps(flat)
+        data = marshal.dumps(flat, _VERSION)
     for limit in _TEXT_LIMITS:
         if len(data) <= MAX_BYTES:
             return data
-        data = marshal.dumps(_cut(flat, limit))
+        data = marshal.dumps(_cut(flat, limit), _VERSION)
     if len(data) > MAX_BYTES:  # many fields, each of them short
-        data = marshal.dumps(_cut((*flat[:15], {"fields": "[left out: too large]"}, flat[16]), 500))
+        data = marshal.dumps(_cut((*flat[:15], {"fields": "[left out: too large]"}, flat[16]), 500), _VERSION)
     return data
 
 

@@ -164,7 +164,7 @@ class Settings:
     def fault_file(self) -> str:
         """Where the stack of a fatal signal goes: beside the log file; empty: to stderr."""
         # {% if cookiecutter.file_handler != "none" %}
-        return f"{self.file}.fault"
+        return "" if self.file == os.devnull else f"{self.file}.fault"
         # {% endif %}
         # {% if cookiecutter.file_handler == "none" %}
         return ""

@@ -1,0 +1,5 @@
+"""python -m of the package itself."""
+
+from .main import main
+
+main()

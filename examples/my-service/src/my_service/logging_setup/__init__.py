@@ -1,0 +1,34 @@
+"""Logging for an application: set up once, then `logging.getLogger(__name__)` everywhere.
+
+    with setup_main_logging():  # in the entry point, once
+        ...
+    with log_context(request_id="42"):  # goes with every record made inside
+        ...
+
+Handlers hang on the root logger only. Their levels, formats and places come from the LOG_*
+environment variables, which .env.example lists.
+"""
+
+from .adopt import adopt_loggers
+from .configure import (
+    setup_main_logging,
+    setup_proc_logging,
+)
+from .context import log_context
+from .crashes import log_exit, log_once, logged
+from .get_handlers import get_handlers
+from .main_logging import MainLogging
+from .settings import Settings
+
+__all__ = [
+    "MainLogging",
+    "Settings",
+    "adopt_loggers",
+    "get_handlers",
+    "log_context",
+    "log_exit",
+    "log_once",
+    "logged",
+    "setup_main_logging",
+    "setup_proc_logging",
+]

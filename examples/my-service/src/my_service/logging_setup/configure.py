@@ -1,0 +1,72 @@
+"""Set logging up: once in the entry point, and at the start of every other process."""
+
+import logging
+
+from . import crashes, reports
+from .log_queue import LogQueue, ThreadQueue
+from .main_logging import MainLogging, current
+from .queue_handler import LogQueueHandler
+from .redact import KEYS, NoRedactor, Redactor, redact
+from .settings import Settings
+from .start_listener import start_listener
+
+logger = logging.getLogger(__name__)
+
+
+def setup_main_logging(settings: Settings | None = None) -> MainLogging:
+    """Set logging up for the whole application; to be called once, in the main process.
+
+    Returns what ends it: leave its `with` block, or call stop(). A second call returns the
+    same, and changes nothing. Without `settings` the LOG_* environment is read; if a value
+    there cannot be used, all such values are named on stderr, and SystemExit(2) is raised.
+    A sink that cannot be reached raises nothing. Takes a few milliseconds.
+    """
+    running = current()
+    if running:
+        return running
+    if settings is None:
+        settings = settings_or_exit()
+    running = start_listener(settings)
+    _setup_process(settings)
+    if not settings.email_host:
+        logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
+    return running
+
+
+def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
+    """Send what this process logs to the listener.
+
+    The first line of a Process's target, or the `initializer=` of a Pool or
+    ProcessPoolExecutor, with `initargs=(queue,)`. A second call changes nothing. Raises nothing, and does not block.
+    """
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, LogQueueHandler):  # come along by a fork, with its parent's counts
+            root.removeHandler(handler)
+    root.addHandler(LogQueueHandler(queue))
+    _setup_process(queue.settings)
+    crashes.log_process_crash()
+
+
+def _setup_process(settings: Settings) -> None:
+    """What every process needs, whatever its handlers are."""
+    use_settings(settings)
+    crashes.log_crashes(settings.fault_file)
+
+
+def use_settings(settings: Settings) -> None:
+    """Have this process mask and filter as `settings` say; opens nothing."""
+    keys = (*KEYS, *settings.redact_keys)
+    redact.use(Redactor(keys) if settings.redact else NoRedactor(keys))
+    logging.getLogger().setLevel(settings.level)
+    for name, level in settings.levels:
+        logging.getLogger(name).setLevel(level)
+
+
+def settings_or_exit() -> Settings:
+    """Read the environment; for values that cannot be used, say so on stderr and raise SystemExit(2)."""
+    try:
+        return Settings.from_environ()
+    except ValueError as error:
+        reports.to_stderr("ERROR", str(error))
+        raise SystemExit(2) from None

@@ -1,0 +1,121 @@
+"""What nobody caught reaches the log: exceptions in any thread or process, warnings, fatal signals.
+
+An asyncio task's exception that nobody awaits is logged by asyncio itself.
+"""
+
+import contextlib
+import faulthandler
+import functools
+import logging
+import multiprocessing.util
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+_LOGGED = "__logged__"  # set on an exception once it is in the log; pickling keeps it
+_previous: dict[str, Callable[..., Any]] = {}
+_fault_file: IO[str] | None = None  # kept open: a fault has no time to open it
+
+
+def log_crashes(fault_file: str = "") -> None:
+    """Log what is not caught in this process, each once. The usual lines on stderr stay.
+
+    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, or goes to
+    stderr if there is none, or if it cannot be written.
+    """
+    logging.captureWarnings(True)
+    if sys.excepthook is not _main_thread:
+        _previous["main"], sys.excepthook = sys.excepthook, _main_thread
+    if threading.excepthook is not _other_thread:
+        _previous["thread"], threading.excepthook = threading.excepthook, _other_thread
+    if sys.unraisablehook is not _unraisable:
+        _previous["unraisable"], sys.unraisablehook = sys.unraisablehook, _unraisable
+    _catch_faults(fault_file)
+
+
+def log_once(error: BaseException, origin: str) -> None:
+    """Log `error` with its traceback, as CRITICAL, unless it is in the log already."""
+    if isinstance(error, KeyboardInterrupt | SystemExit) or getattr(error, _LOGGED, False):
+        return
+    with contextlib.suppress(Exception):  # its class may leave no room for an attribute
+        setattr(error, _LOGGED, True)
+    logger.critical("Uncaught exception in %s", origin, exc_info=error)
+
+
+def logged(job: Callable[P, R]) -> Callable[P, R]:
+    """Decorator for what a pool runs: its exception is logged where it happens, then raised as ever."""
+
+    @functools.wraps(job)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return job(*args, **kwargs)
+        except Exception as error:
+            log_once(error, f"{job.__qualname__} in {multiprocessing.current_process().name}")
+            raise
+
+    return run
+
+
+def log_exit(process: BaseProcess) -> None:
+    """Log how a process ended, if it ended badly: the parent alone can know. Call it after join()."""
+    status = process.exitcode
+    if status is not None and status < 0:
+        try:
+            name = signal.Signals(-status).name
+        except ValueError:
+            name = f"signal {-status}"
+        logger.error("%s (pid %s) was ended by %s", process.name, process.pid, name)
+    elif status:
+        logger.error("%s (pid %s) ended with status %s", process.name, process.pid, status)
+
+
+def log_process_crash() -> None:
+    """Have this process, if it was started by multiprocessing, log the exception that ends it."""
+
+    def at_end() -> None:
+        error = sys.exc_info()[1]  # Process runs this while what its target raised passes through
+        if error is not None:
+            log_once(error, f"process {multiprocessing.current_process().name}")
+
+    multiprocessing.util.Finalize(None, at_end, exitpriority=1_000)
+
+
+def _main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    log_once(error, "the main thread")
+    _previous["main"](kind, error, trace)
+
+
+def _other_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        log_once(args.exc_value, f"thread {args.thread.name if args.thread else 'unknown'}")
+    _previous["thread"](args)
+
+
+def _unraisable(args: Any) -> None:
+    if args.exc_value is not None:
+        log_once(args.exc_value, getattr(args.object, "__qualname__", type(args.object).__qualname__))
+    _previous["unraisable"](args)
+
+
+def _catch_faults(path: str) -> None:
+    global _fault_file
+    try:
+        if path:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            _fault_file = open(path, "a", encoding="utf-8")  # noqa: PTH123, SIM115
+            faulthandler.enable(_fault_file)
+        else:
+            faulthandler.enable()
+    except (OSError, ValueError, RuntimeError):  # a folder that is read-only; no stderr
+        with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
+            faulthandler.enable()

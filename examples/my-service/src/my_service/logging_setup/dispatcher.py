@@ -1,0 +1,100 @@
+"""One record to every handler, each on its own: its own level, its own failures, its own count."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from . import reports
+
+CLOSE_WITHIN: Final = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Count:
+    """What became of the records that reached one handler."""
+
+    handled: int
+    failed: int
+
+
+class Outlet:
+    """A handler, called so that no failure of it reaches the caller or another handler."""
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self.handler = handler
+        self._handle = handler.handle
+        self._emit = handler.emit
+        # What Handler.handle does, without three calls; unless this handler does it otherwise.
+        self._lock = handler.lock if type(handler).handle is logging.Handler.handle else None
+        self.name = handler.name or type(handler).__name__
+        self.called = self.failed = 0
+        # Python's own handlers report their failures here, and print a traceback for each.
+        handler.handleError = self._failed  # type: ignore[method-assign, assignment]
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        self.called += 1
+        try:
+            if self._lock and not self.handler.filters:
+                with self._lock:
+                    self._emit(record)
+            else:
+                self._handle(record)
+        except Exception:  # noqa: BLE001 - a handler, and its filters, may be anybody's code
+            self._failed(record)
+
+    def _failed(self, _record: logging.LogRecord) -> None:
+        self.failed += 1
+        error = sys.exc_info()[1]
+        reports.report(f"{self.name} failed", f"{self.name} failed: {type(error).__name__}: {error}")
+
+    def count(self) -> Count:
+        return Count(self.called - self.failed, self.failed)
+
+
+class Dispatcher:
+    """Calls each of `handlers` for each record that its level lets through."""
+
+    def __init__(self, handlers: Iterable[logging.Handler]) -> None:
+        self.outlets = [Outlet(handler) for handler in handlers]
+        reports.connect(self.dispatch)
+
+    def dispatch(self, record: logging.LogRecord) -> None:
+        """Hand `record` to the handlers. Never raises."""
+        levelno = record.levelno
+        for outlet in self.outlets:
+            if levelno >= outlet.handler.level:
+                outlet(record)
+
+    def flush(self) -> None:
+        """Have every handler write what it still holds; blocks as long as the slowest does."""
+        self._each("flush", self.outlets)
+
+    def close(self, within: float = CLOSE_WITHIN) -> None:
+        """Close every handler, the slow ones first and all within so many seconds.
+
+        What these have to report, and what has been held back, still reaches the others.
+        """
+        deadline = time.monotonic() + within
+        slow = [outlet for outlet in self.outlets if hasattr(outlet.handler, "finish_by")]
+        for outlet in slow:
+            outlet.handler.finish_by(deadline)  # type: ignore[attr-defined]
+        self._each("close", slow)
+        reports.report_held()
+        self.flush()
+        self._each("close", [outlet for outlet in self.outlets if outlet not in slow])
+        reports.connect(None)
+
+    def counts(self) -> dict[str, Any]:
+        """Handler name -> how many records it has handled, and how many it failed on."""
+        return {outlet.name: vars(outlet.count()) for outlet in self.outlets}
+
+    @staticmethod
+    def _each(method: str, outlets: Iterable[Outlet]) -> None:
+        for outlet in outlets:
+            try:
+                getattr(outlet.handler, method)()
+            except Exception as error:  # noqa: BLE001 - see Outlet
+                reports.report(f"{outlet.name} {method}", f"{outlet.name} failed to {method}: {error}")

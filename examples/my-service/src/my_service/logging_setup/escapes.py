@@ -1,0 +1,71 @@
+"""What the formatters share: escapes for lines of text, strict JSON, and the time stamp."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+INDENT = "    "  # before every further line of a record; no record begins with a space
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_NOT_BARE = re.compile(r"""[\s"'=\\]|^$""")
+_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHORT = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
+
+
+def clean(text: str) -> str:
+    """`text` on one line, with every control character, newlines too, written as its escape."""
+    return text if text.isprintable() else _CONTROL.sub(_escape, text)
+
+
+def lines(text: str) -> str:
+    return "\n".join(map(clean, text.split("\n"))).replace("\n", f"\n{INDENT}")
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    code = ord(char)
+    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def as_pairs(fields: Mapping[str, Any]) -> str:
+    return "".join(f" {clean(str(key))}={_bare(value)}" for key, value in fields.items())
+
+
+def _bare(value: object) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return clean(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
+
+
+def to_json(entry: dict[str, Any]) -> str:
+    try:
+        line = _encode(entry)
+    except ValueError:  # NaN or infinity, which JSON does not have
+        line = _encode(_finite(entry))
+    if line.isascii() and "\x7f" not in line:
+        return line
+    # A lone surrogate, which no UTF-8 can carry, becomes its escape as text.
+    line = _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", line)
+    return _IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", line)
+
+
+_encode: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not -1.8e308 < value < 1.8e308:
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def stamp(second: int) -> tuple[str, str]:
+    """What stands before and after the fraction of that second in its time stamp."""
+    local = time.localtime(second)
+    sign, offset = ("-", -local.tm_gmtoff) if local.tm_gmtoff < 0 else ("+", local.tm_gmtoff)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{sign}{offset // 3600:02d}:{offset // 60 % 60:02d}"

@@ -1,0 +1,1 @@
+"""The sinks, one file each. What each takes is a record that `restore` has made."""

@@ -1,0 +1,116 @@
+"""A file that this process alone appends to: found and locked, watched, written in whole lines."""
+
+import contextlib
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+if sys.platform != "win32":
+    import fcntl
+
+_MOST_INSTANCES: Final = 100
+# Not blocking matters for a named pipe, which without a reader would never be open.
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+class OwnFile:
+    """An open file, locked against every other process that opens it in this way.
+
+    A device or a pipe is nobody's own: it is not locked, and cannot roll over (`rotates`).
+    Methods and constructor raise OSError; the lock is BlockingIOError if another has it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, _FLAGS, 0o640)
+        try:
+            self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+            if self.rotates:
+                _lock(self._descriptor)
+            if not self.is_there():
+                raise BlockingIOError(f"{path} was rolled over by another process")  # noqa: TRY301
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        status = os.fstat(self._descriptor)
+        self.written = status.st_mtime  # seconds since the epoch
+        # A line that a full disk or a kill has cut short must not run into the next one.
+        self._torn = self.rotates and status.st_size > 0 and not _ends_line(path)
+
+    def append(self, data: bytes) -> None:
+        """Write whole lines; blocks as long as the disk does."""
+        if self._torn:
+            data = b"\n" + data
+        self.size += len(data)
+        while data:  # more than once only when the disk is about to be full
+            data = data[os.write(self._descriptor, data) :]
+            self._torn = bool(data)
+        self._torn = False
+
+    def is_there(self) -> bool:
+        """Whether the path still leads here; also notes the size, which others may have changed."""
+        ours = os.fstat(self._descriptor)
+        self.size = ours.st_size
+        try:
+            return os.path.samestat(ours, self.path.stat())
+        except OSError:
+            return False
+
+    def stamp(self, moment: float) -> None:
+        """Set the time of the last change, in seconds since the epoch; where that cannot be done, leave it."""
+        with contextlib.suppress(OSError):
+            os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (moment, moment))
+
+    def close(self) -> None:
+        """Let go of the file, and of its lock."""
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_free(path: Path, wait: float) -> OwnFile:
+    """`path` (app.log), or the first of app.2.log, app.3.log ... that no other process has.
+
+    Blocks up to `wait` seconds for `path` itself: its last owner may be about to end.
+    """
+    until = time.monotonic() + wait
+    while True:
+        try:
+            return OwnFile(path)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.01)
+    for number in range(2, _MOST_INSTANCES):
+        with contextlib.suppress(BlockingIOError):
+            # Always with an ending: app.2 would be a backup's name.
+            return OwnFile(path.with_suffix(f".{number}{path.suffix or '.log'}"))
+    raise OSError(f"{_MOST_INSTANCES} processes write beside it")
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock that ends with the process, if need be by SIGKILL; some network drives have none."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return
+
+
+def _ends_line(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
+    except OSError:  # it may be written, but not read
+        return True

@@ -1,0 +1,82 @@
+"""A record as one line of strict JSON, which docs/log-record.schema.json describes."""
+
+import logging
+from typing import Any, Final
+
+from .escapes import stamp, to_json
+
+# The names that the schema gives a meaning: a field that has one of them gets "fields." before it.
+_RESERVED: Final = frozenset(
+    (
+        "timestamp",
+        "level",
+        "logger",
+        "message",
+        "process.pid",
+        "process.name",
+        "thread.id",
+        "thread.name",
+        "code.file.path",
+        "code.line.number",
+        "code.function.name",
+        "code.stacktrace",
+        "service.name",
+        "exception.type",
+        "exception.message",
+        "exception.stacktrace",
+        "exception.notes",
+        "exception.causes",
+    )
+)
+
+
+class JsonFormatter(logging.Formatter):
+    """One strict JSON object, on one line, with OpenTelemetry's names for what they name.
+
+    `service` becomes service.name.
+    """
+
+    def __init__(self, service: str = "") -> None:
+        super().__init__()
+        self._service = service
+        self._second = -1
+        self._before = self._after = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        data = record.__dict__
+        created = data["created"]
+        second = int(created)
+        if second != self._second:
+            self._before, self._after = stamp(second)
+            self._second = second
+        entry: dict[str, Any] = {
+            "timestamp": f"{self._before}.{int((created - second) * 1000):03d}{self._after}",
+            "level": data["levelname"],
+            "logger": data["name"],
+            "message": record.getMessage(),
+            "process.pid": data["process"],
+            "process.name": data["processName"],
+            "thread.id": data["thread"],
+            "thread.name": data["threadName"],
+            "code.file.path": data["pathname"],
+            "code.line.number": data["lineno"],
+            "code.function.name": data["funcName"],
+            "service.name": self._service,
+        }
+        exception = data.get("exception")
+        if exception:
+            entry["exception.type"] = exception["type"]
+            entry["exception.message"] = exception["message"]
+            entry["exception.stacktrace"] = exception["stacktrace"]
+            if exception.get("notes"):
+                entry["exception.notes"] = exception["notes"]
+            if exception.get("causes"):
+                entry["exception.causes"] = exception["causes"]
+        if data["stack_info"]:
+            entry["code.stacktrace"] = data["stack_info"]
+        for name, value in (data.get("fields") or {}).items():
+            key = name
+            while key in entry or key in _RESERVED:
+                key = f"fields.{key}"
+            entry[key] = value
+        return to_json(entry)

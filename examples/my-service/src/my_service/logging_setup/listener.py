@@ -1,0 +1,93 @@
+"""The listener: takes records from the log queue and hands them to the handlers.
+
+It runs in a process of its own (see supervisor.py), or in a thread where that cannot be. The
+process ignores the signals that end an application, and ends by itself when the last process
+that could log has gone: what was accepted is written, whoever dies first.
+"""
+
+import contextlib
+import logging
+import marshal
+import signal
+import socket
+from collections.abc import Callable
+from typing import Final
+
+from . import reports
+from .dispatcher import Dispatcher
+from .get_handlers import get_handlers
+from .records import MAX_BYTES, decode, restore
+from .settings import Settings
+
+ENDING: Final = b"ending"  # said on the control socket once every sender has gone
+_IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+
+
+class Listener:
+    """Does what one datagram from the queue asks for."""
+
+    def __init__(self, dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
+        self._dispatcher = dispatcher
+        self._acknowledge = acknowledge
+
+    def take(self, data: bytes | memoryview) -> None:
+        """Handle a record, a flush marker or a count of drops. Never raises."""
+        try:
+            item = decode(data)
+            if type(item) is int:
+                self._dispatcher.flush()
+                self._acknowledge(marshal.dumps((item, self._dispatcher.counts())))
+                return
+            if len(item) == 2:
+                self._report_drops(*item)
+                return
+            record = restore(item)
+            dropped = item[16]
+        except Exception as error:  # noqa: BLE001 - whatever was sent, the next one is wanted
+            reports.report("decode", f"a record could not be read: {type(error).__name__}: {error}")
+            return
+        if dropped:
+            self._report_drops(item[7], dropped)
+        self._dispatcher.dispatch(record)
+
+    @staticmethod
+    def _report_drops(process: int, dropped: int) -> None:
+        text = f"{reports.COUNT} records dropped: the log queue was full for too long (process {process})"
+        reports.report("dropped", text, dropped)
+
+
+def main(reader_fd: int, control_fd: int) -> None:
+    """The life of the listener process."""
+    for name in _IGNORED:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # What the handlers' own libraries log stays here: in the log it could make more of itself.
+    logging.getLogger().addHandler(logging.NullHandler())
+    reader, control = socket.socket(fileno=reader_fd), socket.socket(fileno=control_fd)
+    hello = decode(control.recv(MAX_BYTES))
+    dispatcher = Dispatcher(get_handlers(Settings(**hello["settings"])))
+    if hello["note"]:
+        reports.say(hello["note"])
+
+    def acknowledge(answer: bytes) -> None:
+        with contextlib.suppress(OSError):  # the main process may be gone
+            control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+
+    read_all(reader, Listener(dispatcher, acknowledge), dispatcher)
+    acknowledge(ENDING)
+    dispatcher.close()
+
+
+def read_all(reader: socket.socket, listener: Listener, dispatcher: Dispatcher) -> None:
+    """Take datagrams until the last sender has gone, flushing whenever there is none to take."""
+    take, receive_into = listener.take, reader.recv_into
+    buffer = memoryview(bytearray(MAX_BYTES))
+    while True:
+        try:
+            size = receive_into(buffer, MAX_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            dispatcher.flush()
+            size = receive_into(buffer)
+        if not size:
+            return
+        take(buffer[:size])

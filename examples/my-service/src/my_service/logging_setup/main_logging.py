@@ -1,0 +1,124 @@
+"""What setup_main_logging returns: logging that is set up, can be flushed, and is stopped once."""
+
+import atexit
+import contextlib
+import logging
+import os
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from types import FrameType, TracebackType
+from typing import Any, Final, Self
+
+from .crashes import log_once
+from .log_queue import LogQueue, ThreadQueue
+
+STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
+TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
+
+
+class MainLogging(ABC):
+    """Logging of the main process. Stops at the end of a `with` block, or at exit, or at SIGTERM."""
+
+    queue: LogQueue | ThreadQueue  # for setup_proc_logging in other processes
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._handlers: list[logging.Handler] = []
+        self.stopped = False
+
+    @abstractmethod
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Block until all records sent so far have reached their handlers.
+
+        False if that took more than `timeout` seconds, or this is not the main process.
+        """
+
+    @abstractmethod
+    def counts(self) -> dict[str, Any]:
+        """Records accepted and dropped by this process, and handled and failed per handler."""
+
+    @abstractmethod
+    def _stop(self, within: float) -> None:
+        """Write what is left, in at most `within` seconds."""
+
+    @property
+    def mine(self) -> bool:
+        """Whether this process has set it up, not inherited it by a fork."""
+        return os.getpid() == self._owner
+
+    def stop(self) -> None:
+        """Write what has been logged, and stop; a second call does nothing.
+
+        Blocks for as long as the slowest handler takes to close, about 10 s at the most;
+        other processes that still log are not waited for, and what they log is written.
+        """
+        self._stop_within(STOP_WITHIN)
+
+    def start(self, handlers: Iterable[logging.Handler]) -> Self:
+        """Hang `handlers` on the root logger, and see to it that this ends in order."""
+        global _current
+        root = logging.getLogger()
+        for handler in root.handlers[:]:
+            # What basicConfig has left would write every line a second time; others (of
+            # pytest, of an error tracker) have their own purpose, and stay.
+            if type(handler).__module__.partition(".")[0] == "logging":
+                root.removeHandler(handler)
+        self._handlers = list(handlers)
+        for handler in self._handlers:
+            root.addHandler(handler)
+        _current = self
+        atexit.register(self.stop)
+        with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, _terminate)
+        return self
+
+    def _stop_within(self, within: float) -> None:
+        if self.stopped or not self.mine:
+            return
+        self.stopped = True
+        atexit.unregister(self.stop)
+        for handler in self._handlers:
+            logging.getLogger().removeHandler(handler)
+        self._stop(within)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            log_once(error, "the main thread")  # sys.excepthook will come too late for it
+        self.stop()
+
+
+_current: MainLogging | None = None
+
+
+def current() -> MainLogging | None:
+    """The logging that this process has set up and not stopped."""
+    return _current if _current and _current.mine and not _current.stopped else None
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    """Write what has been logged, then end as the signal would have ended the process.
+
+    In a container the end of the first process is the end of all, the listener included.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    if _current:
+        _current._stop_within(TERMINATE_WITHIN)  # noqa: SLF001 - same module
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # reached in a container: no signal's default ends its first process
+
+
+def _forget_in_child() -> None:
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,81 @@
+"""The one handler on the root logger of every process that logs through the queue."""
+
+import itertools
+import logging
+import marshal
+import os
+import threading
+
+from . import reports
+from .log_queue import GoneError, LogQueue, ThreadQueue
+from .records import encode, flatten, restore
+
+
+class LogQueueHandler(logging.Handler):
+    """Puts each record into the log queue; when that cannot be, WARNING and above go to stderr.
+
+    A call returns at once while the queue has room, waits up to `LOG_QUEUE_TIMEOUT` seconds
+    while it is full, and never raises. After one wait in vain the following calls do not wait
+    again until a record gets through, so a stuck listener costs a process one wait, not one
+    a record. What is lost is counted, and the count travels with the next record.
+    """
+
+    def __init__(self, queue: LogQueue | ThreadQueue) -> None:
+        super().__init__()
+        self.queue = queue
+        self.accepted = 0  # records that the queue has taken, in this process
+        self.dropped = 0  # records that it has not
+        self._untold = 0  # of these, not yet told to the listener
+        self._put = queue.put
+        self._timeout = self._patience = queue.settings.queue_timeout
+        self._count = itertools.count(1)
+        # For the counts of drops only: put() needs no lock. It is the handler's own, because
+        # that is re-entrant (a signal handler may log) and new in a forked child.
+        self._guard = self.lock or threading.RLock()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Send `record`; whatever goes wrong stays in here."""
+        try:
+            if self.filters and not self.filter(record):
+                return False
+            untold = self._take_untold() if self._untold else 0
+            try:
+                if self._put(encode(record, untold), self._patience):
+                    self.accepted = next(self._count)
+                    self._patience = self._timeout
+                    return True
+            except GoneError:
+                pass
+            self._patience = 0.0
+            self._drop(record, untold)
+        except Exception as error:  # noqa: BLE001 - a log call never raises into the application
+            reports.to_stderr("ERROR", f"a record could not be logged: {type(error).__name__}")
+        return False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As handle(): for callers that skip it."""
+        self.handle(record)
+
+    def _drop(self, record: logging.LogRecord, untold: int) -> None:
+        with self._guard:
+            self.dropped += 1
+            self._untold += untold + 1
+        if record.levelno >= logging.WARNING:
+            lost = restore(flatten(record))
+            text = f"{lost.name} {lost.getMessage()}"
+            reports.to_stderr(lost.levelname, f"{text}\n{lost.exc_text}" if lost.exc_text else text)
+
+    def _take_untold(self) -> int:
+        with self._guard:
+            untold, self._untold = self._untold, 0
+        return untold
+
+    def close(self) -> None:
+        """Tell the listener of the last drops, if any; waits no longer than any log call."""
+        untold = self._take_untold()
+        if untold:
+            try:
+                self._put(marshal.dumps((os.getpid(), untold)), self._timeout)
+            except GoneError:
+                reports.to_stderr("WARNING", f"{untold} records dropped: the log listener is gone")
+        super().close()

@@ -1,0 +1,138 @@
+"""Secrets never reach a sink: they are masked before a record leaves the process that made it.
+
+Masked are the values of keys that sound secret (in extras and context, and as `key=value`,
+`key: value`, `"key": "value"`, `("key", "value")` or `--key value` in any text), headers of
+authorization and cookies, passwords in URLs, and private keys. It is a net, not a wall: a
+secret with no key beside it cannot be told from a word. docs/logging.md says what it costs.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+MASK: Final = "***"
+KEYS: Final = (
+    "password", "passwd", "pwd", "passphrase", "secret", "token", "api_key", "apikey",
+    "access_key", "private_key", "authorization", "credential", "cookie",
+)  # fmt: skip
+
+_URL = re.compile(r"""(\b[a-z][a-z0-9+.-]{0,20}://[^\s/@:"']{0,200}:)[^\s/"']+(?=@)""", re.IGNORECASE)
+_URL_USER = re.compile(r"""(\bhttps?://)[^\s/@:"']+(?=@)""", re.IGNORECASE)  # most likely a token
+_BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+)
+# To the end of its line or of the string literal that it stands in, but for key="value" in it.
+_HEADER = re.compile(
+    r"""((?:cookie["']?[ \t]{0,3}[:=]|authorization["']?[ \t]{0,3}:)[ \t]{0,3})"""
+    r"""(?=[^\s"'\\])(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+""",
+    re.IGNORECASE,
+)
+_QUOTED = r"""b?"(?:[^"\\]|\\.)*"?|b?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?"""
+_SCHEME = r"(?:(?:basic|bearer|digest|token|negotiate|ntlm|api-?key|splunk)\s+)?"
+_VALUE = rf"""(?:{_QUOTED}|{_SCHEME}[^\s,;&"')\x7d\]]+)"""
+_NAME = r"[\w-]{0,40}KEY[\w-]{0,40}"
+# What is masked is what comes after the first group; KEY stands for any of the secret words.
+_PAIRS: Final = (
+    r"""(KEY[\w-]{0,40}\\?["']?[ \t]{0,3}(?:=>|:?=|:)[ \t]{0,3})""" + _VALUE,
+    r"""([(\[]b?["']""" + _NAME + rf"""["'],\s?)(?:{_QUOTED})(?=\s?[)\]])""",
+    "(--" + _NAME + r"""["']?[,\s]\s?)(?!["']?-)""" + _VALUE,
+)
+_MOST_NAMES: Final = 4096  # names whose masked form is remembered
+
+
+class Redactor:
+    """Masks secrets. `keys` are words that make a key secret, wherever they stand in its name."""
+
+    def __init__(self, keys: Iterable[str] = KEYS) -> None:
+        words = sorted({key.lower() for key in keys})
+        key = f"(?:{'|'.join(map(_either, words))})"
+        self._key = re.compile(key, re.IGNORECASE)
+        self._pairs = [re.compile(pattern.replace("KEY", key), re.IGNORECASE) for pattern in _PAIRS]
+        # A text without any of these has nothing to mask; looking is cheaper than matching.
+        self._hints = tuple({_stem(word) for word in words} | {"://", "bearer", "private key"})
+        # The same few names come with record after record.
+        self.names = lru_cache(_MOST_NAMES)(self._masked_names)
+        self._field = lru_cache(_MOST_NAMES)(self._masked_field)
+
+    def text(self, text: str) -> str:
+        """`text` with each secret in it masked."""
+        small = text.lower()
+        for hint in self._hints:
+            if hint in small:
+                break
+        else:
+            return text
+        text = _PRIVATE_KEY.sub(MASK, text)
+        text = _URL.sub(rf"\1{MASK}", text)
+        text = _URL_USER.sub(rf"\1{MASK}", text)
+        text = _HEADER.sub(rf"\1{MASK}", text)
+        for pair in self._pairs:
+            text = pair.sub(rf"\1{MASK}", text)
+        return _BEARER.sub(rf"\1{MASK}", text)
+
+    def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """`fields` with the value of each secret key masked, and each text looked through."""
+        masked = {}
+        for key, value in fields.items():
+            name, secret = self._field(key)
+            masked[name] = MASK if secret else self._value(value)
+        return masked
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return self.fields(value)
+        if isinstance(value, tuple):
+            return tuple(self._member(item) for item in value)
+        return value
+
+    def _member(self, item: Any) -> Any:
+        """A member of a collection; one of two members may be a key and its value, as headers often are."""
+        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and self._field(item[0])[1]:
+            return (item[0], MASK)
+        return self._value(item)
+
+    def _masked_field(self, key: str) -> tuple[str, bool]:
+        """A field's name, masked, and whether its value is a secret."""
+        return self.text(key), self._key.search(key) is not None
+
+    def _masked_names(self, *names: str | None) -> tuple[str | None, ...]:
+        """The names of a record's logger, process and thread, masked."""
+        return tuple(name and self.text(name) for name in names)
+
+
+class NoRedactor(Redactor):
+    """Masks nothing: what LOG_REDACT=off asks for."""
+
+    def text(self, text: str) -> str:
+        return text
+
+    def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return fields
+
+
+def _either(word: str) -> str:
+    """api_key, api-key, api key and apiKey are one word."""
+    return "[-_ ]?".join(re.escape(part) for part in re.split(r"[-_ ]", word))
+
+
+def _stem(word: str) -> str:
+    return re.split(r"[-_ ]", word)[-1]
+
+
+class _Current:
+    """The redactor in force in this process; a holder, so that importers see a later change."""
+
+    def __init__(self) -> None:
+        self.use(Redactor())
+
+    def use(self, redactor: Redactor) -> None:
+        self.text = redactor.text
+        self.fields = redactor.fields
+        self.names = redactor.names
+
+
+redact = _Current()

@@ -1,0 +1,149 @@
+"""Every LOG_* environment variable: read once, checked, all wrong ones named at once.
+
+An empty variable counts as not set. Values are of plain types only, so that they travel to
+the listener as they are; secrets are not in the repr.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Self
+
+from . import parsers as parse
+from .redact import MASK, Redactor
+
+PACKAGE = (__package__ or "").rpartition(".")[0]  # the application's own package
+_LONGEST_SHOWN = 200  # characters of a bad value
+_OWN_LEVELS = f"{PACKAGE}=DEBUG,__main__=DEBUG" if PACKAGE else ""
+
+
+def _setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
+    """A field read from `variable`; .env.example and the README's table say the same of it."""
+    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": secret}
+    return field(default_factory=lambda: parser(default), repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How logging is set up. `from_environ` makes it; tests may make it directly."""
+
+    level: int = _setting("LOG_LEVEL", parse.level, "INFO", "level of the root logger")
+    levels: tuple[tuple[str, int], ...] = _setting(
+        "LOG_LEVELS", parse.levels, _OWN_LEVELS, "levels of single loggers: name=LEVEL,name=LEVEL"
+    )
+    redact: bool = _setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
+    redact_keys: tuple[str, ...] = _setting(
+        "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, between commas"
+    )
+    listener: str = _setting(
+        "LOG_LISTENER", parse.one_of("process", "thread"), "process", "where the listener runs: process or thread"
+    )
+    queue_timeout: float = _setting(
+        "LOG_QUEUE_TIMEOUT", parse.seconds(0, 60), "1", "seconds that a log call waits while the queue is full"
+    )
+    console_level: int = _setting("LOG_CONSOLE_LEVEL", parse.level, "INFO", "level of the console")
+    console_format: str = _setting(
+        "LOG_CONSOLE_FORMAT",
+        parse.one_of("text", "json"),
+        "text",
+        "text or json",
+    )
+    console_stream: str = _setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
+    file: str = _setting(
+        "LOG_FILE",
+        parse.path,
+        "logs/my-service.log",
+        "path of the log file",
+    )
+    file_level: int = _setting("LOG_FILE_LEVEL", parse.level, "DEBUG", "level of the log file")
+    file_format: str = _setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    file_compress: str = _setting(
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+    )
+    file_when: str = _setting(
+        "LOG_FILE_WHEN", parse.one_of("midnight", "hour"), "midnight", "when to roll over: midnight or hour"
+    )
+    file_backups: int = _setting(
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "how many rolled-over files are kept"
+    )
+    email_host: str = _setting("LOG_EMAIL_HOST", parse.text, "", "SMTP server; no e-mail is sent while this is empty")
+    email_port: int = _setting("LOG_EMAIL_PORT", parse.whole(1, 65_535, ""), "587", "its port")
+    email_security: str = _setting(
+        "LOG_EMAIL_SECURITY",
+        parse.one_of("auto", "starttls", "tls", "none"),
+        "auto",
+        "auto (tls on port 465, else starttls), starttls, tls or none",
+    )
+    email_ca_file: str = _setting("LOG_EMAIL_CA_FILE", parse.text, "", "certificates to trust; empty: the system's")
+    email_user: str = _setting("LOG_EMAIL_USER", parse.text, "", "user name; empty: no authentication")
+    email_password: str = _setting(
+        "LOG_EMAIL_PASSWORD", parse.text, "", "password; better a file that only the service can read", secret=True
+    )
+    email_password_file: str = _setting(
+        "LOG_EMAIL_PASSWORD_FILE", parse.text, "", "file that holds the password, instead of LOG_EMAIL_PASSWORD"
+    )
+    email_from: str = _setting("LOG_EMAIL_FROM", parse.text, "", "sender; empty: the user name, or one made up")
+    email_to: tuple[str, ...] = _setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, between commas")
+    email_level: int = _setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of the e-mail alerts")
+    email_history: int = _setting(
+        "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
+    )
+    email_interval: float = _setting(
+        "LOG_EMAIL_INTERVAL", parse.seconds(0, 86_400), "60", "seconds in which further alerts go into one digest"
+    )
+    email_per_hour: int = _setting(
+        "LOG_EMAIL_PER_HOUR", parse.whole(1, 10_000, "mails"), "20", "mails an hour, at most"
+    )
+
+    @property
+    def fault_file(self) -> str:
+        """Where the stack of a fatal signal goes: beside the log file; empty: to stderr."""
+        return "" if self.file == os.devnull else f"{self.file}.fault"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; ValueError names every variable that cannot be used, and why."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        problems = []
+        for each in fields(cls):
+            value = environ.get(each.metadata["variable"], "").strip()
+            try:
+                if value:
+                    values[each.name] = each.metadata["parse"](value)
+            except ValueError as error:
+                shown = MASK if each.metadata["secret"] else Redactor().text(value[:_LONGEST_SHOWN])
+                problems.append(f"{each.metadata['variable']}={shown!r}: must be {error}")
+        problems += _email_problems(values)
+        if problems:
+            raise ValueError("Logging cannot be set up as asked:" + "".join(f"\n  - {line}" for line in problems))
+        return cls(**values)
+
+
+def _email_problems(values: dict[str, Any]) -> list[str]:
+    """Read the password file into `values`, and tell what is missing or contradicts itself."""
+    if not values.get("email_host"):
+        return []
+    problems = []
+    if not values.get("email_to"):
+        problems.append("LOG_EMAIL_TO is empty: must be the recipients, since LOG_EMAIL_HOST is set")
+    file = values.get("email_password_file")
+    if file and values.get("email_password"):
+        problems.append("LOG_EMAIL_PASSWORD and LOG_EMAIL_PASSWORD_FILE are both set: must be one of them")
+    elif file:
+        try:
+            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+                values["email_password"] = opened.read().strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"LOG_EMAIL_PASSWORD_FILE={file!r}: must be a file that can be read ({error})")
+    elif values.get("email_user") and not values.get("email_password"):
+        problems.append("LOG_EMAIL_USER has no password: must have LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE")
+    ca_file = values.get("email_ca_file")
+    if ca_file and not os.access(ca_file, os.R_OK):
+        problems.append(f"LOG_EMAIL_CA_FILE={ca_file!r}: must be a file that can be read")
+    return problems
+
+
+def setting_fields() -> tuple["Field[Any]", ...]:
+    """Every setting, with its variable, default and description in `metadata`."""
+    return fields(Settings)

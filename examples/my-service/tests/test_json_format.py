@@ -1,0 +1,44 @@
+"""The JSON form of a record is what docs/log-record.schema.json says."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from my_service.logging_setup import log_context
+from my_service.logging_setup.formatters import JsonFormatter
+from my_service.logging_setup.records import flatten, restore
+
+SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schema.json").read_text("utf-8"))
+
+
+def as_json(**given: Any) -> dict[str, Any]:
+    """What the JSON form makes of a record with these arguments, and valid."""
+    record = logging.getLogger("shop").makeRecord("shop", logging.INFO, __file__, 1, "%s", ("hello",), **given)
+    line = JsonFormatter("a-service").format(restore(flatten(record)))
+    entry: dict[str, Any] = json.loads(line)
+    Draft202012Validator(SCHEMA).validate(entry)
+    return entry
+
+
+def test_a_record_has_the_fields_of_the_schema() -> None:
+    entry = as_json(exc_info=None)
+    assert (entry["level"], entry["logger"], entry["message"]) == ("INFO", "shop", "hello")
+
+
+def test_context_and_extras_are_fields_beside_them() -> None:
+    with log_context(request_id="42"):
+        entry = as_json(exc_info=None, extra={"left": 2, "level": "mine"})
+    assert (entry["request_id"], entry["left"], entry["fields.level"]) == ("42", 2, "mine")
+
+
+def test_an_exception_is_fields_too() -> None:
+    error = ValueError("no such order")
+    error.add_note("asked by the warehouse")
+    error.__cause__ = KeyError(7)
+    entry = as_json(exc_info=(ValueError, error, None))
+    assert (entry["exception.type"], entry["exception.message"]) == ("ValueError", "no such order")
+    assert entry["exception.notes"] == ["asked by the warehouse"]
+    assert entry["exception.causes"] == [{"type": "KeyError", "message": "7"}]

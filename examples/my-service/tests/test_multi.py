@@ -1,0 +1,73 @@
+"""What several processes log arrives, each record once."""
+
+import collections
+import logging
+import multiprocessing
+import socket
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+from my_service.logging_setup import Settings, setup_proc_logging
+from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
+from my_service.logging_setup.records import MAX_BYTES, decode, restore
+
+APPLICATION = "my_service"
+PROCESSES, RECORDS = 3, 20
+
+logger = logging.getLogger("shop")
+
+
+def work(queue: LogQueue | ThreadQueue, number: int) -> None:
+    setup_proc_logging(queue)
+    job(number)
+
+
+def job(number: int) -> None:
+    for count in range(RECORDS):
+        logger.warning("record %d of %d", count, number)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the sockets of LogQueue")
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_each_record_of_each_process_arrives_once(method: str) -> None:
+    queue = LogQueue(Settings())
+    context = multiprocessing.get_context(method)
+    processes = [context.Process(target=work, args=(queue, number)) for number in range(PROCESSES)]  # type: ignore[attr-defined]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    with ProcessPoolExecutor(2, context, initializer=setup_proc_logging, initargs=(queue,)) as pool:
+        list(pool.map(job, range(PROCESSES, 2 * PROCESSES)))
+    arrived = collections.Counter(received(queue))
+    queue.close()
+    assert arrived == {f"record {count} of {n}": 1 for n in range(2 * PROCESSES) for count in range(RECORDS)}
+
+
+def received(queue: LogQueue) -> list[str]:
+    """The messages of all records that wait in the queue."""
+    messages: list[str] = []
+    while True:
+        try:
+            data = queue.reader.recv(MAX_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return messages
+        messages.append(restore(decode(data)).getMessage())
+
+
+@pytest.mark.parametrize("listener", ["process", "thread"])
+def test_the_application_logs_what_its_workers_do(run: Run, tmp_path: Path, listener: str) -> None:
+    result = run("-m", APPLICATION, LOG_LISTENER=listener, LOG_FILE=str(tmp_path / "app.log"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert_each_once((tmp_path / "app.log").read_text("utf-8"))
+    assert_each_once(result.stdout)
+
+
+def assert_each_once(log: str) -> None:
+    for message in ("Worker 1 begins", "Worker 2 begins", "Job 0", "Job 1", "Job 2", "The pool says [0, 1, 4]", "Done"):
+        assert log.count(message) == 1, f"{message!r} not once in:\n{log}"

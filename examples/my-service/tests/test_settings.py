@@ -1,0 +1,47 @@
+"""The LOG_* variables: documented as they are, and refused all at once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from my_service.logging_setup import settings
+from my_service.logging_setup.settings import Settings
+
+PROJECT = Path(__file__).parents[1]
+DOCUMENTED = [
+    (field.metadata["variable"], field.metadata["default"], field.metadata["about"])
+    for field in settings.setting_fields()
+]
+
+
+def test_env_example_lists_every_variable_with_its_default_and_meaning() -> None:
+    text = (PROJECT / ".env.example").read_text("utf-8")
+    listed = re.findall(r"^# (.*)\n(LOG_\w+)=(.*)$", text, re.MULTILINE)
+    assert [(name, default, about) for about, name, default in listed] == DOCUMENTED
+    assert text.count("\nLOG_") == len(DOCUMENTED)
+
+
+def test_the_readme_lists_every_variable_with_its_default_and_meaning() -> None:
+    text = (PROJECT / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(LOG_\w+)` \| (?:`(.+)`)? *\| (.*) \|$", text, re.MULTILINE)
+    assert rows == DOCUMENTED
+
+
+def test_the_documented_defaults_are_what_an_empty_environment_gives() -> None:
+    written_out = {name: default for name, default, _ in DOCUMENTED}
+    assert Settings.from_environ(written_out) == Settings.from_environ({}) == Settings()
+
+
+def test_every_bad_value_is_named_in_one_message() -> None:
+    with pytest.raises(ValueError, match="LOG_LEVEL='LOUD'") as caught:
+        Settings.from_environ({"LOG_LEVEL": "LOUD", "LOG_REDACT": "perhaps"})
+    assert "LOG_REDACT='perhaps'" in str(caught.value)
+
+
+def test_the_password_is_not_in_the_repr() -> None:
+    assert "hunter2" not in repr(Settings.from_environ({"LOG_EMAIL_PASSWORD": "hunter2"}))
+
+
+def test_levels_are_set_for_single_loggers() -> None:
+    assert Settings.from_environ({"LOG_LEVELS": "urllib3=WARNING"}).levels == (("urllib3", 30),)
