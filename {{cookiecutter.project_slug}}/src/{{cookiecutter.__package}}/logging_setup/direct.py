@@ -9,7 +9,7 @@ from . import reports
 from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
 from .get_handlers import get_handlers
 from .main_logging import MainLogging
-from .records import READY, flatten, restore
+from .records import READY, completed
 from .settings import Settings
 
 # How often a handler may be called from within a handler: by a signal's handler that logs, and
@@ -58,7 +58,7 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
                 # The same holds for what such libraries log in a handler's own thread.
                 if record.thread in reports.own_threads:
                     return False
-                ready = record.__dict__[READY] = restore(flatten(record))
+                ready = record.__dict__[READY] = completed(record)
             outlet(ready)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False

@@ -114,6 +114,27 @@ def restore(flat: Flat) -> logging.LogRecord:
     return record
 
 
+def completed(record: logging.LogRecord) -> logging.LogRecord:
+    """What `restore` makes of what `flatten` makes of `record`; a shorter way for most, without a queue."""
+    data = record.__dict__
+    odd = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _PLAIN_LENGTH
+    if odd or current_context():
+        return restore(flatten(record))
+    name, process, thread = redact.names(data["name"], data["processName"], data["threadName"])
+    ready = _new_record(logging.LogRecord)
+    ready.__dict__ = {
+        **data,
+        "name": name,
+        "processName": process,
+        "threadName": thread,
+        "msg": redact.text(_message(record)),
+        "args": None,
+        "exception": None,
+        "fields": _NOTHING,
+    }
+    return ready
+
+
 def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
     """`flatten` as bytes, at most MAX_BYTES of them: texts that are too long are cut, and say so."""
     flat = flatten(record, dropped)
