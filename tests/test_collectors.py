@@ -596,7 +596,7 @@ def test_a_collector_is_a_handler_too(cookies: Cookies) -> None:
 
 
 def test_only_the_modules_of_the_choice_are_there(bake: Bake) -> None:
-    common = {"background.py", "console.py", "file.py", "file_timed.py", "__init__.py"}
+    common = {"background.py", "backups.py", "console.py", "file.py", "file_timed.py", "own_file.py", "__init__.py"}
     expected = {
         "none": set(),
         "syslog": {"syslog.py", "connection.py", "datagrams.py"},

@@ -245,6 +245,15 @@ def test_a_group_with_notes_and_causes_is_whole_in_both_forms(package: SimpleNam
         assert causes == [("ValueError", "inner"), ("OSError", "another"), ("KeyError", "'the cause'")]
 
 
+def test_what_json_does_not_have_is_text(package: SimpleNamespace) -> None:
+    values = {"nan": float("nan"), "deep": [{"inf": -float("inf")}], "bytes": b"\xff", "huge": huge(), "half": "\ud800"}
+    record = LOGGER.makeRecord("n", 40, __file__, 1, "m", (), None, extra=values)
+    for each in travelled(package, record):
+        entry = strictly(package.formatters.JsonFormatter().format(each))
+        assert (entry["nan"], entry["deep"]) == ("nan", [{"inf": "-inf"}])
+        assert (entry["bytes"], entry["huge"][:3], entry["half"]) == ("b'\\xff'", "-0x", "\\ud800")
+
+
 def test_a_field_never_takes_the_place_of_a_standard_one(package: SimpleNamespace) -> None:
     extra = {"level": "mine", "fields.level": "too", "exception.type": 7, "left": 2}
     record = LOGGER.makeRecord("n", 40, __file__, 1, "m", (), None, extra=extra)

@@ -1,0 +1,281 @@
+"""Those who are compared. Each is set up as its documentation says, and writes the same lines:
+
+    time with milliseconds, level, logger, process, message
+
+A peer is made anew in every process. Libraries are imported where they are used: nobody's
+memory is charged for another's.
+"""
+
+import contextlib
+import logging
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+NAME: Final = "shop.orders"  # of the logger
+SINK_SLEEPS: Final = 0.001  # seconds a record: 100 times what writing it takes
+FORMAT: Final = "%(asctime)s %(levelname)-8s %(name)s [%(processName)s] %(message)s"
+_SILENCE: Final = 2.0  # seconds without a line after which no more are expected
+PERCENT: Final = "id=%d.%d %s"
+BRACES: Final = "id={}.{} {}"
+
+Log = Callable[..., object]
+
+
+class SlowHandler(logging.Handler):
+    """A sink that is 100 times too slow."""
+
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - only its time counts
+        time.sleep(SINK_SLEEPS)
+
+
+class Peer(ABC):
+    """One way to log from many processes into `folder`; `slow` adds the sink that is too slow."""
+
+    title: ClassVar[str]
+    template: ClassVar[str] = PERCENT
+    listens: ClassVar[bool] = True  # whether one process or thread writes for all
+    safe: ClassVar[bool] = True  # whether many processes may use it on one file
+
+    def __init__(self, folder: Path, *, slow: bool = False) -> None:
+        self.folder = folder
+        self.slow = slow
+
+    def start(self, context: BaseContext) -> Any:  # noqa: ARG002
+        """In the main process. What is returned is sent to the workers."""
+        return None
+
+    @abstractmethod
+    def join(self, handle: Any) -> None:
+        """In each process that logs, before its first record."""
+
+    def calls(self) -> tuple[Log, Log]:
+        """What the application calls: for a record, and for one with a traceback."""
+        logger = logging.getLogger(NAME)
+        return logger.info, logger.exception
+
+    def leave(self) -> None:  # noqa: B027
+        """In each process that logs: return once all of it has left the process."""
+
+    def finish(self, lines: int) -> None:  # noqa: B027
+        """In the main process, when all have left: return once all `lines` are in the file."""
+
+    def listener(self) -> int | None:
+        """The id of the process that writes for all, if it is one of its own."""
+        return None
+
+    def handlers(self) -> list[logging.Handler]:
+        """The file, for those that are handlers of `logging`; one per process for the floor."""
+        return [_formatted(logging.FileHandler(self.folder / "app.log")), *self.slow_handlers()]
+
+    def slow_handlers(self) -> list[logging.Handler]:
+        return [SlowHandler()] if self.slow else []
+
+
+class Ours(Peer):
+    title = "this template"
+
+    def start(self, context: BaseContext) -> Any:  # noqa: ARG002
+        from my_service.logging_setup import setup_main_logging
+
+        self._logs: Any = setup_main_logging()
+        self._logs.flush()
+        return getattr(self._logs, "queue", None)
+
+    def join(self, handle: Any) -> None:
+        if handle is not None:
+            from my_service.logging_setup import setup_proc_logging
+
+            setup_proc_logging(handle)
+
+    def finish(self, lines: int) -> None:  # noqa: ARG002
+        self._logs.flush(60)
+
+    def listener(self) -> int | None:
+        for task in Path("/proc/self/task").iterdir():
+            for child in (task / "children").read_text().split():
+                with contextlib.suppress(OSError):
+                    if b"listener_main.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        return int(child)
+        return None
+
+
+class Textbook(Peer):
+    title = "textbook (QueueHandler, multiprocessing.Queue, QueueListener)"
+
+    def start(self, context: BaseContext) -> Any:
+        from logging.handlers import QueueListener
+
+        queue = context.Queue(-1)
+        self._listener = QueueListener(queue, *self.handlers())
+        self._listener.start()
+        return queue
+
+    def join(self, handle: Any) -> None:
+        from logging.handlers import QueueHandler
+
+        self._queue = handle
+        _hang([QueueHandler(handle)])
+
+    def leave(self) -> None:
+        self._queue.close()
+        self._queue.join_thread()
+
+    def finish(self, lines: int) -> None:  # noqa: ARG002
+        self._listener.stop()
+
+
+class Loguru(Peer):
+    title = "loguru, enqueue=True"
+    template = BRACES
+    enqueue: ClassVar[bool] = True
+
+    def start(self, context: BaseContext) -> Any:
+        from loguru import logger
+
+        form = "{time:YYYY-MM-DD HH:mm:ss,SSS} {level: <8} {name} [{process.name}] {message}"
+        common: dict[str, Any] = {"format": form, "level": "INFO", "backtrace": False, "diagnose": False}
+        if self.enqueue:
+            common |= {"enqueue": True, "context": context}
+        logger.remove()
+        logger.add(str(self.folder / "app.log"), **common)
+        for handler in self.slow_handlers():
+            logger.add(handler, **common)
+        return logger
+
+    def join(self, handle: Any) -> None:
+        self._logger = handle
+
+    def calls(self) -> tuple[Log, Log]:
+        return self._logger.info, self._logger.exception
+
+    def finish(self, lines: int) -> None:  # noqa: ARG002
+        from loguru import logger
+
+        logger.complete()
+
+
+class LoguruDirect(Loguru):
+    title = "loguru"
+    enqueue = False
+
+
+class ConcurrentLogHandler(Peer):
+    title = "concurrent-log-handler"
+    listens = False
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+        file = ConcurrentRotatingFileHandler(str(self.folder / "app.log"), "a", 1 << 30, 5)
+        _hang([_formatted(file), *self.slow_handlers()])
+
+
+class LogbookQueue(Peer):
+    title = "Logbook, multiprocessing queue"
+    template = BRACES
+
+    def start(self, context: BaseContext) -> Any:
+        from logbook.queues import MultiProcessingSubscriber
+
+        queue = context.Queue(-1)
+        MultiProcessingSubscriber(queue).dispatch_in_background(self.target())
+        return queue
+
+    def target(self) -> Any:
+        import logbook
+
+        class Slow(logbook.Handler):
+            def emit(self, record: object) -> None:  # noqa: ARG002
+                time.sleep(SINK_SLEEPS)
+
+        form = "{record.time:%Y-%m-%d %H:%M:%S.%f} {record.level_name:<8} {record.channel} [{record.process_name}] "
+        file = logbook.FileHandler(str(self.folder / "app.log"), bubble=True, format_string=form + "{record.message}")
+        return logbook.NestedSetup([file, Slow(bubble=True)]) if self.slow else file
+
+    def join(self, handle: Any) -> None:
+        from logbook.queues import MultiProcessingHandler
+
+        self._queue = handle
+        MultiProcessingHandler(handle).push_application()
+
+    def calls(self) -> tuple[Log, Log]:
+        import logbook
+
+        logger = logbook.Logger(NAME)
+        return logger.info, logger.exception
+
+    def leave(self) -> None:
+        self._queue.close()
+        self._queue.join_thread()
+
+    def finish(self, lines: int) -> None:
+        # Its controller's stop() leaves in the queue what is in the queue: so look at the file.
+        found, tail, seen_at = 0, b"", time.monotonic()
+        with (self.folder / "app.log").open("rb") as file:
+            while found < lines and time.monotonic() < seen_at + _SILENCE:
+                if block := file.read():
+                    found += (tail + block).count(b" id=")
+                    tail, seen_at = block[-3:], time.monotonic()
+                else:
+                    time.sleep(0.002)
+
+
+class LogbookDirect(LogbookQueue):
+    title = "Logbook"
+
+    def start(self, context: BaseContext) -> Any:  # noqa: ARG002
+        return None
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        self.target().push_application()
+
+    def leave(self) -> None:
+        """Nothing is under way."""
+
+    def finish(self, lines: int) -> None:
+        """It has flushed after every record."""
+
+
+class OwnFiles(Peer):
+    title = "each process its own file, uncoordinated (floor)"
+    listens = safe = False
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        _hang([_formatted(logging.FileHandler(self.folder / f"app.{os.getpid()}.log")), *self.slow_handlers()])
+
+
+class PlainFile(Peer):
+    title = "logging.FileHandler"
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        _hang(self.handlers())
+
+
+def _formatted(handler: logging.Handler) -> logging.Handler:
+    handler.setFormatter(logging.Formatter(FORMAT))
+    return handler
+
+
+def _hang(handlers: list[logging.Handler]) -> None:
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    for handler in handlers:
+        root.addHandler(handler)
+
+
+PEERS: Final[dict[str, type[Peer]]] = {
+    "ours": Ours,
+    "textbook": Textbook,
+    "loguru": Loguru,
+    "concurrent": ConcurrentLogHandler,
+    "logbook": LogbookQueue,
+    "floor": OwnFiles,
+    "plain": PlainFile,
+    "loguru-direct": LoguruDirect,
+    "logbook-direct": LogbookDirect,
+}

@@ -1,0 +1,99 @@
+"""What is run. A scenario is some cases, and a case is one peer with one piece of work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from . import startup
+from .measure import Work
+from .peers import PEERS
+from .runs import Figures, Runner
+
+WITH_QUEUE: Final = ("ours", "textbook", "loguru", "concurrent", "logbook", "floor")
+ONE_PROCESS: Final = ("ours", "plain", "loguru-direct", "logbook-direct")
+LISTENERS: Final = ("textbook", "loguru", "logbook")
+
+STARTS: Final = {
+    "bare": "bare `import logging`",
+    "needed:queue": "the standard library's modules that we need",
+    "ours": "this template",
+    "needed:direct": "the same, without multiprocessing",
+    "ours-direct": "this template, without multiprocessing",
+    "plain": "logging.basicConfig, one process",
+    "textbook": "textbook",
+    "loguru": "loguru, enqueue=True",
+}
+CALLS: Final = {
+    "ours": "this template",
+    "ours-direct": "this template, without multiprocessing",
+    "plain": "logging",
+    "loguru": "loguru",
+    "logbook": "Logbook",
+}
+
+_FEWER: Final = "Who would take all day gets fewer records: rates are compared, not times."
+_SLOW: Final = (
+    "It takes 1 ms a record; the clock stops when the file has every line. What the slow sink has got by "
+    "then is not compared: this template holds 10,000 records for it, gives up older ones, and says how many."
+)
+_ALONE: Final = (
+    "What this template does here and FileHandler does not: secrets masked, forged lines prevented, roll-over."
+)
+_START: Final = (
+    "Ready: logging is imported and set up. The file's first line is written by the listener, if there is one."
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a table."""
+
+    key: str
+    label: str
+    run: Callable[[Runner], Figures]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One table: its rows take turns, round after round."""
+
+    letter: str
+    title: str
+    cases: tuple[Case, ...]
+    note: str = ""
+
+
+def scenarios(scale: float, workers: tuple[int, ...]) -> list[Scenario]:
+    """All of them; `scale` makes them shorter, `workers` are the numbers of workers of (c)."""
+
+    def some(records: int) -> int:
+        return max(200, int(records * scale) // 160 * 160)  # to be shared among up to 32 workers
+
+    def case(key: str, peer: str, records: int, suffix: str = "", **more: Any) -> Case:
+        work = Work(peer=peer, records=some(records), **more)
+        return Case(key, PEERS[peer].title + suffix, lambda runner: runner.run(work))
+
+    def all_with_queue(records: int, **more: Any) -> tuple[Case, ...]:
+        return tuple(case(peer, peer, records, **more) for peer in WITH_QUEUE)
+
+    # A listener that starves gets fewer records, or it takes all day; the same for a slow sink.
+    busy = [case(p, p, 1_000 if p in LISTENERS else 24_000, workers=1, busy=True) for p in WITH_QUEUE]
+    grow = [case(f"{p}/{n}", p, 19_200, f", {n} worker{'s' * (n > 1)}", workers=n) for n in workers for p in WITH_QUEUE]
+    more = [case(f"ours/2/x{x}", "ours", x * 19_200, f", 2 workers, {x} times the records") for x in (1, 4)]
+    slow = [case(p, p, 20_000 if p == "ours" else 1_000, slow=True) for p in WITH_QUEUE]
+    alone = [case(p, p, 24_000, workers=0) for p in ONE_PROCESS]
+    starts = [Case(name, label, partial(startup.start, name=name)) for name, label in STARTS.items()]
+    number = max(1000, int(200_000 * scale))
+    calls = [Case(name, label, partial(startup.disabled, name=name, number=number)) for name, label in CALLS.items()]
+    return [
+        Scenario("a", "2 workers, main process idle", all_with_queue(40_000)),
+        Scenario("b", "1 worker, main process computing in Python", tuple(busy), _FEWER),
+        Scenario("c", "from 1 worker to many", (*grow, *more)),
+        Scenario("d1", "records of 8 kB, 2 workers", all_with_queue(6_000, size=8_000)),
+        Scenario("d2", "records with a traceback, 2 workers", all_with_queue(4_000, traceback=True)),
+        Scenario("e", "a second sink, 100 times too slow, 2 workers", tuple(slow), f"{_SLOW} {_FEWER}"),
+        Scenario("f", "one process, no queue", tuple(alone), _ALONE),
+        Scenario("g", "start-up, from the start of the process", tuple(starts), _START),
+        Scenario("h", "a debug call that is switched off", tuple(calls)),
+    ]
