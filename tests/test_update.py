@@ -16,7 +16,6 @@ from conftest import DEADLINE, TEMPLATE
 
 SERVICE = "src/my_service/service.py"
 NOT_THE_TEMPLATE = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", "*_cache")
-UPDATE = ("update", "--refresh-private-variables")  # as the README has it: without, what is derived stays as it was
 OWN_EDIT = '\n\ndef refund(number: int) -> None:\n    """The owner\'s."""\n    logger.info("Refunded %d", number)\n'
 
 
@@ -53,7 +52,7 @@ def create(template: Path, folder: Path, *arguments: str) -> Path:
 
 
 def update(project: Path, *arguments: str) -> None:
-    result = cruft(*UPDATE, "--skip-apply-ask", *arguments, cwd=project)
+    result = cruft("update", "--skip-apply-ask", *arguments, cwd=project)
     assert result.returncode == 0, result.stdout + result.stderr
     refused = [path.name for path in project.rglob("*") if path.suffix in (".rej", ".orig")]
     assert refused == []
