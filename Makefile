@@ -2,8 +2,8 @@
 # make test    everything that a change must pass; ARGS="-k email" for a part of it
 # make stress  processes killed at random, for longer; STRESS=20 for much longer
 # make lint    the quick part of that: ruff, mypy, and what checks workflows and metadata
-# make bench   measure against what people use instead, into docs/; ARGS="a b" for some of it
 # make examples, make pictures   make anew what is kept in examples/ and docs/
+# make bench   measure against what people use instead, into docs/; ARGS="a b" for some of it
 # make clean   delete all that the others made
 #
 # Needs Python 3.11 or later, with its venv module, and a network or a mirror for pip. No path
@@ -15,7 +15,7 @@ DEMO := build/demo
 EXAMPLE := examples/my-service
 WORKFLOWS := .github/workflows/ci.yml $(EXAMPLE)/.github/workflows/ci.yml
 
-.PHONY: demo test stress lint bench examples pictures clean
+.PHONY: demo test stress lint examples pictures bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/demo.done

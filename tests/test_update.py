@@ -16,7 +16,6 @@ from conftest import DEADLINE, TEMPLATE
 
 SERVICE = "src/my_service/service.py"
 NOT_THE_TEMPLATE = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", "*_cache")
-CHANGE = ("--refresh-private-variables", "--variables-to-update")  # as the README has it
 OWN_EDIT = '\n\ndef refund(number: int) -> None:\n    """The owner\'s."""\n    logger.info("Refunded %d", number)\n'
 
 
@@ -74,6 +73,7 @@ def make_up_the_previous_version(template: Path) -> None:
         (package / "service.py", "An ordinary module", "A module"),
         (package / "logging_setup" / "get_handlers.py", "Make every handler", "Make the handlers"),
         (skeleton / "README.md", "## Settings", "## The settings"),
+        (template / "cookiecutter.json", '"__markdown_name": "', '"__markdown_name": "The '),
         (template / "hooks" / "post_gen_project.py", "is ready in", "waits in"),
     ):
         text = path.read_text("utf-8")
@@ -162,13 +162,13 @@ def test_a_choice_is_changed_on_an_existing_project_there_and_back(
         {"multiprocessing": False, "file_handler": "size", "email_handler": False},
         {"multiprocessing": True, "file_handler": "timed", "email_handler": True},
     ):
-        update(project, "--checkout", "main", *CHANGE, json.dumps(answers))
+        update(project, "--checkout", "main", "--variables-to-update", json.dumps(answers))
         fresh = create(template, tmp_path / f"fresh-{answers['file_handler']}", "--extra-context", json.dumps(answers))
         assert contents(project) == with_own_work(fresh)
 
 
 def test_a_text_answer_is_changed_with_what_derives_from_it(template: Path, project: Path, tmp_path: Path) -> None:
     answers = json.dumps({"description": 'Tea, "hot".', "author_name": "Ann"})
-    update(project, "--checkout", "main", *CHANGE, answers)
+    update(project, "--checkout", "main", "--variables-to-update", answers)
     fresh = create(template, tmp_path / "fresh", "--extra-context", answers)
     assert contents(project) == with_own_work(fresh)

@@ -28,7 +28,8 @@ class Outlet:
         self._handle = handler.handle
         self._emit = handler.emit
         # What Handler.handle does, without three calls; unless this handler does it otherwise.
-        self._lock = handler.lock if type(handler).handle is logging.Handler.handle else None
+        usual = (logging.Handler.handle, logging.Filterer.filter)
+        self._lock = handler.lock if (type(handler).handle, type(handler).filter) == usual else None
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.

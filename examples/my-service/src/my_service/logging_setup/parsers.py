@@ -148,3 +148,8 @@ def token(value: str) -> str:
     if not re.fullmatch("[!-~]*", value):
         raise ValueError("a token of visible ASCII characters")
     return value
+
+
+def without_credentials(value: str) -> str:
+    """`value` for a message: if it is a URL, without what may be a user and a password."""
+    return re.sub("//.*@", "//***@", value)

@@ -112,7 +112,8 @@ class Settings:
                 if value:
                     values[each.name] = each.metadata["parse"](value)
             except ValueError as error:
-                shown = MASK if each.metadata["secret"] else Redactor().text(value[:_LONGEST_SHOWN])
+                shown = parse.without_credentials(Redactor().text(value[:_LONGEST_SHOWN]))
+                shown = MASK if each.metadata["secret"] else shown
                 problems.append(f"{each.metadata['variable']}={shown!r}: must be {error}")
         problems += _email_problems(values)
         if problems:
