@@ -30,6 +30,7 @@ READY: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=`
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", READY}
 _PLAIN_LENGTH: Final = len(logging.makeLogRecord({}).__dict__)
 _NOTHING: Final[Mapping[str, object]] = {}
+_VERSION: Final = 2  # of marshal's format: the later ones look for values that come twice, which takes longer
 _new_record = logging.LogRecord.__new__
 
 
@@ -113,20 +114,41 @@ def restore(flat: Flat) -> logging.LogRecord:
     return record
 
 
+def completed(record: logging.LogRecord) -> logging.LogRecord:
+    """What `restore` makes of what `flatten` makes of `record`; a shorter way for most, without a queue."""
+    data = record.__dict__
+    odd = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _PLAIN_LENGTH
+    if odd or current_context():
+        return restore(flatten(record))
+    name, process, thread = redact.names(data["name"], data["processName"], data["threadName"])
+    ready = _new_record(logging.LogRecord)
+    ready.__dict__ = {
+        **data,
+        "name": name,
+        "processName": process,
+        "threadName": thread,
+        "msg": redact.text(_message(record)),
+        "args": None,
+        "exception": None,
+        "fields": _NOTHING,
+    }
+    return ready
+
+
 def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
     """`flatten` as bytes, at most MAX_BYTES of them: texts that are too long are cut, and say so."""
     flat = flatten(record, dropped)
     try:
-        data = marshal.dumps(flat)
+        data = marshal.dumps(flat, _VERSION)
     except ValueError:  # a subclass of str or int in the record itself
         flat = plain(flat)
-        data = marshal.dumps(flat)
+        data = marshal.dumps(flat, _VERSION)
     for limit in _TEXT_LIMITS:
         if len(data) <= MAX_BYTES:
             return data
-        data = marshal.dumps(_cut(flat, limit))
+        data = marshal.dumps(_cut(flat, limit), _VERSION)
     if len(data) > MAX_BYTES:  # many fields, each of them short
-        data = marshal.dumps(_cut((*flat[:15], {"fields": "[left out: too large]"}, flat[16]), 500))
+        data = marshal.dumps(_cut((*flat[:15], {"fields": "[left out: too large]"}, flat[16]), 500), _VERSION)
     return data
 
 
