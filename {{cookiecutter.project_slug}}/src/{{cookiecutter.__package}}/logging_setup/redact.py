@@ -60,9 +60,8 @@ class Redactor:
         """`text` with each secret in it masked."""
         # Whatever is masked has one of these in it, and most messages have none. In one
         # expression, because this is what every log call pays for.
-        if not (
-            "=" in text or ":" in text or "'" in text or '"' in text or "--" in text or "earer" in text or "EARER" in text
-        ):
+        marked = "=" in text or ":" in text or "'" in text or '"' in text or "--" in text
+        if not marked and "earer" not in text and "EARER" not in text:
             return text
         small = text.lower()
         for hint in self._hints:

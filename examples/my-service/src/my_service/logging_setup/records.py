@@ -159,6 +159,8 @@ def decode(data: bytes | memoryview) -> Any:
 
 def _message(record: logging.LogRecord) -> str:
     try:
+        if type(record) is logging.LogRecord and type(record.msg) is str:  # what getMessage() does then
+            return record.msg % record.args if record.args else record.msg
         text: Any = record.getMessage()
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
         args = plain(record.args)
