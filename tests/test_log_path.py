@@ -248,6 +248,37 @@ if __name__ == "__main__":
     assert sum("from the outer one" in line for line in lines) == 1
 
 
+ORPHAN = """
+from my_service.logging_setup.log_queue import GoneError
+
+def work(queue, parent, listener):
+    setup_proc_logging(queue)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    os.kill(listener, signal.SIGKILL)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            queue.put(b"anybody?", 0.0)
+        except GoneError:
+            open("gone", "w").close()
+            break
+    logger.warning("a last word")
+
+if __name__ == "__main__":
+    logs = setup_main_logging()
+    multiprocessing.get_context("fork").Process(target=work, args=(logs.queue, os.getpid(), logs._process.pid)).start()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_notices_when_nobody_is_left_to_read(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(HEAD + ORPHAN, "utf-8")
+    run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log")
+    assert (tmp_path / "gone").exists(), run.stderr
+    assert "a last word" in run.stderr
+
+
 BLOCKED = """
 import logging, os, time
 class House(logging.Handler):

@@ -116,6 +116,25 @@ with setup_main_logging():
     assert process.wait(DEADLINE) == 7
 
 
+def test_a_forked_child_ends_by_sigterm_as_if_nobody_handled_it(project: Project, tmp_path: Path) -> None:
+    body = """
+with setup_main_logging():
+    child = os.fork()
+    if not child:
+        print("ready", flush=True)
+        time.sleep(60)
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    os.kill(child, signal.SIGTERM)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+    child = os.fork()
+    if not child:
+        os._exit(0 if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else 1)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    process = start(project, tmp_path, body)
+    assert process.wait(DEADLINE) == 0
+
+
 SIGNALLED = """
 from numbered import Writer
 with setup_main_logging():
