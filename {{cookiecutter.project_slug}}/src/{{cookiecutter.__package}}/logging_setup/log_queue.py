@@ -61,6 +61,7 @@ class LogQueue:
         self.settings = settings
         self.reader, self._writer = socket_pair()
         self._writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        self._send = self._writer.send
         not_for_children.add(self.reader)
 
     def put(self, data: bytes, timeout: float) -> bool:
@@ -71,7 +72,7 @@ class LogQueue:
         """
         try:
             # Not settimeout: it would set O_NONBLOCK for every process that shares the socket.
-            self._writer.send(data, _NOW)
+            self._send(data, _NOW)
         except BlockingIOError:
             return self._put_within(data, timeout)
         except OSError as error:
@@ -104,6 +105,7 @@ class LogQueue:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.settings = state["settings"]
         self._writer = socket.socket(fileno=state["writer"].detach())
+        self._send = self._writer.send
 
 
 class ThreadQueue:

@@ -5,6 +5,7 @@ and further lines indented.
 """
 
 import logging
+from functools import lru_cache
 
 from .escapes import INDENT, as_pairs, clean, lines, stamp
 from .json_formatter import JsonFormatter
@@ -42,7 +43,7 @@ class TextFormatter(logging.Formatter):
             self._before, self._after = stamp(second)
             self._second = second
         level = self._levels.get(data["levelname"]) or f"{clean(data['levelname']):8}"
-        where = _origin(data["processName"], data["threadName"])
+        where = _origin(data["name"], data["processName"], data["threadName"])
         message = data["msg"] if not data["args"] else record.getMessage()
         if type(message) is not str:
             message = str(message)
@@ -57,16 +58,15 @@ class TextFormatter(logging.Formatter):
         if data["stack_info"]:
             rest += f"\n{INDENT}{lines(data['stack_info'])}"
         millis = int((created - second) * 1000)
-        return f"{self._before}.{millis:03d}{self._after} {level} {clean(data['name'])}{where} {message}{pairs}{rest}"
+        return f"{self._before}.{millis:03d}{self._after} {level} {where} {message}{pairs}{rest}"
 
 
-def _origin(process: str | None, thread: str | None) -> str:
-    """Where a record is from, if it is from elsewhere than the main thread of the main process."""
-    if process == "MainProcess" and thread == "MainThread":
-        return ""
+@lru_cache(1024)
+def _origin(logger: str, process: str | None, thread: str | None) -> str:
+    """The logger, and where a record is from if that is not the main thread of the main process."""
     names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
     text = clean("/".join(names))
-    return f" [{text}]" if text else ""
+    return f"{clean(logger)} [{text}]" if text else clean(logger)
 
 
 def _level_words(colour: bool) -> dict[str, str]:
