@@ -409,7 +409,14 @@ def test_nor_does_it_without_a_queue(bake: Callable[..., Project], tmp_path: Pat
 
 
 def test_a_handler_that_crashes_the_listener_leaves_the_application_running(project: Project, tmp_path: Path) -> None:
-    source = "import logging, os\nclass House(logging.Handler):\n    def emit(self, record):\n        os.abort()\n"
+    source = """
+import logging, os
+class House(logging.Handler):
+    def emit(self, record):
+        with open("crashes", "a") as file:
+            file.write("x")
+        os.abort()
+"""
     house = with_handler(project, tmp_path, source)
     body = """
 logs = setup_main_logging()
@@ -429,4 +436,5 @@ logs.stop()
     run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_QUEUE_TIMEOUT="0.5")
     assert run.returncode == 0, run.stderr[-2000:]
     assert "call " in run.stderr  # WARNING and above go to stderr
+    assert 3 <= len((tmp_path / "crashes").read_text()) <= 20  # without growing pauses it would be a hundred
     assert time.monotonic() - started < DEADLINE
