@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from types import FrameType, TracebackType
@@ -114,11 +115,28 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     os._exit(128 + number)  # reached in a container: no signal's default ends its first process
 
 
+# A SIGTERM that comes amid a fork waits until the child has its default action back: in between,
+# Python would note the signal for a handler that is gone by the time it looks.
+_fork = threading.local()
+
+
+def _before_fork() -> None:
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _after_fork() -> None:
+    mask = _fork.__dict__.pop("mask", None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _forget_in_child() -> None:
     if signal.getsignal(signal.SIGTERM) is _terminate:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forget_in_child)
