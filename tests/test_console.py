@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,7 @@ class TestReader:
     def test_a_pipe_that_closes_after_a_line_is_reported_once(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         shown = subprocess.run(  # noqa: S602
-            f"{sys.executable} script.py 5000 | head -1; echo ${{PIPESTATUS[0]}}",
+            f"{shlex.quote(sys.executable)} script.py 5000 | head -1; echo ${{PIPESTATUS[0]}}",
             shell=True,
             executable="/bin/bash",
             cwd=tmp_path,
@@ -122,7 +123,7 @@ class TestClosed:
     ) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         environment = project.environment(LOG_FILE=str(tmp_path / "app.log"))
-        command = f"{sys.executable} script.py 100 {closed}"
+        command = f"{shlex.quote(sys.executable)} script.py 100 {closed}"
         done = subprocess.run(  # noqa: S602
             command, shell=True, cwd=tmp_path, env=environment, timeout=DEADLINE, check=False, capture_output=True
         )

@@ -32,7 +32,8 @@ def test_a_picture_says_what_a_run_says_today(terminals: dict[str, str], name: s
 
 
 def test_nobodys_folder_and_no_failure_is_in_a_picture() -> None:
-    for path in (TEMPLATE / "docs").glob("*.svg"):
+    for name in ("questions", "run", "doctor"):
+        path = TEMPLATE / "docs" / f"{name}.svg"
         said = "\n".join(pictures.words(path.read_text("utf-8")))
         assert len(said) > 500
         assert not re.search(r"/tmp/|/root/|Traceback|Error", said), path.name  # noqa: S108
