@@ -295,6 +295,7 @@ def test_a_full_queue_costs_a_call_its_timeout_once_and_the_drops_are_told(
     house = with_handler(project, tmp_path, BLOCKED)
     body = """
 with setup_main_logging() as logs:
+    assert logs.flush(30)  # the listener is there, and not about to make room by its start
     logger.info("block")
     handler = logging.getLogger().handlers[0]
     waits = []
