@@ -25,6 +25,7 @@ OPTIONAL = {
     LOGGING / "queue_handler.py": QUEUE,
     LOGGING / "start_listener.py": QUEUE,
     LOGGING / "supervisor.py": QUEUE,
+    LOGGING / "wire.py": QUEUE,
     LOGGING / "direct.py": not QUEUE,
     HANDLERS / "console.py": CONSOLE != "none",
     HANDLERS / "file.py": FILE != "none",

@@ -155,15 +155,15 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
     project: Project = bake()
     with project.imported() as load:
         yield SimpleNamespace(
-            **{name: load(name) for name in ("records", "formatters", "escapes", "plain")},
+            **{name: load(name) for name in ("records", "wire", "formatters", "escapes", "plain")},
             schema=json.loads((project.path / "docs" / "log-record.schema.json").read_text("utf-8")),
         )
 
 
 def travelled(package: SimpleNamespace, record: logging.LogRecord) -> list[logging.LogRecord]:
     """The record as it reaches a handler: in one process, and by way of the queue."""
-    records = package.records
-    return [records.restore(records.flatten(record)), records.restore(records.decode(records.encode(record)))]
+    records, wire = package.records, package.wire
+    return [records.restore(records.flatten(record)), records.restore(wire.decode(wire.encode(record)))]
 
 
 def strictly(line: str) -> Any:

@@ -9,6 +9,7 @@ from .direct import DirectLogging
 # {% if cookiecutter.multiprocessing %}
 from .log_queue import LogQueue, ThreadQueue
 # {% endif %}
+from .log_record import use_log_records
 from .main_logging import MainLogging, current
 # {% if cookiecutter.multiprocessing %}
 from .queue_handler import LogQueueHandler
@@ -73,6 +74,7 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
 def _setup_process(settings: Settings) -> None:
     """What every process needs, whatever its handlers are."""
     use_settings(settings)
+    use_log_records()
     crashes.log_crashes(settings.fault_file)
 
 

@@ -59,7 +59,7 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
                 if record.thread in reports.own_threads:
                     return False
                 ready = record.__dict__[READY] = completed(record)
-            outlet(ready)
+            outlet.handle(ready)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
         finally:

@@ -1,0 +1,132 @@
+"""Our record class makes what logging.LogRecord makes, and steps back where it could not."""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import Bake
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = ("created", "msecs", "relativeCreated")
+
+
+@pytest.fixture(scope="module")
+def package(bake: Bake) -> Iterator[SimpleNamespace]:
+    with bake().imported() as load:
+        yield SimpleNamespace(**{name: load(name) for name in ("log_record", "records", "redact")})
+
+
+@pytest.fixture
+def ours(package: SimpleNamespace) -> Iterator[Any]:
+    yield package.log_record
+    logging.setLogRecordFactory(logging.LogRecord)
+
+
+def same(ours: Any, *args: Any, **more: Any) -> dict[str, Any]:
+    """The attributes of our record, which are those of logging's; the moments apart."""
+    theirs, record = logging.LogRecord(*args, **more), ours.LogRecord(*args, **more)
+    expected, found = vars(theirs), vars(record)
+    assert list(found) and found.keys() == expected.keys()
+    assert {k: v for k, v in found.items() if k not in NOW} == {k: v for k, v in expected.items() if k not in NOW}
+    assert abs(record.created - theirs.created) < 5
+    assert abs((record.created - theirs.created) * 1000 - (record.relativeCreated - theirs.relativeCreated)) < 1
+    assert record.msecs == int(record.created * 1000 % 1000) or record.msecs == int(record.created % 1 * 1000)
+    assert type(record.msecs) is type(theirs.msecs)
+    return found
+
+
+VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.dictionaries(st.text(max_size=3), st.integers()))
+
+
+@given(
+    name=st.text(max_size=9),
+    level=st.integers(-1, 60),
+    path=st.text(alphabet="ab/.\\é ", max_size=12),
+    message=VALUES,
+    args=st.one_of(st.none(), st.lists(VALUES, max_size=3).map(tuple)),
+    function=st.one_of(st.none(), st.text(max_size=5)),
+)
+def test_every_attribute_is_as_loggings_own(package: SimpleNamespace, **values: Any) -> None:
+    order = (values["name"], values["level"], values["path"], 7, values["message"], values["args"], None)
+    same(package.log_record, *order, values["function"], "a stack")
+
+
+def test_thread_task_and_process_are_named_as_by_logging(ours: Any) -> None:
+    args = ("n", 20, __file__, 1, "m", (), None)
+    found = []
+
+    async def job() -> None:
+        found.append(same(ours, *args))
+
+    async def main() -> None:
+        await asyncio.create_task(job(), name="a task")
+
+    def work() -> None:
+        found.append(same(ours, *args))
+        asyncio.run(main())
+
+    thread = threading.Thread(target=work, name="a thread")
+    thread.start()
+    thread.join()
+    assert [record["threadName"] for record in found] == ["a thread"] * 2
+    assert found[1].get("taskName", "a task") == "a task"
+    assert found[0]["process"] == os.getpid()
+
+
+def test_a_forked_child_has_its_own_process_id(ours: Any) -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        record = ours.LogRecord("n", 20, __file__, 1, "m", (), None)
+        os.write(writing, str(record.process).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert int(os.read(reading, 20)) == child
+    os.close(reading)
+    os.close(writing)
+
+
+def test_it_makes_the_records_of_every_logger_and_of_make_log_record(ours: Any) -> None:
+    ours.use_log_records()
+    assert type(logging.getLogger("any").makeRecord("n", 20, "p", 1, "m", (), None)) is ours.LogRecord
+    assert logging.makeLogRecord({"msg": "hello", "created": 1.5}).created == 1.5
+
+
+def test_a_factory_that_is_in_force_stays(ours: Any) -> None:
+    def factory(*args: Any, **more: Any) -> logging.LogRecord:
+        return logging.LogRecord(*args, **more)
+
+    logging.setLogRecordFactory(factory)
+    ours.use_log_records()
+    assert logging.getLogRecordFactory() is factory
+
+
+@pytest.mark.parametrize("switch", ["logThreads", "logProcesses", "logMultiprocessing"])
+def test_what_was_switched_off_in_logging_stays_off(ours: Any, monkeypatch: pytest.MonkeyPatch, switch: str) -> None:
+    monkeypatch.setattr(logging, switch, False)
+    ours.use_log_records()
+    assert logging.getLogRecordFactory() is logging.LogRecord
+
+
+def test_a_python_whose_records_have_more_keeps_its_own(ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = logging.makeLogRecord({})
+    newer.__dict__["of a later Python"] = 1
+    monkeypatch.setattr(ours, "_first", newer)
+    ours.use_log_records()
+    assert logging.getLogRecordFactory() is logging.LogRecord
+
+
+def test_a_name_that_is_remembered_is_masked_by_the_rules_in_force(package: SimpleNamespace) -> None:
+    redact, records = package.redact, package.records
+    record = package.log_record.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
+    before = records.restore(records.flatten(record)).name
+    redact.redact.use(redact.Redactor(["user"]))
+    after = records.restore(records.flatten(record)).name
+    redact.redact.use(redact.Redactor())
+    assert (before, after) == ("user=ann", "user=***")
