@@ -159,7 +159,7 @@ def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
     assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0
 
 
-HELD = 2  # records that a listener holds at most: the one in hand, and the one it is cut short in
+HELD = 8 + 2  # records that a listener holds at most: lines together, the one in hand, the one cut short
 
 
 def wait_for_growth(file: Path) -> None:

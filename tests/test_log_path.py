@@ -133,6 +133,54 @@ with setup_main_logging() as logs:
 
 
 @listeners
+def test_what_is_logged_is_in_the_file_as_soon_as_the_listener_has_nothing_else_to_do(
+    script: Script, listener: str
+) -> None:
+    script(
+        f"""
+with setup_main_logging() as logs:
+    end = time.monotonic() + {DEADLINE}
+    open("app.log", "w").close()
+    for number in range(30):
+        logger.info("number %d", number)
+        while time.monotonic() < end and f"number {{number}}" not in open("app.log").read():
+            time.sleep(0.002)
+    assert time.monotonic() < end
+""",
+        LOG_LISTENER=listener,
+    )
+
+
+LATER = """
+import logging, threading
+from .. import reports
+class House(logging.Handler):
+    def emit(self, record):
+        if record.getMessage() == "begin":
+            threading.Timer(0.3, reports.say, ["from a thread of a handler's"]).start()
+"""
+
+
+@listeners
+def test_a_report_is_in_the_file_though_no_record_comes_after_it(
+    project: Project, tmp_path: Path, listener: str
+) -> None:
+    house = with_handler(project, tmp_path, LATER)
+    body = f"""
+with setup_main_logging() as logs:
+    for number in range(20):
+        logger.info("number %d", number)
+    logger.info("begin")
+    end = time.monotonic() + {DEADLINE}
+    while time.monotonic() < end and not (os.path.exists("app.log") and "of a handler" in open("app.log").read()):
+        time.sleep(0.02)
+    assert time.monotonic() < end
+"""
+    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    assert sum(" number " in line for line in lines) == 20
+
+
+@listeners
 def test_what_cannot_be_decoded_is_reported_and_the_next_record_handled(script: Script, listener: str) -> None:
     lines = script(
         """

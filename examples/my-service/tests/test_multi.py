@@ -13,7 +13,8 @@ from conftest import Run
 
 from my_service.logging_setup import Settings, setup_proc_logging
 from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
-from my_service.logging_setup.records import MAX_BYTES, decode, restore
+from my_service.logging_setup.records import restore
+from my_service.logging_setup.wire import MAX_BYTES, decode
 
 APPLICATION = "my_service"
 PROCESSES, RECORDS = 3, 20

@@ -4,6 +4,7 @@ import logging
 
 from . import crashes, reports
 from .log_queue import LogQueue, ThreadQueue
+from .log_record import use_log_records
 from .main_logging import MainLogging, current
 from .queue_handler import LogQueueHandler
 from .redact import KEYS, NoRedactor, Redactor, redact
@@ -51,6 +52,7 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
 def _setup_process(settings: Settings) -> None:
     """What every process needs, whatever its handlers are."""
     use_settings(settings)
+    use_log_records()
     crashes.log_crashes(settings.fault_file)
 
 

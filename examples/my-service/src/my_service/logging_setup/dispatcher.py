@@ -35,7 +35,8 @@ class Outlet:
         # Python's own handlers report their failures here, and print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
 
-    def __call__(self, record: logging.LogRecord) -> None:
+    def handle(self, record: logging.LogRecord) -> None:
+        """Call the handler. Never raises."""
         self.called += 1
         try:
             if self._lock and not self.handler.filters:
@@ -60,14 +61,24 @@ class Dispatcher:
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.outlets = [Outlet(handler) for handler in handlers]
-        reports.connect(self.dispatch)
+        reports.connect(self._report)
+
+    def hold(self, lines: int) -> None:
+        """Let files write up to so many lines at once: for who calls flush() as soon as nothing comes."""
+        for outlet in self.outlets:
+            if hasattr(outlet.handler, "together"):
+                outlet.handler.together = lines
 
     def dispatch(self, record: logging.LogRecord) -> None:
         """Hand `record` to the handlers. Never raises."""
         levelno = record.levelno
         for outlet in self.outlets:
             if levelno >= outlet.handler.level:
-                outlet(record)
+                outlet.handle(record)
+
+    def _report(self, record: logging.LogRecord) -> None:
+        self.dispatch(record)
+        self.flush()
 
     def flush(self) -> None:
         """Have every handler write what it still holds; blocks as long as the slowest does."""

@@ -4,8 +4,10 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
+MILLIS = [f".{number:03d}" for number in range(1000)]  # in a time stamp; looking one up is faster
 INDENT = "    "  # before every further line of a record; no record begins with a space
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
@@ -64,6 +66,7 @@ def _finite(value: Any) -> Any:
     return value
 
 
+@lru_cache(4)  # for all records of a second
 def stamp(second: int) -> tuple[str, str]:
     """What stands before and after the fraction of that second in its time stamp."""
     local = time.localtime(second)

@@ -7,7 +7,7 @@ and further lines indented.
 import logging
 from functools import lru_cache
 
-from .escapes import INDENT, as_pairs, clean, lines, stamp
+from .escapes import INDENT, MILLIS, as_pairs, clean, lines, stamp
 from .json_formatter import JsonFormatter
 
 __all__ = ["JsonFormatter", "TextFormatter", "clean", "make_formatter"]
@@ -31,19 +31,14 @@ class TextFormatter(logging.Formatter):
 
     def __init__(self, *, colour: bool = False) -> None:
         super().__init__()
-        self._levels = _level_words(colour)
-        self._second = -1
-        self._before = self._after = ""
+        self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
         data = record.__dict__
         created = data["created"]
         second = int(created)
-        if second != self._second:
-            self._before, self._after = stamp(second)
-            self._second = second
-        level = self._levels.get(data["levelname"]) or f"{clean(data['levelname']):8}"
-        where = _origin(data["name"], data["processName"], data["threadName"])
+        before, after = stamp(second)
+        head = _head(data["levelname"], data["name"], data["processName"], data["threadName"], self._colour)
         message = data["msg"] if not data["args"] else record.getMessage()
         if type(message) is not str:
             message = str(message)
@@ -57,24 +52,18 @@ class TextFormatter(logging.Formatter):
             rest += f"\n{INDENT}{lines(data['exc_text'])}"
         if data["stack_info"]:
             rest += f"\n{INDENT}{lines(data['stack_info'])}"
-        millis = int((created - second) * 1000)
-        return f"{self._before}.{millis:03d}{self._after} {level} {where} {message}{pairs}{rest}"
+        return f"{before}{MILLIS[int((created - second) * 1000)]}{after} {head} {message}{pairs}{rest}"
 
 
 @lru_cache(1024)
-def _origin(logger: str, process: str | None, thread: str | None) -> str:
-    """The logger, and where a record is from if that is not the main thread of the main process."""
+def _head(level: str, logger: str, process: str | None, thread: str | None, colour: bool) -> str:
+    """The level, the logger, and where a record is from if that is not the main thread of the main process."""
+    number = logging.getLevelNamesMapping().get(level, 0)
+    before = _COLOURS.get(number // 10, "") if colour else ""
+    word = f"{before}{clean(level):8}{_RESET if before else ''}"
     names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
-    text = clean("/".join(names))
-    return f"{clean(logger)} [{text}]" if text else clean(logger)
-
-
-def _level_words(colour: bool) -> dict[str, str]:
-    words = {}
-    for name, number in logging.getLevelNamesMapping().items():
-        before = _COLOURS.get(number // 10, "") if colour else ""
-        words[name] = f"{before}{clean(name):8}{_RESET if before else ''}"
-    return words
+    where = clean("/".join(names))
+    return f"{word} {clean(logger)} [{where}]" if where else f"{word} {clean(logger)}"
 
 
 def make_formatter(kind: str, *, colour: bool = False) -> logging.Formatter:

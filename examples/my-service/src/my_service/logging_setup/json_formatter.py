@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from .escapes import stamp, to_json
+from .escapes import MILLIS, stamp, to_json
 
 # The names that the schema gives a meaning: a field that has one of them gets "fields." before it.
 _RESERVED: Final = frozenset(
@@ -39,18 +39,14 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, service: str = "") -> None:
         super().__init__()
         self._service = service
-        self._second = -1
-        self._before = self._after = ""
 
     def format(self, record: logging.LogRecord) -> str:
         data = record.__dict__
         created = data["created"]
         second = int(created)
-        if second != self._second:
-            self._before, self._after = stamp(second)
-            self._second = second
+        before, after = stamp(second)
         entry: dict[str, Any] = {
-            "timestamp": f"{self._before}.{int((created - second) * 1000):03d}{self._after}",
+            "timestamp": f"{before}{MILLIS[int((created - second) * 1000)]}{after}",
             "level": data["levelname"],
             "logger": data["name"],
             "message": record.getMessage(),

@@ -16,10 +16,12 @@ from typing import Final
 from . import reports
 from .dispatcher import Dispatcher
 from .get_handlers import get_handlers
-from .records import MAX_BYTES, decode, restore
+from .records import restore
 from .settings import Settings
+from .wire import MAX_BYTES, decode
 
 ENDING: Final = b"ending"  # said on the control socket once every sender has gone
+HELD: Final = 8  # lines of a file that are written at once while more records wait
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
@@ -28,7 +30,9 @@ class Listener:
 
     def __init__(self, dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
         self._dispatcher = dispatcher
+        self._dispatch = dispatcher.dispatch
         self._acknowledge = acknowledge
+        dispatcher.hold(HELD)
 
     def take(self, data: bytes | memoryview) -> None:
         """Handle a record, a flush marker or a count of drops. Never raises."""
@@ -42,16 +46,15 @@ class Listener:
                 self._report_drops(*item)
                 return
             record = restore(item)
-            dropped = item[16]
+            if item[7]:
+                self._report_drops(record.process, item[7])
         except Exception as error:  # noqa: BLE001 - whatever was sent, the next one is wanted
             reports.report("decode", f"a record could not be read: {type(error).__name__}: {error}")
             return
-        if dropped:
-            self._report_drops(item[7], dropped)
-        self._dispatcher.dispatch(record)
+        self._dispatch(record)
 
     @staticmethod
-    def _report_drops(process: int, dropped: int) -> None:
+    def _report_drops(process: int | None, dropped: int) -> None:
         text = f"{reports.COUNT} records dropped: the log queue was full for too long (process {process})"
         reports.report("dropped", text, dropped)
 

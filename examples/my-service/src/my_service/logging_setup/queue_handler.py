@@ -8,7 +8,8 @@ import threading
 
 from . import reports
 from .log_queue import GoneError, LogQueue, ThreadQueue
-from .records import encode, flatten, restore
+from .records import flatten, restore
+from .wire import encode
 
 
 class LogQueueHandler(logging.Handler):

@@ -2,35 +2,27 @@
 
 `flatten` runs in the process, thread and task that made the record, because only there do
 its arguments, its exception and its context exist. What it returns holds nothing but str,
-int, float, bool, None, tuples, lists and dicts, so that `marshal` can carry it: as fast as
-pickle, and reading it never imports or runs anything.
+int, float, bool, None, bytes, tuples, lists and dicts: see wire.py.
 """
 
 import logging
-import marshal
-import os
-from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from .context import current_context
 from .exceptions import exception_fields
+from .log_record import START, LogRecord
+from .origin import NOTHING, pack_origin, unpack_origin
 from .plain import plain, plain_key
 from .redact import redact
 
-Flat = tuple[Any, ...]
+Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, int]
 
-MAX_BYTES: Final = 64 * 1024  # one record on its way; longer ones are cut
-_TEXT_LIMITS: Final = (16_000, 4_000, 500)  # characters a text, tried in this order
-_ITEMS: Final = 200  # members of one collection, when a record must be cut
 READY: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=` would have
 
 # What every record has; all else in a record's __dict__ came in by `extra=`. taskName is
 # there from 3.12 on; message, asctime and exc_text are left behind by other formatters.
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", READY}
 _PLAIN_LENGTH: Final = len(logging.makeLogRecord({}).__dict__)
-_NOTHING: Final[Mapping[str, object]] = {}
-_VERSION: Final = 2  # of marshal's format: the later ones look for values that come twice, which takes longer
 _new_record = logging.LogRecord.__new__
 
 
@@ -51,19 +43,22 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     if data["exc_info"] or data["exc_text"]:
         exception = exception_fields(data["exc_info"], data["exc_text"])
     stack = data["stack_info"]
-    name, process, thread = redact.names(data["name"], data["processName"], data["threadName"])
-    return (
-        name,
+    origin = pack_origin(
+        redact.redactor,
+        data["name"],
+        data["processName"],
+        data["threadName"],
         data["levelno"],
         data["levelname"],
         data["pathname"],
         data["lineno"],
         data["funcName"],
-        data["created"],
         data["process"],
-        process,
         data["thread"],
-        thread,
+    )
+    return (
+        origin,
+        data["created"],
         data.get("taskName"),
         redact.text(_message(record)),
         redact.text(str(stack)) if stack else None,
@@ -79,38 +74,24 @@ def restore(flat: Flat) -> logging.LogRecord:
     Beside the standard attributes it has `fields` (context and extras, a dict) and
     `exception` (a dict of type, message, stacktrace, notes, causes; or None).
     """
-    (
-        name, levelno, levelname, pathname, lineno, function, created, process, process_name,
-        thread, thread_name, task, message, stack, exception, fields, _,
-    ) = flat  # fmt: skip
-    filename, module = _names(pathname)
-    data = {
-        "name": name,
-        "levelno": levelno,
-        "levelname": levelname,
-        "pathname": pathname,
-        "filename": filename,
-        "module": module,
-        "lineno": lineno,
-        "funcName": function,
-        "created": created,
-        "msecs": created % 1 * 1000,
-        "relativeCreated": (created - _START) * 1000,
-        "process": process,
-        "processName": process_name,
-        "thread": thread,
-        "threadName": thread_name,
-        "taskName": task,
-        "msg": message,
-        "args": None,
-        "stack_info": stack,
-        "exc_info": None,
-        "exc_text": exception["stacktrace"] if exception else None,
-        "exception": exception,
-        "fields": fields or _NOTHING,
-    }
+    origin, created, task, message, stack, exception, fields, _ = flat
+    data = unpack_origin(origin).copy()
+    data["created"] = created
+    data["msecs"] = created % 1 * 1000 // 1
+    data["relativeCreated"] = (created - START) * 1000
+    data["msg"] = message
+    if task:
+        data["taskName"] = task
+    if stack:
+        data["stack_info"] = stack
+    if exception:
+        data["exception"] = exception
+        data["exc_text"] = exception["stacktrace"]
+    if fields:
+        data["fields"] = fields
+        data = {**fields, **data}
     record = _new_record(logging.LogRecord)
-    record.__dict__ = {**fields, **data} if fields else data  # half the time of filling the one it has
+    record.__dict__ = data  # half the time of filling the one it has
     return record
 
 
@@ -120,68 +101,27 @@ def completed(record: logging.LogRecord) -> logging.LogRecord:
     odd = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _PLAIN_LENGTH
     if odd or current_context():
         return restore(flatten(record))
-    name, process, thread = redact.names(data["name"], data["processName"], data["threadName"])
     ready = _new_record(logging.LogRecord)
-    ready.__dict__ = {
-        **data,
-        "name": name,
-        "processName": process,
-        "threadName": thread,
-        "msg": redact.text(_message(record)),
-        "args": None,
-        "exception": None,
-        "fields": _NOTHING,
-    }
+    ready.__dict__ = data = data.copy()
+    data["name"], data["processName"], data["threadName"] = redact.names(
+        data["name"], data["processName"], data["threadName"]
+    )
+    data["msg"] = redact.text(_message(record))
+    data["args"] = data["exception"] = None
+    data["fields"] = NOTHING
     return ready
-
-
-def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
-    """`flatten` as bytes, at most MAX_BYTES of them: texts that are too long are cut, and say so."""
-    flat = flatten(record, dropped)
-    try:
-        data = marshal.dumps(flat, _VERSION)
-    except ValueError:  # a subclass of str or int in the record itself
-        flat = plain(flat)
-        data = marshal.dumps(flat, _VERSION)
-    for limit in _TEXT_LIMITS:
-        if len(data) <= MAX_BYTES:
-            return data
-        data = marshal.dumps(_cut(flat, limit), _VERSION)
-    if len(data) > MAX_BYTES:  # many fields, each of them short
-        data = marshal.dumps(_cut((*flat[:15], {"fields": "[left out: too large]"}, flat[16]), 500), _VERSION)
-    return data
-
-
-def decode(data: bytes | memoryview) -> Any:
-    """What `encode` made, as a tuple for `restore`. Raises ValueError, EOFError or TypeError."""
-    return marshal.loads(data)  # noqa: S302 - only our own processes hold the other end
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        if type(record) is logging.LogRecord and type(record.msg) is str:  # what getMessage() does then
-            return record.msg % record.args if record.args else record.msg
-        text: Any = record.getMessage()
+        text: Any = record.msg
+        if type(text) is str and type(record) in _USUAL:  # what getMessage() does then
+            args = record.args
+            return text % args if args else text
+        text = record.getMessage()
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
-        args = plain(record.args)
-        return f"{plain(record.msg)} [arguments not merged: {args!r}: {type(error).__name__}]"
+        return f"{plain(record.msg)} [arguments not merged: {plain(record.args)!r}: {type(error).__name__}]"
     return text if type(text) is str else str(plain(text))
 
 
-def _cut(value: Any, limit: int) -> Any:
-    if isinstance(value, str) and len(value) > limit:
-        return f"{value[:limit]}... [cut, {len(value)} characters]"
-    if isinstance(value, tuple | list):
-        return tuple(_cut(item, limit) for item in value[:_ITEMS])
-    if isinstance(value, dict):
-        return {_cut(key, limit): _cut(item, limit) for key, item in list(value.items())[:_ITEMS]}
-    return value
-
-
-@lru_cache(maxsize=4096)
-def _names(pathname: str) -> tuple[str, str]:
-    filename = os.path.basename(pathname)  # noqa: PTH119 - half the time of a Path
-    return filename, os.path.splitext(filename)[0]  # noqa: PTH122
-
-
-_START: Final = logging.makeLogRecord({}).created  # as good as logging's own start, for %(relativeCreated)d
+_USUAL: Final = (LogRecord, logging.LogRecord)

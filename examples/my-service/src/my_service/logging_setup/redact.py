@@ -39,6 +39,7 @@ _PAIRS: Final = (
     r"""([(\[]b?["']""" + _NAME + rf"""["'],\s?)(?:{_QUOTED})(?=\s?[)\]])""",
     "(--" + _NAME + r"""["']?[,\s]\s?)(?!["']?-)""" + _VALUE,
 )
+_RAREST_FIRST: Final = "/zqxjkvbpygfwmucldrhsniotae"  # letters, in English
 _MOST_NAMES: Final = 4096  # names whose masked form is remembered
 
 
@@ -50,8 +51,9 @@ class Redactor:
         key = f"(?:{'|'.join(map(_either, words))})"
         self._key = re.compile(key, re.IGNORECASE)
         self._pairs = [re.compile(pattern.replace("KEY", key), re.IGNORECASE) for pattern in _PAIRS]
-        # A text without any of these has nothing to mask; looking is cheaper than matching.
-        self._hints = tuple({_stem(word) for word in words} | {"://", "bearer", "private key"})
+        # A text without any of these has nothing to mask; looking is cheaper than matching, and
+        # cheapest for one character: so they stand under the rarest that they have.
+        self._hints = _by_rarest({_stem(word) for word in words} | {"://", "bearer", "private key"})
         # The same few names come with record after record.
         self.names = lru_cache(_MOST_NAMES)(self._masked_names)
         self._field = lru_cache(_MOST_NAMES)(self._masked_field)
@@ -64,11 +66,14 @@ class Redactor:
         if not marked and "earer" not in text and "EARER" not in text:
             return text
         small = text.lower()
-        for hint in self._hints:
-            if hint in small:
-                break
-        else:
-            return text
+        for rare, hints in self._hints:
+            if rare in small:
+                for hint in hints:
+                    if hint in small:
+                        return self._mask(text)
+        return text
+
+    def _mask(self, text: str) -> str:
         text = _PRIVATE_KEY.sub(MASK, text)
         text = _URL.sub(rf"\1{MASK}", text)
         text = _URL_USER.sub(rf"\1{MASK}", text)
@@ -128,6 +133,18 @@ def _stem(word: str) -> str:
     return re.split(r"[-_ ]", word)[-1]
 
 
+def _rarity(character: str) -> int:
+    return _RAREST_FIRST.find(character) % 99  # the last if it is not there
+
+
+def _by_rarest(words: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """The words under one character each that they have, as rare as can be."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        found.setdefault(min(word, key=_rarity), []).append(word)
+    return list(found.items())
+
+
 class _Current:
     """The redactor in force in this process; a holder, so that importers see a later change."""
 
@@ -135,6 +152,7 @@ class _Current:
         self.use(Redactor())
 
     def use(self, redactor: Redactor) -> None:
+        self.redactor = redactor
         self.text = redactor.text
         self.fields = redactor.fields
         self.names = redactor.names

@@ -10,6 +10,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,9 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._backups = backups
         self._file: OwnFile | None = None
         self._wait = _WAIT_FOR_LOCK
-        self._waiting: deque[tuple[float, bytes]] = deque()
+        self.together = 1  # lines that may be written at once: a listener sets more, and flushes
+        self._held_lines: list[bytes] = []  # such lines
+        self._waiting: deque[tuple[float, list[bytes]]] = deque()
         self._writing = False
         # What can simply be appended until the next look: records of these times, and this many bytes.
         self._start, self._end, self._room = _NOTHING
@@ -63,8 +66,39 @@ class RotatingFileHandler(logging.Handler, ABC):
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record. Blocks as long as the disk does."""
         data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-        if not (self._start <= record.created < self._end and len(data) <= self._room and self._append(data)):
-            self._waiting.append((record.created, data))
+        simple = self._start <= record.created < self._end and len(data) <= self._room
+        self._room -= len(data)
+        if simple and self.together > 1:
+            self._held_lines.append(data)
+            if len(self._held_lines) >= self.together:
+                self._append_held()
+        else:
+            self._append_held()
+            self._append(record.created, [data], simple=simple)
+
+    def flush(self) -> None:
+        """Append the lines that are held."""
+        if self._held_lines and self.lock:
+            with self.lock:
+                self._append_held()
+
+    def _append_held(self) -> None:
+        if self._held_lines:
+            lines, self._held_lines = self._held_lines, []
+            self._append(self._start, lines, simple=True)
+
+    def _append(self, created: float, lines: list[bytes], *, simple: bool) -> None:
+        """Append `lines`; where that is `simple` there is nothing to decide, until the next look."""
+        if simple and not self._writing and self._file is not None and time.monotonic() < self._look_at:
+            self._writing = True
+            try:
+                self._file.append(lines)
+            except OSError as error:
+                self._trouble(error, lines)
+            finally:
+                self._writing = False
+        else:
+            self._waiting.append((created, lines))
         # A signal handler, or a report, may come amid a roll-over: then its line waits for its turn.
         while self._waiting and not self._writing:
             self._writing = True
@@ -74,40 +108,29 @@ class RotatingFileHandler(logging.Handler, ABC):
             finally:
                 self._writing = False
 
-    def _append(self, data: bytes) -> bool:
-        """Append where nothing is to be decided, which is nearly always; False if something is."""
-        if self._writing or self._file is None or time.monotonic() >= self._look_at:
-            return False
-        self._writing = True
-        try:
-            self._room -= len(data)
-            self._file.append(data)
-        except OSError as error:
-            self._lost += 1
-            self._trouble(error)
-        finally:
-            self._writing = False
-        return True
-
-    def _put(self, created: float, data: bytes) -> None:
+    def _put(self, created: float, lines: list[bytes]) -> None:
         if time.monotonic() >= self._look_at:
             self._look()
         if self._file is None:
-            self._lost += 1
+            self._lost += len(lines)
             return
         try:
             if self._file.rotates:
-                self._write(self._file, created, data)
+                self._write(self._file, created, lines)
             else:
-                self._file.append(data)
+                self._file.append(lines)
         except OSError as error:
-            self._lost += 1
-            self._trouble(error)
+            self._trouble(error, lines)
             return
         self._start, self._end, self._room = self._simple(self._file) if self._file else _NOTHING
         if self._lost:
             lost, self._lost = self._lost, 0
             reports.say(f"{self._path} can be written again; {lost} records are not in it")
+
+    def _write(self, file: OwnFile, created: float, lines: list[bytes]) -> None:
+        if self._is_due(file, created, sum(map(len, lines))) and time.monotonic() >= self._roll_at:
+            file = self._roll_over(file)
+        file.append(lines)
 
     def probe(self, record: logging.LogRecord) -> str:
         """Append one record, and return where to; raises OSError. If the file is another process's
@@ -122,11 +145,6 @@ class RotatingFileHandler(logging.Handler, ABC):
         self.emit(record)
         return str(self._asked)
 
-    def _write(self, file: OwnFile, created: float, data: bytes) -> None:
-        if self._is_due(file, created, len(data)) and time.monotonic() >= self._roll_at:
-            file = self._roll_over(file)
-        file.append(data)
-
     def _look(self) -> None:
         """See to it that the file is open, where it should be, and the one that was asked for."""
         self._look_at = time.monotonic() + _LOOK_EVERY
@@ -140,27 +158,29 @@ class RotatingFileHandler(logging.Handler, ABC):
                 first = OwnFile(self._asked)
                 self._let_go()
                 self._use(first)
-                reports.say(f"{self._asked} is free again; this process writes it from now on", logging.INFO)
         except BlockingIOError:
             return  # the first file is still another process's
         except OSError as error:
             self._trouble(error)
 
     def _open(self) -> OwnFile:
-        before = self._path
         self._asked.parent.mkdir(parents=True, exist_ok=True)
         file = open_free(self._asked, self._wait)
         self._wait = 0.0
         self._use(file)
-        if file.path not in (self._asked, before):
-            reports.say(f"{self._asked} is being written by another process; this one writes {file.path}")
         return file
 
     def _use(self, file: OwnFile) -> None:
-        self._file, self._path = file, file.path
+        before, self._file, self._path = self._path, file, file.path
         self._look_at = time.monotonic() + _LOOK_EVERY
         if file.rotates:
             self._backups.tidy(file.path)
+        if file.path == before:
+            return
+        if file.path == self._asked:
+            reports.say(f"{self._asked} is free again; this process writes it from now on", logging.INFO)
+        else:
+            reports.say(f"{self._asked} is being written by another process; this one writes {file.path}")
 
     def _roll_over(self, file: OwnFile) -> OwnFile:
         """Put the full file aside and open a new one; if that fails, go on, and try again in a minute."""
@@ -176,7 +196,8 @@ class RotatingFileHandler(logging.Handler, ABC):
             self._let_go()
         return self._file or self._open()
 
-    def _trouble(self, error: OSError) -> None:
+    def _trouble(self, error: OSError, lines: Sequence[bytes] = ()) -> None:
+        self._lost += len(lines) - (self._file.whole if self._file else 0)
         self._let_go()
         self._look_at = time.monotonic() + _RETRY_AFTER
         reason = error.strerror or error
@@ -191,11 +212,13 @@ class RotatingFileHandler(logging.Handler, ABC):
         """In a forked child: the file, and what waits to be written to it, is its parent's."""
         self._let_go()
         self._waiting.clear()
+        self._held_lines.clear()
         self._writing = False
         self._look_at = 0.0
 
     def close(self) -> None:
         """Say what was lost, give a compression some time to finish, and let go of the file."""
+        self.flush()
         if self._lost:
             reports.say(f"{self._lost} records are not in {self._path}")
             self._lost = 0  # told once: logging.shutdown closes again

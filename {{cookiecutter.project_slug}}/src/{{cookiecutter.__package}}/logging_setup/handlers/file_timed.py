@@ -53,10 +53,10 @@ class TimedFileHandler(RotatingFileHandler):
         self._held = period_of(file.written, self._when) if file.size else None
         super()._use(file)
 
-    def _write(self, file: OwnFile, created: float, data: bytes) -> None:
-        if self._is_late(created) and self._write_late(file, created, data):
+    def _write(self, file: OwnFile, created: float, lines: list[bytes]) -> None:
+        if self._is_late(created) and self._write_late(file, created, lines):
             return
-        super()._write(file, created, data)
+        super()._write(file, created, lines)
         self._held = self._held or period_of(created, self._when)
         if self._file and not self._held.holds(time.time()):
             # The next start tells by the time of the last change which period this file holds.
@@ -66,10 +66,10 @@ class TimedFileHandler(RotatingFileHandler):
         # If it is before the file's period even now, the clock was set back, and nothing is late.
         return self._held is not None and created < self._held.start <= time.time()
 
-    def _write_late(self, file: OwnFile, created: float, data: bytes) -> bool:
+    def _write_late(self, file: OwnFile, created: float, lines: list[bytes]) -> bool:
         try:
             with OwnFile(self._backup(file.path, period_of(created, self._when))) as backup:
-                backup.append(data)
+                backup.append(lines)
         except OSError:
             return False  # better in the wrong file than in none
         return True

@@ -25,6 +25,7 @@ class OwnFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.whole = 0
         self._descriptor = os.open(path, _FLAGS, 0o640)
         try:
             self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
@@ -40,15 +41,24 @@ class OwnFile:
         # A line that a full disk or a kill has cut short must not run into the next one.
         self._torn = self.rotates and status.st_size > 0 and not _ends_line(path)
 
-    def append(self, data: bytes) -> None:
-        """Write whole lines; blocks as long as the disk does."""
+    def append(self, lines: list[bytes]) -> None:
+        """Write whole lines; blocks as long as the disk does. If it fails, `whole` of them are there."""
+        before = self.size
+        data = b"".join(lines)
         if self._torn:
             data = b"\n" + data
-        self.size += len(data)
-        while data:  # more than once only when the disk is about to be full
-            data = data[os.write(self._descriptor, data) :]
-            self._torn = bool(data)
-        self._torn = False
+        try:
+            while data:  # more than once only when the disk is about to be full
+                written = os.write(self._descriptor, data)
+                self.size += written
+                data = data[written:]
+                self._torn = bool(data)
+        except OSError:
+            left = self.size - before
+            for line in lines:
+                left -= len(line)
+                self.whole += left >= 0
+            raise
 
     def is_there(self) -> bool:
         """Whether the path still leads here; also notes the size, which others may have changed."""

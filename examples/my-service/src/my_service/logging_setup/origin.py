@@ -1,0 +1,55 @@
+"""What all records of one line of code, in one thread, have in common: it is masked and packed once.
+
+That spares the sender packing ten values a record, and the listener unpacking them: the
+same bytes come again and again, and are a look-up.
+"""
+
+import logging
+import marshal
+from functools import lru_cache
+from typing import Any, Final
+
+from .log_record import file_and_module
+from .plain import plain
+from .redact import Redactor
+
+MARSHAL_VERSION: Final = 2  # the later ones look for values that come twice, which takes longer
+_MOST: Final = 2048  # origins that are remembered
+_LONGEST: Final = 4_000  # characters of one name
+
+
+@lru_cache(_MOST)
+def pack_origin(redactor: Redactor, name: str, process: str | None, thread: str | None, *others: object) -> bytes:
+    """The names, masked, of logger, process and thread, and `others` as they are: see `unpack_origin`."""
+    values = *redactor.names(name, process, thread), *map(plain, others)
+    return marshal.dumps(tuple(v[:_LONGEST] if isinstance(v, str) else v for v in values), MARSHAL_VERSION)
+
+
+@lru_cache(_MOST)
+def unpack_origin(origin: bytes) -> dict[str, Any]:
+    """The attributes of such a record, those of one alone being None; not to be changed, but copied."""
+    values = marshal.loads(origin)  # noqa: S302 - only our own processes hold the other end
+    name, process_name, thread_name, levelno, levelname, pathname, lineno, function, process, thread = values
+    filename, module = file_and_module(pathname)
+    return {
+        **logging.makeLogRecord({}).__dict__,
+        "name": name,
+        "levelno": levelno,
+        "levelname": levelname,
+        "pathname": pathname,
+        "filename": filename,
+        "module": module,
+        "lineno": lineno,
+        "funcName": function,
+        "process": process,
+        "processName": process_name,
+        "thread": thread,
+        "threadName": thread_name,
+        "args": None,
+        "taskName": None,
+        "exception": None,
+        "fields": NOTHING,
+    }
+
+
+NOTHING: Final[dict[str, Any]] = {}
