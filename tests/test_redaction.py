@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from conftest import Bake, Project
+from hypothesis import given
+from hypothesis import strategies as st
 
 LEAKY = str(Path(__file__).with_name("apps") / "leaky.py")
 SECRET = "hunter2"  # noqa: S105
@@ -201,6 +204,13 @@ def test_no_text_makes_masking_slow(redact: Any) -> None:
         "('token', ",
     ):
         redact.Redactor().text("token " + piece * (200_000 // len(piece)))
+
+
+@given(st.from_regex(r"[a-zA-Z0-9]{1,8}([-_ ][a-zA-Z0-9]{0,6}){0,2}", fullmatch=True), st.sampled_from("-_ "))
+def test_every_key_is_masked_however_it_is_written(redact: Any, word: str, separator: str) -> None:
+    mask = redact.Redactor([word, "one", "two_three"]).text
+    for written in (word, word.upper(), word.lower(), re.sub("[-_ ]", separator, word), re.sub("[-_ ]", "", word)):
+        assert SECRET not in mask(f"{written}={SECRET}")
 
 
 def test_more_keys_are_masked_when_asked_for_and_in_every_process(project: Project, tmp_path: Path) -> None:

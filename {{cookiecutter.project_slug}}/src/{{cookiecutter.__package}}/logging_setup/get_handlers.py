@@ -1,6 +1,8 @@
 """The handlers that the settings ask for. One handler more is one file more, and a line here."""
 
 import logging
+from pkgutil import resolve_name
+from typing import Final
 
 # {% if cookiecutter.email_handler or cookiecutter.console_handler != "none" or cookiecutter.file_handler != "none" %}
 from .formatters import make_formatter
@@ -15,6 +17,10 @@ from .handlers.file_size import SizeFileHandler
 from .handlers.file_timed import TimedFileHandler
 # {% endif %}
 from .settings import Settings
+
+# Handlers of your own: "audit:AuditHandler" is the class of that name in handlers/audit.py,
+# which is called with the settings.
+OWN_HANDLERS: Final[tuple[str, ...]] = ()
 
 
 def get_handlers(settings: Settings) -> list[logging.Handler]:
@@ -64,4 +70,5 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
         collector.setLevel(settings.collector_level)
         handlers.append(collector)
     # {% endif %}
+    handlers += [resolve_name(f"{__package__}.handlers.{name}")(settings) for name in OWN_HANDLERS]
     return handlers
