@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-MILLIS = [f".{number:03d}" for number in range(1000)]  # in a time stamp; looking one up is faster
 INDENT = "    "  # before every further line of a record; no record begins with a space
 
 # As texts: `re` compiles each when it is first needed, and keeps it. Most programs never need most of them.
@@ -67,9 +66,15 @@ def _finite(value: Any) -> Any:
     return value
 
 
-@lru_cache(4)  # for all records of a second
-def stamp(second: int) -> tuple[str, str]:
-    """What stands before and after the fraction of that second in its time stamp."""
+@lru_cache(4)  # under load, many records share a millisecond
+def stamp(milliseconds: int) -> str:
+    """The time stamp of that moment since the epoch: ISO 8601, local, with its offset."""
+    before, after = _second(milliseconds // 1000)
+    return f"{before}.{milliseconds % 1000:03d}{after}"
+
+
+@lru_cache(4)
+def _second(second: int) -> tuple[str, str]:
     local = time.localtime(second)
     sign, offset = ("-", -local.tm_gmtoff) if local.tm_gmtoff < 0 else ("+", local.tm_gmtoff)
     return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{sign}{offset // 3600:02d}:{offset // 60 % 60:02d}"

@@ -56,7 +56,11 @@ class LogRecord(logging.LogRecord):
         self.relativeCreated = (created - START) * 1000
         self.thread = threading.get_ident()
         self.threadName = threading.current_thread().name
-        self.processName = _process_name()
+        library = sys.modules.get("multiprocessing")
+        try:  # as logging has it: a library that is just being imported may lack anything
+            self.processName = library.current_process().name if library else "MainProcess"
+        except AttributeError:
+            self.processName = "MainProcess"
         self.process = _process
         if _TASKS:
             self.taskName = _task_name()
@@ -79,16 +83,6 @@ def file_and_module(pathname: str) -> tuple[str, str]:
     """A record's `filename` and `module`."""
     filename = os.path.basename(pathname)  # noqa: PTH119 - half the time of a Path
     return filename, os.path.splitext(filename)[0]  # noqa: PTH122
-
-
-# Both as logging has them: what was never imported has no names to give; while it is being
-# imported, in another thread, it may lack anything.
-def _process_name() -> str:
-    library = sys.modules.get("multiprocessing")
-    try:
-        return library.current_process().name if library else "MainProcess"
-    except AttributeError:
-        return "MainProcess"
 
 
 def _task_name() -> str | None:

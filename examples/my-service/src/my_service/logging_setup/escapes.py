@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-MILLIS = [f".{number:03d}" for number in range(1000)]  # in a time stamp; looking one up is faster
 INDENT = "    "  # before every further line of a record; no record begins with a space
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+# As texts: `re` compiles each when it is first needed, and keeps it. Most programs never need most of them.
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 _NOT_BARE = re.compile(r"""[\s"'=\\]|^$""")
-_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_IN_JSON = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+_SURROGATE = "[\ud800-\udfff]"
 _SHORT = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
 
 
 def clean(text: str) -> str:
     """`text` on one line, with every control character, newlines too, written as its escape."""
-    return text if text.isprintable() else _CONTROL.sub(_escape, text)
+    return text if text.isprintable() else re.sub(_CONTROL, _escape, text)
 
 
 def lines(text: str) -> str:
@@ -49,8 +49,8 @@ def to_json(entry: dict[str, Any]) -> str:
     if line.isascii() and "\x7f" not in line:
         return line
     # A lone surrogate, which no UTF-8 can carry, becomes its escape as text.
-    line = _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", line)
-    return _IN_JSON.sub(lambda match: f"\\u{ord(match.group()):04x}", line)
+    line = re.sub(_SURROGATE, lambda match: f"\\\\u{ord(match.group()):04x}", line)
+    return re.sub(_IN_JSON, lambda match: f"\\u{ord(match.group()):04x}", line)
 
 
 _encode: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str).encode
@@ -66,9 +66,15 @@ def _finite(value: Any) -> Any:
     return value
 
 
-@lru_cache(4)  # for all records of a second
-def stamp(second: int) -> tuple[str, str]:
-    """What stands before and after the fraction of that second in its time stamp."""
+@lru_cache(4)  # under load, many records share a millisecond
+def stamp(milliseconds: int) -> str:
+    """The time stamp of that moment since the epoch: ISO 8601, local, with its offset."""
+    before, after = _second(milliseconds // 1000)
+    return f"{before}.{milliseconds % 1000:03d}{after}"
+
+
+@lru_cache(4)
+def _second(second: int) -> tuple[str, str]:
     local = time.localtime(second)
     sign, offset = ("-", -local.tm_gmtoff) if local.tm_gmtoff < 0 else ("+", local.tm_gmtoff)
     return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{sign}{offset // 3600:02d}:{offset // 60 % 60:02d}"

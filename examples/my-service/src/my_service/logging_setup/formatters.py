@@ -7,7 +7,7 @@ and further lines indented.
 import logging
 from functools import lru_cache
 
-from .escapes import INDENT, MILLIS, as_pairs, clean, lines, stamp
+from .escapes import INDENT, as_pairs, clean, lines, stamp
 from .json_formatter import JsonFormatter
 
 __all__ = ["JsonFormatter", "TextFormatter", "clean", "make_formatter"]
@@ -35,9 +35,6 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         data = record.__dict__
-        created = data["created"]
-        second = int(created)
-        before, after = stamp(second)
         head = _head(data["levelname"], data["name"], data["processName"], data["threadName"], self._colour)
         message = data["msg"] if not data["args"] else record.getMessage()
         if type(message) is not str:
@@ -52,7 +49,7 @@ class TextFormatter(logging.Formatter):
             rest += f"\n{INDENT}{lines(data['exc_text'])}"
         if data["stack_info"]:
             rest += f"\n{INDENT}{lines(data['stack_info'])}"
-        return f"{before}{MILLIS[int((created - second) * 1000)]}{after} {head} {message}{pairs}{rest}"
+        return f"{stamp(int(data['created'] * 1000))} {head} {message}{pairs}{rest}"
 
 
 @lru_cache(1024)

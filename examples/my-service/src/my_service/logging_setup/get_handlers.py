@@ -1,11 +1,17 @@
 """The handlers that the settings ask for. One handler more is one file more, and a line here."""
 
 import logging
+from pkgutil import resolve_name
+from typing import Final
 
 from .formatters import make_formatter
 from .handlers.console import ConsoleHandler, wants_colour
 from .handlers.file_timed import TimedFileHandler
 from .settings import Settings
+
+# Handlers of your own: "audit:AuditHandler" is the class of that name in handlers/audit.py,
+# which is called with the settings.
+OWN_HANDLERS: Final[tuple[str, ...]] = ()
 
 
 def get_handlers(settings: Settings) -> list[logging.Handler]:
@@ -31,4 +37,5 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
         email.setFormatter(make_formatter("text"))
         email.setLevel(settings.email_level)
         handlers += [email, recent]
+    handlers += [resolve_name(f"{__package__}.handlers.{name}")(settings) for name in OWN_HANDLERS]
     return handlers

@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from .escapes import MILLIS, stamp, to_json
+from .escapes import stamp, to_json
 
 # The names that the schema gives a meaning: a field that has one of them gets "fields." before it.
 _RESERVED: Final = frozenset(
@@ -42,11 +42,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         data = record.__dict__
-        created = data["created"]
-        second = int(created)
-        before, after = stamp(second)
         entry: dict[str, Any] = {
-            "timestamp": f"{before}{MILLIS[int((created - second) * 1000)]}{after}",
+            "timestamp": stamp(int(data["created"] * 1000)),
             "level": data["levelname"],
             "logger": data["name"],
             "message": record.getMessage(),

@@ -8,7 +8,7 @@ secret with no key beside it cannot be told from a word. docs/logging.md says wh
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 MASK: Final = "***"
@@ -17,23 +17,22 @@ KEYS: Final = (
     "access_key", "private_key", "authorization", "credential", "cookie",
 )  # fmt: skip
 
-_URL = re.compile(r"""(\b[a-z][a-z0-9+.-]{0,20}://[^\s/@:"']{0,200}:)[^\s/"']+(?=@)""", re.IGNORECASE)
-_URL_USER = re.compile(r"""(\bhttps?://)[^\s/@:"']+(?=@)""", re.IGNORECASE)  # most likely a token
-_BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+# What is masked is what comes after the first group; KEY stands for any of the secret words.
+_PRIVATE_KEY = (
+    r"()-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
 )
+_URL = r"""(\b[a-z][a-z0-9+.-]{0,20}://[^\s/@:"']{0,200}:)[^\s/"']+(?=@)"""
+_URL_USER = r"""(\bhttps?://)[^\s/@:"']+(?=@)"""  # most likely a token
+_BEARER = r"\b(bearer\s+)[\w.~+/=-]+"
 # To the end of its line or of the string literal that it stands in, but for key="value" in it.
-_HEADER = re.compile(
+_HEADER = (
     r"""((?:cookie["']?[ \t]{0,3}[:=]|authorization["']?[ \t]{0,3}:)[ \t]{0,3})"""
-    r"""(?=[^\s"'\\])(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+""",
-    re.IGNORECASE,
+    r"""(?=[^\s"'\\])(?:[^\r\n"'\\]|(?<==)"[^"\r\n]*"?)+"""
 )
 _QUOTED = r"""b?"(?:[^"\\]|\\.)*"?|b?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?"""
 _SCHEME = r"(?:(?:basic|bearer|digest|token|negotiate|ntlm|api-?key|splunk)\s+)?"
 _VALUE = rf"""(?:{_QUOTED}|{_SCHEME}[^\s,;&"')\x7d\]]+)"""
 _NAME = r"[\w-]{0,40}KEY[\w-]{0,40}"
-# What is masked is what comes after the first group; KEY stands for any of the secret words.
 _PAIRS: Final = (
     r"""(KEY[\w-]{0,40}\\?["']?[ \t]{0,3}(?:=>|:?=|:)[ \t]{0,3})""" + _VALUE,
     r"""([(\[]b?["']""" + _NAME + rf"""["'],\s?)(?:{_QUOTED})(?=\s?[)\]])""",
@@ -48,9 +47,7 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = KEYS) -> None:
         words = sorted({key.lower() for key in keys})
-        key = f"(?:{'|'.join(map(_either, words))})"
-        self._key = re.compile(key, re.IGNORECASE)
-        self._pairs = [re.compile(pattern.replace("KEY", key), re.IGNORECASE) for pattern in _PAIRS]
+        self._any_word = f"(?:{'|'.join(map(_either, words))})"
         # A text without any of these has nothing to mask; looking is cheaper than matching, and
         # cheapest for one character: so they stand under the rarest that they have.
         self._hints = _by_rarest({_stem(word) for word in words} | {"://", "bearer", "private key"})
@@ -74,13 +71,19 @@ class Redactor:
         return text
 
     def _mask(self, text: str) -> str:
-        text = _PRIVATE_KEY.sub(MASK, text)
-        text = _URL.sub(rf"\1{MASK}", text)
-        text = _URL_USER.sub(rf"\1{MASK}", text)
-        text = _HEADER.sub(rf"\1{MASK}", text)
-        for pair in self._pairs:
-            text = pair.sub(rf"\1{MASK}", text)
-        return _BEARER.sub(rf"\1{MASK}", text)
+        for pattern in self._patterns:
+            text = pattern.sub(rf"\1{MASK}", text)
+        return text
+
+    # Compiled when first needed: it takes some milliseconds, which no start has to wait for.
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        pairs = [pair.replace("KEY", self._any_word) for pair in _PAIRS]
+        return [re.compile(each, re.IGNORECASE) for each in (_PRIVATE_KEY, _URL, _URL_USER, _HEADER, *pairs, _BEARER)]
+
+    @cached_property
+    def _key(self) -> re.Pattern[str]:
+        return re.compile(self._any_word, re.IGNORECASE)
 
     def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         """`fields` with the value of each secret key masked, and each text looked through."""
@@ -130,7 +133,8 @@ def _either(word: str) -> str:
 
 
 def _stem(word: str) -> str:
-    return re.split(r"[-_ ]", word)[-1]
+    """What is in a word however it is written: its longest part."""
+    return max(re.split(r"[-_ ]", word), key=len)
 
 
 def _rarity(character: str) -> int:
