@@ -196,24 +196,32 @@ class Settings:
         return cls(**values)
 
 
+# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" %}
+def _read_file(name: str, values: dict[str, Any], parser: parse.Parser) -> list[str]:
+    """Put what the file of a secret holds into `values`, and tell if that cannot be."""
+    variable, file = f"LOG_{name.upper()}", values.get(f"{name}_file")
+    if file and values.get(name):
+        return [f"{variable} and {variable}_FILE are both set: must be one of them"]
+    try:
+        if file:
+            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+                values[name] = parser(opened.read().strip("\r\n"))
+    except (OSError, ValueError) as error:
+        return [f"{variable}_FILE={file!r}: must be a file that holds it ({error})"]
+    return []
+
+
+# {% endif %}
 # {% if cookiecutter.email_handler %}
 def _email_problems(values: dict[str, Any]) -> list[str]:
     """Read the password file into `values`, and tell what is missing or contradicts itself."""
     if not values.get("email_host"):
         return []
-    problems = []
+    unread = _read_file("email_password", values, str)
+    problems = unread[:]
     if not values.get("email_to"):
         problems.append("LOG_EMAIL_TO is empty: must be the recipients, since LOG_EMAIL_HOST is set")
-    file = values.get("email_password_file")
-    if file and values.get("email_password"):
-        problems.append("LOG_EMAIL_PASSWORD and LOG_EMAIL_PASSWORD_FILE are both set: must be one of them")
-    elif file:
-        try:
-            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
-                values["email_password"] = opened.read().strip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(f"LOG_EMAIL_PASSWORD_FILE={file!r}: must be a file that can be read ({error})")
-    elif values.get("email_user") and not values.get("email_password"):
+    if values.get("email_user") and not unread and not values.get("email_password"):
         problems.append("LOG_EMAIL_USER has no password: must have LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE")
     ca_file = values.get("email_ca_file")
     if ca_file and not os.access(ca_file, os.R_OK):
@@ -225,16 +233,7 @@ def _email_problems(values: dict[str, Any]) -> list[str]:
 # {% if cookiecutter.collector_handler != "none" %}
 def _collector_problems(values: dict[str, Any]) -> list[str]:
     """Read the token file into `values`, and tell which file cannot be read."""
-    problems = []
-    file = values.get("collector_token_file")
-    if file and values.get("collector_token"):
-        problems.append("LOG_COLLECTOR_TOKEN and LOG_COLLECTOR_TOKEN_FILE are both set: must be one of them")
-    elif file:
-        try:
-            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
-                values["collector_token"] = parse.token(opened.read().strip())
-        except (OSError, ValueError) as error:
-            problems.append(f"LOG_COLLECTOR_TOKEN_FILE={file!r}: must be a file with a token in it ({error})")
+    problems = _read_file("collector_token", values, lambda text: parse.token(text.strip()))
     ca_file = values.get("collector_ca_file")
     if ca_file:
         try:
