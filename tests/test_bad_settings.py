@@ -55,6 +55,14 @@ def test_settings_that_contradict_each_other_are_named(project: Project, tmp_pat
     ]
 
 
+@pytest.mark.parametrize("multiprocessing", [True, False])
+def test_a_variable_that_looks_misspelt_is_named_in_the_log(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
+    project = bake(multiprocessing=multiprocessing)
+    run = project.run("-m", project.package, cwd=tmp_path, LOG_FIEL="x.log", LOG_DIR="somebody else's")
+    (warning,) = (line for line in run.stdout.splitlines() if " WARNING " in line and "not a setting" in line)
+    assert "LOG_FIEL is not a setting: did you mean LOG_FILE?" in warning
+
+
 def test_empty_and_blank_values_count_as_not_set(project: Project, tmp_path: Path) -> None:
     blank = dict.fromkeys(BAD, " ")
     assert project.run("-m", project.package, cwd=tmp_path, **blank).returncode == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -151,6 +152,31 @@ with setup_main_logging() as logs:
     assert said["file"] == ("reached", f"{file}, which another process has open")
     assert [line.split(" ", 1)[1].split()[-1] for line in file.read_text().splitlines()][-2:] == ["--probe", "running"]
     assert sorted(path.name for path in file.parent.iterdir()) == [file.name, f"{file.name}.fault"]
+
+
+def test_a_handler_whose_own_filter_drops_the_test_record_is_not_said_to_be_reached(
+    project: Project, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project.path, copy)
+    house = Project(copy, project.slug)
+    (house.logging / "handlers" / "house.py").write_text(
+        "import logging\n"
+        "class House(logging.StreamHandler):\n"
+        "    def __init__(self, _settings):\n"
+        "        super().__init__()\n"
+        "        self.addFilter(logging.Filter('audit'))\n",
+        "utf-8",
+    )
+    file = house.logging / "get_handlers.py"
+    own = 'OWN_HANDLERS: Final[tuple[str, ...]] = ("house:House",)'
+    file.write_text(file.read_text("utf-8").replace("OWN_HANDLERS: Final[tuple[str, ...]] = ()", own), "utf-8")
+    found = verdicts(examine(house, tmp_path, "--probe", status=1))
+    assert [(sink, verdict) for sink, (verdict, _) in sorted(found.items())] == [
+        ("House", "not tried"),
+        ("console", "reached"),
+        ("file", "reached"),
+    ]
 
 
 def test_a_full_disk_is_a_failed_probe(project: Project, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Set logging up: once in the entry point, and at the start of every other process."""
 
 import logging
+import os
 
 from . import crashes, reports
 # {% if not cookiecutter.multiprocessing %}
@@ -15,7 +16,7 @@ from .main_logging import MainLogging, current
 from .queue_handler import LogQueueHandler
 # {% endif %}
 from .redact import KEYS, NoRedactor, Redactor, redact
-from .settings import Settings
+from .settings import Settings, setting_fields
 # {% if cookiecutter.multiprocessing %}
 from .start_listener import start_listener
 # {% endif %}
@@ -28,14 +29,15 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
 
     Returns what ends it: leave its `with` block, or call stop(). A second call returns the
     same, and changes nothing. Without `settings` the LOG_* environment is read; if a value
-    there cannot be used, all such values are named on stderr, and SystemExit(2) is raised.
+    there cannot be used, all such values are named on stderr, and SystemExit(2) is raised; a
+    variable that looks misspelt is named in the log.
     A sink that cannot be reached raises nothing. Takes a few milliseconds.
     """
     running = current()
     if running:
         return running
-    if settings is None:
-        settings = settings_or_exit()
+    from_environ = settings is None
+    settings = settings or settings_or_exit()
     # {% if cookiecutter.multiprocessing %}
     running = start_listener(settings)
     # {% endif %}
@@ -43,6 +45,8 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     running = DirectLogging(settings)
     # {% endif %}
     _setup_process(settings)
+    if from_environ:
+        _name_misspelt()
     # {% if cookiecutter.email_handler %}
     if not settings.email_host:
         logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
@@ -76,6 +80,17 @@ def _setup_process(settings: Settings) -> None:
     use_settings(settings)
     use_log_records()
     crashes.log_crashes(settings.fault_file)
+
+
+def _name_misspelt() -> None:
+    """Warn of each LOG_* variable that nothing reads, and that looks like one that is read."""
+    known = {each.metadata["variable"] for each in setting_fields()}
+    if any(name.startswith("LOG_") and name not in known for name in os.environ):
+        from .doctor import unknown_variables  # here: hardly ever wanted
+
+        for line in unknown_variables(os.environ):
+            if "did you mean" in line:
+                logger.warning("%s", line)
 
 
 def use_settings(settings: Settings) -> None:

@@ -34,7 +34,7 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     known = [each.metadata["variable"] for each in setting_fields()]
     for name in sorted(environ):
         if name.startswith("LOG_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             yield f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else "")
 
 

@@ -17,7 +17,7 @@ from .redact import MASK, Redactor
 
 PACKAGE = (__package__ or "").rpartition(".")[0]  # the application's own package
 _LONGEST_SHOWN = 200  # characters of a bad value
-_OWN_LEVELS = f"{PACKAGE}=DEBUG,__main__=DEBUG" if PACKAGE else ""
+_OWN_LEVELS = f"{PACKAGE}=DEBUG,__main__=DEBUG,__mp_main__=DEBUG" if PACKAGE else ""
 
 
 def _setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:

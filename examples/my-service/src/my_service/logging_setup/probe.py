@@ -18,7 +18,7 @@ TEXT = f"This is a test, by python -m {__package__} --probe"
 
 @dataclass
 class Verdict:
-    """What became of the test record: `reached`, `refused`, `timed out` or `failed`, and in whose words."""
+    """What became of the test record, in whose words: `reached`, `refused`, `timed out`, `failed`, `not tried`."""
 
     sink: str
     verdict: str
@@ -61,9 +61,13 @@ def probe(settings: Settings, timeout: float) -> list[Verdict]:
 
 
 def _try(handler: logging.Handler, verdict: Verdict) -> None:
-    record = logging.LogRecord(__package__ or __name__, logging.INFO, __file__, 0, TEXT, (), None, "probe")
+    plain = logging.LogRecord(__package__ or __name__, logging.INFO, __file__, 0, TEXT, (), None, "probe")
+    record = restore(flatten(plain))
     try:
-        words = _send(handler, restore(flatten(record)))
+        if not handler.filter(record):
+            verdict.verdict, verdict.words = "not tried", "its own filter does not let the test record through"
+            return
+        words = _send(handler, record)
     except TimeoutError as error:
         verdict.verdict, verdict.words = "timed out", redact.text(str(error))
     except Exception as error:  # noqa: BLE001 - any library's, for any reason
