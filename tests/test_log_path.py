@@ -151,6 +151,32 @@ with setup_main_logging() as logs:
     )
 
 
+LAST = """
+import logging
+class House(logging.Handler):
+    def emit(self, record):
+        pass
+    def finish_by(self, deadline):
+        with open("app.log") as file:
+            open("seen", "w").write(str(file.read().count(" number ")))
+"""
+
+
+@listeners
+def test_the_file_has_every_line_before_slow_sinks_are_waited_for_at_the_end(
+    project: Project, tmp_path: Path, listener: str
+) -> None:
+    house = with_handler(project, tmp_path, LAST)
+    body = """
+with setup_main_logging() as logs:
+    logs.flush(30)
+    for number in range(100):
+        logger.info("number %d", number)
+"""
+    run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    assert (tmp_path / "seen").read_text() == "100"
+
+
 LATER = """
 import logging, threading
 from .. import reports

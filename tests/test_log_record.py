@@ -1,8 +1,10 @@
 """Our record class makes what logging.LogRecord makes, and steps back where it could not."""
 
 import asyncio
+import itertools
 import logging
 import os
+import pickle
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ NOW = ("created", "msecs", "relativeCreated")
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
     with bake().imported() as load:
-        yield SimpleNamespace(**{name: load(name) for name in ("log_record", "records", "redact")})
+        yield SimpleNamespace(**{name: load(name) for name in ("log_record", "records", "redact", "wire")})
 
 
 @pytest.fixture
@@ -92,6 +94,68 @@ def test_a_forked_child_has_its_own_process_id(ours: Any) -> None:
     os.close(writing)
 
 
+@pytest.mark.parametrize("path", [None, 7, ["a"]])
+def test_what_is_no_path_raises_nothing(package: SimpleNamespace, path: Any) -> None:
+    found = same(package.log_record, "n", 20, path, 1, "m", (), None)
+    assert found["module"] == "Unknown module"
+
+
+def test_a_task_whose_name_cannot_be_had_raises_nothing(package: SimpleNamespace) -> None:
+    class Nameless(asyncio.Task[None]):
+        def get_name(self) -> str:
+            raise RuntimeError("no name")
+
+    async def job() -> None:
+        same(package.log_record, "n", 20, __file__, 1, "m", (), None)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await Nameless(job(), loop=loop)
+
+    asyncio.run(main())
+
+
+def test_a_pickled_record_can_be_read_where_the_package_is_not(ours: Any) -> None:
+    record = ours.LogRecord("n", 20, __file__, 1, "m %d", (1,), None)
+    data = pickle.dumps(record)
+    assert b"logging_setup" not in data
+    assert vars(pickle.loads(data)) == vars(record)  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("place", ["after", "before"])
+def test_a_factory_of_the_applications_serves_the_application_alone(
+    package: SimpleNamespace, ours: Any, place: str
+) -> None:
+    """It may need a name, and what it adds to one record is not another's."""
+    numbers = itertools.count()
+    usual = ours.LogRecord if place == "after" else logging.LogRecord
+
+    def factory(name: str, *args: Any, **more: Any) -> logging.LogRecord:
+        record: logging.LogRecord = usual(name, *args, **more)
+        record.short = name.split(".")[-1]
+        record.number = next(numbers)
+        return record
+
+    logging.setLogRecordFactory(factory)
+    made = [logging.getLogger("a.b").makeRecord("a.b", 20, "p.py", 1, "m", (), None) for _ in range(2)]
+    restored = [package.records.restore(package.records.flatten(record)) for record in made]
+    assert [(record.short, record.number) for record in restored] == [("b", 0), ("b", 1)]
+    assert [record.fields for record in restored] == [{"short": "b", "number": 0}, {"short": "b", "number": 1}]
+
+
+@pytest.mark.parametrize("attribute", ["name", "threadName", "levelname", "lineno", "funcName", "process", "pathname"])
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, None, "x" * 100_000, "\U0001f600" * 9_000, ("y" * 999,) * 99])
+def test_odd_attributes_are_sent_and_never_too_long(package: SimpleNamespace, attribute: str, value: Any) -> None:
+    record = logging.LogRecord("n", 20, "p.py", 1, "the message", (), None)
+    setattr(record, attribute, value)
+    for _ in range(2):  # the second time from what is remembered
+        data = package.wire.encode(record)
+        assert len(data) <= package.wire.MAX_BYTES
+        restored = package.records.restore(package.wire.decode(data))
+        assert restored.getMessage() == "the message"
+        assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
+
+
 def test_it_makes_the_records_of_every_logger_and_of_make_log_record(ours: Any) -> None:
     ours.use_log_records()
     assert type(logging.getLogger("any").makeRecord("n", 20, "p", 1, "m", (), None)) is ours.LogRecord
@@ -117,7 +181,7 @@ def test_what_was_switched_off_in_logging_stays_off(ours: Any, monkeypatch: pyte
 def test_a_python_whose_records_have_more_keeps_its_own(ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     newer = logging.makeLogRecord({})
     newer.__dict__["of a later Python"] = 1
-    monkeypatch.setattr(ours, "_first", newer)
+    monkeypatch.setattr(ours, "BLANK", newer.__dict__)
     ours.use_log_records()
     assert logging.getLogRecordFactory() is logging.LogRecord
 

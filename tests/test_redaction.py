@@ -213,6 +213,11 @@ def test_every_key_is_masked_however_it_is_written(redact: Any, word: str, separ
         assert SECRET not in mask(f"{written}={SECRET}")
 
 
+@pytest.mark.parametrize("text", ["ap\u0131_key=§", "acce\u017f\u017f_key: §", "pr\u0130vate_key=§", "pa\u017fsword=§"])
+def test_letters_that_fit_when_case_is_ignored_hide_nothing(redact: Any, text: str) -> None:
+    assert SECRET not in redact.Redactor().text(text.replace("§", SECRET))
+
+
 def test_more_keys_are_masked_when_asked_for_and_in_every_process(project: Project, tmp_path: Path) -> None:
     code = f"""
 import logging, multiprocessing

@@ -6,12 +6,13 @@ int, float, bool, None, bytes, tuples, lists and dicts: see wire.py.
 """
 
 import logging
+from operator import itemgetter
 from typing import Any, Final
 
 from .context import current_context
 from .exceptions import exception_fields
-from .log_record import START, LogRecord
-from .origin import NOTHING, pack_origin, unpack_origin
+from .log_record import BLANK, START, LogRecord
+from .origin import NOTHING, pack_origin, simple, unpack_origin
 from .plain import plain, plain_key
 from .redact import redact
 
@@ -21,8 +22,11 @@ READY: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=`
 
 # What every record has; all else in a record's __dict__ came in by `extra=`. taskName is
 # there from 3.12 on; message, asctime and exc_text are left behind by other formatters.
-_OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", READY}
-_PLAIN_LENGTH: Final = len(logging.makeLogRecord({}).__dict__)
+_OWN: Final = frozenset(BLANK) | {"message", "asctime", "taskName", READY}
+_PLAIN_LENGTH: Final = len(BLANK)
+_origin_values = itemgetter(  # in the order of pack_origin
+    "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
+)  # fmt: skip
 _new_record = logging.LogRecord.__new__
 
 
@@ -43,19 +47,10 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     if data["exc_info"] or data["exc_text"]:
         exception = exception_fields(data["exc_info"], data["exc_text"])
     stack = data["stack_info"]
-    origin = pack_origin(
-        redact.redactor,
-        data["name"],
-        data["processName"],
-        data["threadName"],
-        data["levelno"],
-        data["levelname"],
-        data["pathname"],
-        data["lineno"],
-        data["funcName"],
-        data["process"],
-        data["thread"],
-    )
+    try:
+        origin = pack_origin(redact.redactor, *_origin_values(data))
+    except TypeError:  # somebody has put a list there, or the like
+        origin = pack_origin(redact.redactor, *map(simple, _origin_values(data)))
     return (
         origin,
         data["created"],

@@ -7,10 +7,11 @@ import contextlib
 import faulthandler
 import functools
 import logging
-import multiprocessing.util
+import multiprocessing
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -80,14 +81,22 @@ def log_exit(process: BaseProcess) -> None:
 
 
 def log_process_crash() -> None:
-    """Have this process, if it was started by multiprocessing, log the exception that ends it."""
+    """Have this process, if it was started by multiprocessing, log the exception that ends it.
 
-    def at_end() -> None:
-        error = sys.exc_info()[1]  # Process runs this while what its target raised passes through
-        if error is not None:
-            log_once(error, f"process {multiprocessing.current_process().name}")
+    Process._bootstrap tells it to nobody but stderr, and has no hook: so what it calls for that
+    is watched. (Finalizers, which saw the exception until 3.12, come too late from 3.13 on.)
+    """
+    if traceback.print_exc is not _print_exc:
+        _previous["process"] = traceback.print_exc
+        traceback.print_exc = _print_exc
 
-    multiprocessing.util.Finalize(None, at_end, exitpriority=1_000)
+
+def _print_exc(*args: Any, **options: Any) -> None:
+    error = sys.exc_info()[1]
+    caller = sys._getframe(1).f_code  # noqa: SLF001 - inspect's own way, at a hundredth of its cost
+    if error is not None and caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
+        log_once(error, f"process {multiprocessing.current_process().name}")
+    _previous["process"](*args, **options)
 
 
 def _main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

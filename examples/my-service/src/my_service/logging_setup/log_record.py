@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-_first = logging.makeLogRecord({})
-START: Final = _first.created - _first.relativeCreated / 1000  # of `logging`, in seconds since the epoch
-_TASKS: Final = hasattr(_first, "taskName")  # from Python 3.12 on
+# What every record has, whatever factory the application uses.
+BLANK: Final[Mapping[str, Any]] = logging.LogRecord("", 0, "", 0, "", (), None).__dict__
+START: Final[float] = BLANK["created"] - BLANK["relativeCreated"] / 1000  # of `logging`, seconds since the epoch
+_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 
 
 class LogRecord(logging.LogRecord):
@@ -45,7 +46,10 @@ class LogRecord(logging.LogRecord):
         self.levelname = logging.getLevelName(level)
         self.levelno = level
         self.pathname = pathname
-        self.filename, self.module = file_and_module(pathname)
+        try:
+            self.filename, self.module = file_and_module(pathname)
+        except (TypeError, ValueError, AttributeError):  # no path at all
+            self.filename, self.module = pathname, "Unknown module"
         self.exc_info = exc_info
         self.exc_text = None
         self.stack_info = sinfo
@@ -57,25 +61,17 @@ class LogRecord(logging.LogRecord):
         self.thread = threading.get_ident()
         self.threadName = threading.current_thread().name
         library = sys.modules.get("multiprocessing")
-        try:  # as logging has it: a library that is just being imported may lack anything
+        try:
             self.processName = library.current_process().name if library else "MainProcess"
-        except AttributeError:
+        except Exception:  # noqa: BLE001 - as logging has it: what is just being imported may lack anything
             self.processName = "MainProcess"
-        self.process = _process
+        self.process = os.getpid()
         if _TASKS:
             self.taskName = _task_name()
 
-
-_process = os.getpid()
-
-
-def _note_process() -> None:
-    global _process
-    _process = os.getpid()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_process)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as a record of logging's own, which can be read where this class is not."""
+        return logging.makeLogRecord, (self.__dict__.copy(),)
 
 
 @lru_cache(1024)
@@ -91,7 +87,7 @@ def _task_name() -> str | None:
         # current_task() would raise where no loop runs, which takes as long as all else here.
         task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
         return task.get_name() if task else None
-    except AttributeError:
+    except Exception:  # noqa: BLE001 - as above; and a task's class may be anybody's
         return None
 
 
@@ -101,5 +97,5 @@ def use_log_records() -> None:
     on = logging.logThreads and logging.logProcesses and logging.logMultiprocessing
     if usual and on and getattr(logging, "logAsyncioTasks", True):
         logging.setLogRecordFactory(LogRecord)
-        if logging.makeLogRecord({}).__dict__.keys() != _first.__dict__.keys():
+        if logging.makeLogRecord({}).__dict__.keys() != BLANK.keys():
             logging.setLogRecordFactory(logging.LogRecord)

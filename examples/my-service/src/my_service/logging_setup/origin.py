@@ -4,25 +4,35 @@ That spares the sender packing ten values a record, and the listener unpacking t
 same bytes come again and again, and are a look-up.
 """
 
-import logging
 import marshal
 from functools import lru_cache
 from typing import Any, Final
 
-from .log_record import file_and_module
+from .log_record import BLANK, file_and_module
 from .plain import plain
 from .redact import Redactor
 
 MARSHAL_VERSION: Final = 2  # the later ones look for values that come twice, which takes longer
 _MOST: Final = 2048  # origins that are remembered
-_LONGEST: Final = 4_000  # characters of one name
+_LONGEST: Final = 1_000  # characters of one value
 
 
 @lru_cache(_MOST)
 def pack_origin(redactor: Redactor, name: str, process: str | None, thread: str | None, *others: object) -> bytes:
     """The names, masked, of logger, process and thread, and `others` as they are: see `unpack_origin`."""
-    values = *redactor.names(name, process, thread), *map(plain, others)
-    return marshal.dumps(tuple(v[:_LONGEST] if isinstance(v, str) else v for v in values), MARSHAL_VERSION)
+    values = *redactor.names(name, process, thread), *others
+    return marshal.dumps(tuple(map(_short, values)), MARSHAL_VERSION)
+
+
+def simple(value: object) -> str | int | float | None:
+    """`value` as what can be packed and remembered: itself, or its text."""
+    found = plain(value)
+    return found if isinstance(found, str | int | float | None) else str(found)
+
+
+def _short(value: object) -> str | int | float | None:
+    found = simple(value)
+    return found[:_LONGEST] if isinstance(found, str) else found
 
 
 @lru_cache(_MOST)
@@ -30,9 +40,9 @@ def unpack_origin(origin: bytes) -> dict[str, Any]:
     """The attributes of such a record, those of one alone being None; not to be changed, but copied."""
     values = marshal.loads(origin)  # noqa: S302 - only our own processes hold the other end
     name, process_name, thread_name, levelno, levelname, pathname, lineno, function, process, thread = values
-    filename, module = file_and_module(pathname)
+    filename, module = file_and_module(str(pathname))
     return {
-        **logging.makeLogRecord({}).__dict__,
+        **BLANK,
         "name": name,
         "levelno": levelno,
         "levelname": levelname,

@@ -8,7 +8,7 @@ secret with no key beside it cannot be told from a word. docs/logging.md says wh
 
 import re
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 MASK: Final = "***"
@@ -47,6 +47,7 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = KEYS) -> None:
         words = sorted({key.lower() for key in keys})
+        self._compiled: list[re.Pattern[str]] = []
         self._any_word = f"(?:{'|'.join(map(_either, words))})"
         # A text without any of these has nothing to mask; looking is cheaper than matching, and
         # cheapest for one character: so they stand under the rarest that they have.
@@ -63,6 +64,8 @@ class Redactor:
         if not marked and "earer" not in text and "EARER" not in text:
             return text
         small = text.lower()
+        if not small.isascii():  # letters that fit i and s when case is ignored
+            small = small.replace("\u0131", "i").replace("\u0307", "").replace("\u017f", "s")
         for rare, hints in self._hints:
             if rare in small:
                 for hint in hints:
@@ -71,19 +74,17 @@ class Redactor:
         return text
 
     def _mask(self, text: str) -> str:
-        for pattern in self._patterns:
+        # Compiled when first needed: it takes some milliseconds, which no start has to wait for. No
+        # lock: a fork might come amid it, and twice does no harm.
+        for pattern in self._compiled or self._compile():
             text = pattern.sub(rf"\1{MASK}", text)
         return text
 
-    # Compiled when first needed: it takes some milliseconds, which no start has to wait for.
-    @cached_property
-    def _patterns(self) -> list[re.Pattern[str]]:
+    def _compile(self) -> list[re.Pattern[str]]:
         pairs = [pair.replace("KEY", self._any_word) for pair in _PAIRS]
-        return [re.compile(each, re.IGNORECASE) for each in (_PRIVATE_KEY, _URL, _URL_USER, _HEADER, *pairs, _BEARER)]
-
-    @cached_property
-    def _key(self) -> re.Pattern[str]:
-        return re.compile(self._any_word, re.IGNORECASE)
+        patterns = (_PRIVATE_KEY, _URL, _URL_USER, _HEADER, *pairs, _BEARER)
+        self._compiled = [re.compile(pattern, re.IGNORECASE) for pattern in patterns]
+        return self._compiled
 
     def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         """`fields` with the value of each secret key masked, and each text looked through."""
@@ -110,7 +111,7 @@ class Redactor:
 
     def _masked_field(self, key: str) -> tuple[str, bool]:
         """A field's name, masked, and whether its value is a secret."""
-        return self.text(key), self._key.search(key) is not None
+        return self.text(key), re.search(self._any_word, key, re.IGNORECASE) is not None
 
     def _masked_names(self, *names: str | None) -> tuple[str | None, ...]:
         """The names of a record's logger, process and thread, masked."""
@@ -134,7 +135,7 @@ def _either(word: str) -> str:
 
 def _stem(word: str) -> str:
     """What is in a word however it is written: its longest part."""
-    return max(re.split(r"[-_ ]", word), key=len)
+    return max(re.split(r"[-_ ]", word), key=len) or word
 
 
 def _rarity(character: str) -> int:
