@@ -65,13 +65,25 @@ class LogRecord(logging.LogRecord):
             self.processName = library.current_process().name if library else "MainProcess"
         except Exception:  # noqa: BLE001 - as logging has it: what is just being imported may lack anything
             self.processName = "MainProcess"
-        self.process = os.getpid()
+        self.process = _process
         if _TASKS:
             self.taskName = _task_name()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as a record of logging's own, which can be read where this class is not."""
         return logging.makeLogRecord, (self.__dict__.copy(),)
+
+
+_process = os.getpid()  # to ask for it is a system call, and it changes by a fork only
+
+
+def _note_process() -> None:
+    global _process
+    _process = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_process)
 
 
 @lru_cache(1024)

@@ -18,10 +18,9 @@ _LONGEST: Final = 1_000  # characters of one value
 
 
 @lru_cache(_MOST)
-def pack_origin(redactor: Redactor, name: str, process: str | None, thread: str | None, *others: object) -> bytes:
-    """The names, masked, of logger, process and thread, and `others` as they are: see `unpack_origin`."""
-    values = *redactor.names(name, process, thread), *others
-    return marshal.dumps(tuple(map(_short, values)), MARSHAL_VERSION)
+def pack_origin(redactor: Redactor, values: tuple[Any, ...]) -> bytes:
+    """The names of logger, process and thread, masked, and the other `values`: see `unpack_origin`."""
+    return marshal.dumps(tuple(map(_short, (*redactor.names(*values[:3]), *values[3:]))), MARSHAL_VERSION)
 
 
 def simple(value: object) -> str | int | float | None:

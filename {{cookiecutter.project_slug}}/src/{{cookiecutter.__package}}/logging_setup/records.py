@@ -48,9 +48,9 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
         exception = exception_fields(data["exc_info"], data["exc_text"])
     stack = data["stack_info"]
     try:
-        origin = pack_origin(redact.redactor, *_origin_values(data))
+        origin = pack_origin(redact.redactor, _origin_values(data))
     except TypeError:  # somebody has put a list there, or the like
-        origin = pack_origin(redact.redactor, *map(simple, _origin_values(data)))
+        origin = pack_origin(redact.redactor, tuple(map(simple, _origin_values(data))))
     return (
         origin,
         data["created"],
