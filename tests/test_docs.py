@@ -83,6 +83,14 @@ def test_the_logging_package_is_put_into_an_existing_package(
     assert log.splitlines()[-1].endswith("Sold")
 
 
+def test_the_readme_quotes_only_figures_that_the_benchmarks_have() -> None:
+    fast = (TEMPLATE / "README.md").read_text("utf-8").split("- **Fast.**")[1].split("\n- **")[0]
+    page = (TEMPLATE / "docs" / "benchmarks.md").read_text("utf-8")
+    figures = re.findall(r"\d[\d.,-]*\d|\d+ cores of [\w ]+", fast)
+    assert len(figures) >= 5
+    assert [figure for figure in figures if figure not in page] == []
+
+
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template, changed by every diff of docs/fork.md."""
