@@ -154,6 +154,15 @@ with setup_main_logging() as logs:
     assert sorted(path.name for path in file.parent.iterdir()) == [file.name, f"{file.name}.fault"]
 
 
+@pytest.mark.parametrize(
+    ("url", "told"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
+)
+def test_a_token_that_everybody_can_read_is_a_fault(bake: Bake, tmp_path: Path, url: str, told: bool) -> None:
+    report = examine(bake(collector_handler="http"), tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_TOKEN="hunter2")  # noqa: S106
+    assert any("everybody" in fault for fault in report["faults"]) is told
+    assert "hunter2" not in json.dumps(report)
+
+
 def test_a_handler_whose_own_filter_drops_the_test_record_is_not_said_to_be_reached(
     project: Project, tmp_path: Path
 ) -> None:
@@ -171,7 +180,9 @@ def test_a_handler_whose_own_filter_drops_the_test_record_is_not_said_to_be_reac
     file = house.logging / "get_handlers.py"
     own = 'OWN_HANDLERS: Final[tuple[str, ...]] = ("house:House",)'
     file.write_text(file.read_text("utf-8").replace("OWN_HANDLERS: Final[tuple[str, ...]] = ()", own), "utf-8")
-    found = verdicts(examine(house, tmp_path, "--probe", status=1))
+    report = examine(house, tmp_path, "--probe", status=1)
+    assert list(report["sinks"]) == ["console", "file", "house"]
+    found = verdicts(report)
     assert [(sink, verdict) for sink, (verdict, _) in sorted(found.items())] == [
         ("House", "not tried"),
         ("console", "reached"),

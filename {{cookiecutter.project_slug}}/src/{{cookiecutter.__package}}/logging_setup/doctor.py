@@ -6,11 +6,15 @@ Nothing here changes anything, so it may also be asked from within a running app
 import difflib
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from . import parsers as parse
+from .get_handlers import OWN_HANDLERS
 from .redact import MASK, redact
 from .settings import Settings, setting_fields
+
+_HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def settings_now(settings: Settings, environ: Mapping[str, str]) -> list[dict[str, str]]:
@@ -39,12 +43,13 @@ def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def sinks(settings: Settings) -> dict[str, int]:
-    """Sink -> its level, for each sink that the settings turn on. Opens nothing."""
+    """Sink -> its level, for each sink that the settings turn on, and for handlers of your own. Opens nothing."""
     values = vars(settings)
     levels = {name.removesuffix("_level"): level for name, level in values.items() if name.endswith("_level")}
     # A sink that is somewhere else is off until it is told where.
     places = {name: values.get(f"{name}_host", values.get(f"{name}_url", "here")) for name in levels}
-    return {name: level for name, level in levels.items() if places[name]}
+    own = dict.fromkeys((name.partition(":")[0] for name in OWN_HANDLERS), logging.NOTSET)  # theirs is not known here
+    return {name: level for name, level in levels.items() if places[name]} | own
 
 
 def loggers() -> list[dict[str, Any]]:
@@ -72,6 +77,9 @@ def faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         if name:
             found += [f"{name} {fault}" for fault in _faults_of(logger, settings)]
     found += _twice()
+    url = urlsplit(getattr(settings, "collector_url", ""))
+    if url.scheme == "http" and getattr(settings, "collector_token", "") and url.hostname not in _HERE:
+        found.append(f"LOG_COLLECTOR_TOKEN goes to {url.hostname} for everybody to read: must be https")
     lowest = min(sinks(settings).values(), default=logging.NOTSET)
     asked = {"root": settings.level} if environ.get("LOG_LEVEL") else {}
     asked |= dict(settings.levels) if environ.get("LOG_LEVELS") else {}
