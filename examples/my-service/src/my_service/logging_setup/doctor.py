@@ -77,8 +77,9 @@ def faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
         if name:
             found += [f"{name} {fault}" for fault in _faults_of(logger, settings)]
     found += _twice()
-    url = urlsplit(getattr(settings, "collector_url", ""))
-    if url.scheme == "http" and getattr(settings, "collector_token", "") and url.hostname not in _HERE:
+    values = vars(settings)
+    url = urlsplit(values.get("collector_url", ""))
+    if url.scheme == "http" and values.get("collector_token") and url.hostname not in _HERE:
         found.append(f"LOG_COLLECTOR_TOKEN goes to {url.hostname} for everybody to read: must be https")
     lowest = min(sinks(settings).values(), default=logging.NOTSET)
     asked = {"root": settings.level} if environ.get("LOG_LEVEL") else {}
