@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,10 @@ TEMPLATE = Path(__file__).parents[1]
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text("utf-8"))
 ASKED = [name for name in QUESTIONS if not name.startswith("_")]
 DEADLINE = 60.0  # seconds after which something that should have ended is said to hang
+
+# A shell's background jobs ignore Ctrl-C, and so would every program started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Project:
