@@ -32,8 +32,8 @@ if __name__ == "__main__":
             worker.start()
         for number in range(500):
             logger.info("main %d", number)
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             workers[0].join()
         except KeyboardInterrupt:
             logger.info("main cleans up")
