@@ -86,7 +86,8 @@ def test_console_and_file_show_main_service_and_two_workers_and_the_file_debug(i
 def test_the_uv_commands_of_the_readme_work_and_the_wheel_is_complete(project: Project, tmp_path: Path) -> None:
     path = copy(project, tmp_path)
     lines = commands(path)[0]
-    assert lines == ["uv run my-service", "uv run pytest"]
+    checks = "uv run ruff check && uv run ruff format --check && uv run mypy"
+    assert lines == ["uv run my-service", "uv run pytest", checks]
     for line in [*lines, "uv build --wheel"]:
         result = run("sh", "-c", line, cwd=path)
         assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
