@@ -151,6 +151,46 @@ with setup_main_logging() as logs:
     )
 
 
+@listeners
+def test_every_process_makes_its_records_the_fast_way(script: Script, listener: str) -> None:
+    lines = script(
+        """
+def work(queue):
+    setup_proc_logging(queue)
+    logger.info("made by %s", logging.getLogRecordFactory().__module__)
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        logger.info("made by %s", logging.getLogRecordFactory().__module__)
+        worker = multiprocessing.get_context("spawn").Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join()
+""",
+        LOG_LISTENER=listener,
+    )
+    assert sum("made by my_service.logging_setup.log_record" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_scripts_debug_lines_are_there_from_every_process(script: Script, method: str) -> None:
+    lines = script(
+        f"""
+def work(queue):
+    setup_proc_logging(queue)
+    logging.getLogger(__name__).debug("in a worker")
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        logging.getLogger(__name__).debug("in the main process")
+        worker = multiprocessing.get_context("{method}").Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join()
+"""
+    )
+    assert sum("in a worker" in line for line in lines) == 1
+    assert sum("in the main process" in line for line in lines) == 1
+
+
 LAST = """
 import logging
 class House(logging.Handler):
