@@ -1,4 +1,4 @@
-"""Log records as `logging` makes them, in two thirds of the time: half of a log call is this.
+"""Log records as `logging` makes them, in half of the time: most of a log call is this.
 
 For each record `logging` works out anew what hardly ever changes: the name of the module, that
 no task is running. Here that is remembered, or cheaply seen. The way in is the documented one,

@@ -15,6 +15,7 @@ from .redact import Redactor
 MARSHAL_VERSION: Final = 2  # the later ones look for values that come twice, which takes longer
 _MOST: Final = 2048  # origins that are remembered
 _LONGEST: Final = 1_000  # characters of one value
+NOTHING: Final[dict[str, Any]] = {}  # the fields of a record without any
 
 
 @lru_cache(_MOST)
@@ -59,6 +60,3 @@ def unpack_origin(origin: bytes) -> dict[str, Any]:
         "exception": None,
         "fields": NOTHING,
     }
-
-
-NOTHING: Final[dict[str, Any]] = {}
