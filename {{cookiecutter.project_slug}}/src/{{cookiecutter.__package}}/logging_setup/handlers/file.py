@@ -40,8 +40,6 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._backups = backups
         self._file: OwnFile | None = None
         self._wait = _WAIT_FOR_LOCK
-        self.together = 1  # lines that may be written at once: a listener sets more, and flushes
-        self._held_lines: list[bytes] = []  # such lines
         self._waiting: deque[tuple[float, list[bytes]]] = deque()
         self._writing = False
         # What can simply be appended until the next look: records of these times, and this many bytes.
@@ -65,26 +63,27 @@ class RotatingFileHandler(logging.Handler, ABC):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record. Blocks as long as the disk does."""
-        data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-        simple = self._start <= record.created < self._end and len(data) <= self._room
-        self._room -= len(data)
-        if simple and self.together > 1:
-            self._held_lines.append(data)
-            if len(self._held_lines) >= self.together:
-                self._append_held()
-        else:
-            self._append_held()
-            self._append(record.created, [data], simple=simple)
+        self.emit_all((record,))
 
-    def flush(self) -> None:
-        """Append the lines that are held."""
-        if self._held_lines and self.lock:
-            with self.lock:
-                self._append_held()
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Append some records, if possible in one write: a write takes longer than making a line.
 
-    def _append_held(self) -> None:
-        if self._held_lines:
-            lines, self._held_lines = self._held_lines, []
+        Blocks as long as the disk does. What their formatting raises, it raises before any is written.
+        """
+        lines = [(self.format(record) + "\n").encode("utf-8", "backslashreplace") for record in records]
+        together: list[bytes] = []
+        for record, line in zip(records, lines, strict=True):
+            if self._start <= record.created < self._end and len(line) <= self._room:
+                self._room -= len(line)
+                together.append(line)
+            else:
+                self._append_simple(together)
+                together = []
+                self._append(record.created, [line], simple=False)
+        self._append_simple(together)
+
+    def _append_simple(self, lines: list[bytes]) -> None:
+        if lines:
             self._append(self._start, lines, simple=True)
 
     def _append(self, created: float, lines: list[bytes], *, simple: bool) -> None:
@@ -212,13 +211,11 @@ class RotatingFileHandler(logging.Handler, ABC):
         """In a forked child: the file, and what waits to be written to it, is its parent's."""
         self._let_go()
         self._waiting.clear()
-        self._held_lines.clear()
         self._writing = False
         self._look_at = 0.0
 
     def close(self) -> None:
         """Say what was lost, give a compression some time to finish, and let go of the file."""
-        self.flush()
         if self._lost:
             reports.say(f"{self._lost} records are not in {self._path}")
             self._lost = 0  # told once: logging.shutdown closes again
