@@ -98,6 +98,7 @@ class Dispatcher:
 
         What these have to report, and what has been held back, still reaches the others.
         """
+        self.flush()
         deadline = time.monotonic() + within
         slow = [outlet for outlet in self.outlets if hasattr(outlet.handler, "finish_by")]
         for outlet in slow:

@@ -71,20 +71,16 @@ class RotatingFileHandler(logging.Handler, ABC):
         Blocks as long as the disk does. What their formatting raises, it raises before any is written.
         """
         lines = [(self.format(record) + "\n").encode("utf-8", "backslashreplace") for record in records]
-        together: list[bytes] = []
+        room = self._room - sum(map(len, lines))
+        for record in records:
+            if not self._start <= record.created < self._end or room < 0:
+                break
+        else:  # together, for there is nothing to decide
+            self._room = room
+            self._append(records[0].created, lines, simple=True)
+            return
         for record, line in zip(records, lines, strict=True):
-            if self._start <= record.created < self._end and len(line) <= self._room:
-                self._room -= len(line)
-                together.append(line)
-            else:
-                self._append_simple(together)
-                together = []
-                self._append(record.created, [line], simple=False)
-        self._append_simple(together)
-
-    def _append_simple(self, lines: list[bytes]) -> None:
-        if lines:
-            self._append(self._start, lines, simple=True)
+            self._append(record.created, [line], simple=False)
 
     def _append(self, created: float, lines: list[bytes], *, simple: bool) -> None:
         """Append `lines`; where that is `simple` there is nothing to decide, until the next look."""
