@@ -18,6 +18,7 @@ COLLECTOR = ANSWERS["collector_handler"]
 # Each module that is there for one choice, and whether that choice was made.
 OPTIONAL = {
     PACKAGE / "multi.py": QUEUE,
+    LOGGING / "frames.py": QUEUE,
     LOGGING / "log_queue.py": QUEUE,
     LOGGING / "listener.py": QUEUE,
     LOGGING / "listener_main.py": QUEUE,

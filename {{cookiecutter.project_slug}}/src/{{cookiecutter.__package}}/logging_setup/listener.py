@@ -16,6 +16,7 @@ from typing import Final
 
 from . import reports
 from .dispatcher import Dispatcher
+from .frames import AT_ONCE, FrameDecoder
 from .get_handlers import get_handlers
 from .records import restore
 from .settings import Settings
@@ -27,7 +28,7 @@ _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2
 
 
 class Listener:
-    """Does what the datagrams from the queue ask for."""
+    """Does what is asked for through the queue."""
 
     def __init__(self, dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
         self._dispatcher = dispatcher
@@ -75,7 +76,7 @@ def main(reader_fd: int, control_fd: int) -> None:
     # What the handlers' own libraries log stays here: in the log it could make more of itself.
     logging.getLogger().addHandler(logging.NullHandler())
     _give_way()
-    reader, control = socket.socket(fileno=reader_fd), socket.socket(fileno=control_fd)
+    control = socket.socket(fileno=control_fd)
     hello = decode(control.recv(MAX_BYTES))
     dispatcher = Dispatcher(get_handlers(Settings(**hello["settings"])))
     if hello["note"]:
@@ -85,7 +86,7 @@ def main(reader_fd: int, control_fd: int) -> None:
         with contextlib.suppress(OSError):  # the main process may be gone
             control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
-    read_all(reader, Listener(dispatcher, acknowledge))
+    read_all(reader_fd, Listener(dispatcher, acknowledge))
     acknowledge(ENDING)
     dispatcher.close()
 
@@ -99,17 +100,10 @@ def _give_way() -> None:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def read_all(reader: socket.socket, listener: Listener) -> None:
-    """Take datagrams until the last sender has gone, keeping none back while there is none to take."""
-    take, receive_into = listener.take, reader.recv_into
-    buffer = memoryview(bytearray(MAX_BYTES))
-    while True:
-        try:
-            size = receive_into(buffer, MAX_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            listener.hand_over()
-            size = receive_into(buffer)
-        if not size:
-            break
-        take(buffer[:size])
-    listener.hand_over()
+def read_all(reader: int, listener: Listener) -> None:
+    """Take what comes through the pipe, eight records at a time or what there is, until the last sender has gone."""
+    frames, take = FrameDecoder(), listener.take
+    while read := os.read(reader, AT_ONCE):
+        for data in frames.records(read):
+            take(data)
+        listener.hand_over()
