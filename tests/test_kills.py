@@ -134,12 +134,12 @@ def test_a_killed_main_process_takes_nothing_with_it_and_leaves_nothing_running(
         assert verdict.seen > 500
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(("method", "size"), [("fork", 0), ("spawn", 0), ("forkserver", 0), ("fork", 8000)])
 def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
-    project: Project, tmp_path: Path, method: str
+    project: Project, tmp_path: Path, method: str, size: int
 ) -> None:
     kills = 5 * TIMES
-    storm = Storm(project, tmp_path, method=method, workers=2, size=0, seconds=0.5 * kills + 1)
+    storm = Storm(project, tmp_path, method=method, workers=2, size=size, seconds=0.5 * kills + 1)
     storm.hear("at work")
     listener = 0
     for _ in range(kills):
@@ -151,7 +151,7 @@ def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
     verdict = storm.verdict()
     workers = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("worker-*.json")]
     dropped = sum(worker["dropped"] for worker in workers)
-    print(f"\n{kills} kills of the listener, {method}: {verdict}; {dropped} not accepted")
+    print(f"\n{kills} kills of the listener, {method}, {size} characters: {verdict}; {dropped} not accepted")
     assert len(workers) == 2
     assert not verdict.doubled
     assert len(verdict.torn) <= kills
@@ -159,7 +159,7 @@ def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
     assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0
 
 
-HELD = 8 + 2  # records that a listener holds at most: lines together, the one in hand, the one cut short
+HELD = 8 + 2  # records that a listener holds at most: those read together, and of each worker one read in part
 
 
 def wait_for_growth(file: Path) -> None:

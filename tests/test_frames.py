@@ -1,0 +1,128 @@
+"""What goes through the log queue's pipe comes out whole, in its order, wherever its reader begins."""
+
+import os
+import random
+import select
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import Bake, Project
+from hypothesis import given
+from hypothesis import strategies as st
+from test_log_path import run_script
+
+
+@pytest.fixture(scope="module")
+def frames(bake: Bake) -> Iterator[SimpleNamespace]:
+    with bake().imported() as load:
+        yield SimpleNamespace(**vars(load("frames")))
+
+
+# Bytes that look like the beginnings of frames, and lengths at and around every limit.
+DATA = st.one_of(
+    st.binary(min_size=1, max_size=1500),
+    st.builds(bytes.__mul__, st.sampled_from([b"\0", b"\1", b"\2", b"\x81", b"\x88", b"\xff"]), st.integers(1, 70_000)),
+    st.sampled_from([510, 511, 512, 513, 1022, 1023, 4067, 4068, 4069, 4087, 4088, 4089, 4096, 65_536]).map(os.urandom),
+)
+
+
+def same(found: object, sent: bytes) -> bool:
+    """Whether a record that came out is the one sent, but for zeros after its end."""
+    return bytes(found).startswith(sent) and not bytes(found)[len(sent) :].strip(b"\0")  # type: ignore[call-overload]
+
+
+@given(st.lists(DATA, max_size=12), st.integers(1, 9))
+def test_every_record_comes_out_once_and_whole_however_it_is_read(
+    frames: SimpleNamespace, sent: list[bytes], at_once: int
+) -> None:
+    stream = b"".join(write for data in sent for write in frames.split(data))
+    decoder, size = frames.FrameDecoder(), at_once * frames.FRAME
+    found = [data for at in range(0, len(stream), size) for data in decoder.records(stream[at : at + size])]
+    assert len(found) == len(sent)
+    assert all(map(same, found, sent))
+
+
+@given(st.lists(DATA, min_size=1, max_size=8), st.data())
+def test_a_reader_that_begins_anywhere_gets_no_record_but_whole_ones(
+    frames: SimpleNamespace, sent: list[bytes], data: st.DataObject
+) -> None:
+    writes = [frames.split(each) for each in sent]
+    stream = b"".join(map(b"".join, writes))
+    begin = data.draw(st.integers(0, len(stream) // frames.FRAME)) * frames.FRAME
+    found = frames.FrameDecoder().records(stream[begin:])
+    after, place = [], 0
+    for each, parts in zip(sent, writes, strict=True):
+        if place >= begin:
+            after.append(each)
+        place += sum(map(len, parts))
+    assert len(found) == len(after)
+    assert all(map(same, found, after))
+
+
+@given(st.lists(DATA, min_size=2, max_size=5), st.randoms(use_true_random=False))
+def test_parts_of_several_senders_may_come_among_each_other(
+    frames: SimpleNamespace, sent: list[bytes], chance: random.Random
+) -> None:
+    senders = [frames.split(each) for each in sent]
+    stream = b""
+    while waiting := [writes for writes in senders if writes]:
+        stream += chance.choice(waiting).pop(0)
+    found = frames.FrameDecoder().records(stream)
+    assert len(found) == len(sent)
+    assert all(any(same(record, each) for record in found) for each in sent)
+
+
+def test_long_records_whose_senders_were_killed_are_not_kept_for_ever(frames: SimpleNamespace) -> None:
+    decoder = frames.FrameDecoder()
+    for _ in range(1100):
+        assert decoder.records(frames.split(b"x" * 5000)[0]) == []
+    assert len(decoder._unfinished) <= 1000  # noqa: SLF001 - what is kept shows nowhere else
+    [found] = decoder.records(b"".join(frames.split(b"y" * 5000)))
+    assert same(found, b"y" * 5000)
+
+
+def test_what_is_written_at_once_is_what_a_pipe_takes_whole_or_not_at_all(frames: SimpleNamespace) -> None:
+    assert frames.AT_ONCE == select.PIPE_BUF
+    assert max(map(len, frames.split(b"x" * 70_000))) == frames.AT_ONCE
+    assert len(frames.framed(b"x" * frames.SHORT)) == frames.FRAME
+
+
+SMALL = """
+import fcntl
+usual = fcntl.fcntl
+def refuse(descriptor, command, *more):
+    if command == fcntl.F_SETPIPE_SZ:
+        raise PermissionError("this user has too many large pipes")
+    return usual(descriptor, command, *more)
+fcntl.fcntl = refuse
+
+def work(queue):
+    setup_proc_logging(queue)
+    for number in range(2000):
+        logger.info("number %d %s", number, "x" * (number % 100 * 70))
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        assert usual(logs.queue.reader.fileno(), fcntl.F_GETPIPE_SZ) == 65536
+        worker = multiprocessing.get_context("fork").Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join()
+"""
+
+
+def test_a_pipe_that_may_not_be_large_loses_nothing(project: Project, tmp_path: Path) -> None:
+    lines = run_script(project, tmp_path, SMALL, LOG_CONSOLE_LEVEL="60")
+    numbers = [int(line.split(" number ")[1].split()[0]) for line in lines if " number " in line]
+    assert numbers == list(range(2000))
+
+
+def test_the_pipe_holds_a_megabyte_where_the_system_lets_it(project: Project, tmp_path: Path) -> None:
+    most = int(Path("/proc/sys/fs/pipe-max-size").read_text())
+    body = f"""
+import fcntl
+with setup_main_logging() as logs:
+    assert fcntl.fcntl(logs.queue.reader.fileno(), fcntl.F_GETPIPE_SZ) == min({most}, 1 << 20)
+"""
+    run_script(project, tmp_path, body)
