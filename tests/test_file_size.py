@@ -69,14 +69,15 @@ def numbers(folder: Path) -> list[int]:
     return sorted(int(line) for line in lines if line.isdecimal())
 
 
-def test_the_configured_number_is_kept_and_no_file_is_too_long(sized: Imported, tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [1, 8])
+def test_the_configured_number_is_kept_and_no_file_is_too_long(sized: Imported, tmp_path: Path, together: int) -> None:
     settings = sized.module("settings").Settings.from_environ(
         {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
     )
     _console, file = sized.module("get_handlers").get_handlers(settings)
     sized.use(file).setFormatter(None)
-    for number in range(100):
-        file.handle(record(f"{number:099d}"))
+    for begin in range(0, 100, together):
+        file.emit_all([record(f"{number:099d}") for number in range(begin, min(begin + together, 100))])
     files = ["app.log.3", "app.log.2", "app.log.1", "app.log"]
     assert {path.name for path in tmp_path.iterdir()} == set(files)
     assert all((tmp_path / name).stat().st_size == 1000 for name in files)

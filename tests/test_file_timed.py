@@ -84,6 +84,15 @@ def test_the_configured_number_is_kept(timed: Imported, tmp_path: Path) -> None:
     assert names(tmp_path) == {"app.log", *(f"app.log.2026-01-01_{hour}" for hour in (16, 17, 18))}
 
 
+def test_records_handed_over_together_are_each_in_the_file_of_their_day(timed: Imported, tmp_path: Path) -> None:
+    handler = make(timed, tmp_path)
+    days = [1, 1, 2, 1, 2, 2, 3, 2]
+    for _ in range(2):
+        handler.emit_all([record(f"day {number}", day(number)) for number in days])  # type: ignore[attr-defined]
+    for number, name in ((1, "app.log.2026-01-01"), (2, "app.log.2026-01-02"), (3, "app.log")):
+        assert (tmp_path / name).read_text("utf-8") == f"day {number}\n" * 2 * days.count(number)
+
+
 @pytest.mark.parametrize("when", ["midnight", "hour"])
 @pytest.mark.parametrize(("zone", "start"), ZONES, indirect=["zone"])
 def test_no_line_is_in_a_wrong_file_when_the_clock_changes(

@@ -191,6 +191,50 @@ if __name__ == "__main__":
     assert sum("in the main process" in line for line in lines) == 1
 
 
+PICKY = """
+import logging
+class House(logging.Handler):
+    def emit(self, record):
+        pass
+class Picky(logging.Formatter):
+    def format(self, record):
+        if "poison" in record.getMessage():
+            raise ValueError("cannot be formatted")
+        return record.getMessage()
+"""
+
+
+@listeners
+def test_a_record_that_cannot_be_formatted_costs_those_handed_over_with_it_nothing(
+    project: Project, tmp_path: Path, listener: str
+) -> None:
+    house = with_handler(project, tmp_path, PICKY)
+    file = house.logging / "get_handlers.py"
+    picky = "import House, Picky\n    file.setFormatter(Picky())\n"
+    file.write_text(file.read_text("utf-8").replace("import House\n", picky), "utf-8")
+    body = """
+with setup_main_logging() as logs:
+    for number in range(200):
+        logger.info("number %d", number)
+        if not number % 50:
+            logger.info("poison")
+    logger.info("counts: %s", logs.counts()["handlers"])
+"""
+    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    assert [line for line in lines if line.startswith("number")] == [f"number {number}" for number in range(200)]
+    assert sum("file failed: ValueError: cannot be formatted" in line for line in lines) == 2  # the first, the rest
+    assert any("'failed': 4" in line for line in lines if "counts:" in line)
+
+
+def test_the_listener_pushes_nobody_off_a_core(script: Script) -> None:
+    script("""
+with setup_main_logging() as logs:
+    assert logs.flush(30)
+    assert os.sched_getscheduler(logs._process.pid) == os.SCHED_BATCH
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+""")
+
+
 LAST = """
 import logging
 class House(logging.Handler):
