@@ -83,8 +83,8 @@ class FrameDecoder:
             self._unfinished[key] = []
             if len(self._unfinished) > _UNFINISHED:
                 del self._unfinished[next(iter(self._unfinished))]
-        parts = self._unfinished.get(key, [])
-        if len(parts) != place:  # those before it have gone with a listener
+        parts = self._unfinished.get(key)
+        if parts is None:  # the parts before it have gone with a listener
             return b""
         parts.append(data[_HEAD.size :])
         return b"".join(self._unfinished.pop(key)) if len(parts) == count else b""
