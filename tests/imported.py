@@ -37,6 +37,10 @@ class Imported:
         self.handlers.append(handler)
         return handler
 
+    def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
+        """Give `handler` these records together, as the listener does."""
+        self.module("dispatcher").Outlet(handler).handle_all(records)
+
     def close(self) -> None:
         for handler in self.handlers:
             handler.close()

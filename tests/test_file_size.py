@@ -77,7 +77,7 @@ def test_the_configured_number_is_kept_and_no_file_is_too_long(sized: Imported, 
     _console, file = sized.module("get_handlers").get_handlers(settings)
     sized.use(file).setFormatter(None)
     for begin in range(0, 100, together):
-        file.emit_all([record(f"{number:099d}") for number in range(begin, min(begin + together, 100))])
+        sized.hand_over(file, [record(f"{number:099d}") for number in range(begin, min(begin + together, 100))])
     files = ["app.log.3", "app.log.2", "app.log.1", "app.log"]
     assert {path.name for path in tmp_path.iterdir()} == set(files)
     assert all((tmp_path / name).stat().st_size == 1000 for name in files)

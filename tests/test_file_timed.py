@@ -88,9 +88,17 @@ def test_records_handed_over_together_are_each_in_the_file_of_their_day(timed: I
     handler = make(timed, tmp_path)
     days = [1, 1, 2, 1, 2, 2, 3, 2]
     for _ in range(2):
-        handler.emit_all([record(f"day {number}", day(number)) for number in days])  # type: ignore[attr-defined]
+        timed.hand_over(handler, [record(f"day {number}", day(number)) for number in days])
     for number, name in ((1, "app.log.2026-01-01"), (2, "app.log.2026-01-02"), (3, "app.log")):
         assert (tmp_path / name).read_text("utf-8") == f"day {number}\n" * 2 * days.count(number)
+
+
+def test_a_record_of_no_day_costs_those_handed_over_with_it_nothing(timed: Imported, tmp_path: Path) -> None:
+    handler = make(timed, tmp_path)
+    for _ in range(2):
+        timed.hand_over(handler, [record("a line", day(1)), record("no day", 1e300), record("a line", day(1))])
+    assert sum(path.read_text("utf-8").count("a line\n") for path in tmp_path.iterdir()) == 2 * 2
+    assert any("file failed: OverflowError" in report for report in timed.reported)
 
 
 @pytest.mark.parametrize("when", ["midnight", "hour"])

@@ -283,7 +283,7 @@ class TestCannotBeWritten:
         handler = make(timed, small_disk / "app.log")
         sent = [f"{number:05d}" + "y" * 300 for number in range(200)]
         for begin in range(0, 150, together):
-            handler.emit_all([record(line) for line in sent[begin : min(begin + together, 150)]])  # type: ignore[attr-defined]
+            timed.hand_over(handler, [record(line) for line in sent[begin : min(begin + together, 150)]])
         assert len(timed.reported) == 1
         assert "No space left on device" in timed.reported[0]
         filler.unlink()

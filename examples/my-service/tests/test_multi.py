@@ -3,7 +3,7 @@
 import collections
 import logging
 import multiprocessing
-import socket
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -12,9 +12,10 @@ import pytest
 from conftest import Run
 
 from my_service.logging_setup import Settings, setup_proc_logging
+from my_service.logging_setup.frames import AT_ONCE, FrameDecoder
 from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
 from my_service.logging_setup.records import restore
-from my_service.logging_setup.wire import MAX_BYTES, decode
+from my_service.logging_setup.wire import decode
 
 APPLICATION = "my_service"
 PROCESSES, RECORDS = 3, 20
@@ -32,7 +33,7 @@ def job(number: int) -> None:
         logger.warning("record %d of %d", count, number)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the sockets of LogQueue")
+@pytest.mark.skipif(sys.platform != "linux", reason="the pipe of LogQueue")
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_each_record_of_each_process_arrives_once(method: str) -> None:
     queue = LogQueue(Settings())
@@ -52,13 +53,12 @@ def test_each_record_of_each_process_arrives_once(method: str) -> None:
 
 def received(queue: LogQueue) -> list[str]:
     """The messages of all records that wait in the queue."""
+    os.set_blocking(queue.reader.fileno(), False)
+    frames = FrameDecoder()
     messages: list[str] = []
-    while True:
-        try:
-            data = queue.reader.recv(MAX_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return messages
-        messages.append(restore(decode(data)).getMessage())
+    while read := queue.reader.read(AT_ONCE):
+        messages += [restore(decode(data)).getMessage() for data in frames.records(read)]
+    return messages
 
 
 @pytest.mark.parametrize("listener", ["process", "thread"])

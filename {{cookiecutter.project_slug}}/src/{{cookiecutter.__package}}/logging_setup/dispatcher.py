@@ -40,18 +40,21 @@ class Outlet:
         """Call the handler for each of `records` that its level lets through. Never raises."""
         level = self.handler.level
         wanted = [record for record in records if record.levelno >= level]
-        if len(wanted) > 1 and self._lock and self._emit_all and not self.handler.filters:
-            # In one call. One that raises has written none of them: then each by itself, to find the bad one.
-            try:
-                with self._lock:
-                    self._emit_all(wanted)
-            except Exception:  # noqa: BLE001, S110 - as in handle()
-                pass
-            else:
-                self.called += len(wanted)
-                return
-        for record in wanted:
-            self.handle(record)
+        if len(wanted) > 1 and self._all_at_once(wanted):
+            self.called += len(wanted)
+        else:
+            for record in wanted:
+                self.handle(record)
+
+    def _all_at_once(self, records: Sequence[logging.LogRecord]) -> bool:
+        """Whether the handler has taken them all; otherwise it has taken none."""
+        if not self._emit_all or not self._lock or self.handler.filters:
+            return False
+        try:
+            with self._lock:
+                return bool(self._emit_all(records))
+        except Exception:  # noqa: BLE001 - as in handle(), which finds the record that is to blame
+            return False
 
     def handle(self, record: logging.LogRecord) -> None:
         """Call the handler. Never raises."""

@@ -1,9 +1,9 @@
-"""One record to every handler, each on its own: its own level, its own failures, its own count."""
+"""Records to every handler, each on its own: its own level, its own failures, its own count."""
 
 import logging
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,10 +30,31 @@ class Outlet:
         # What Handler.handle does, without three calls; unless this handler does it otherwise.
         usual = (logging.Handler.handle, logging.Filterer.filter)
         self._lock = handler.lock if (type(handler).handle, type(handler).filter) == usual else None
+        self._emit_all = getattr(handler, "emit_all", None) if self._lock else None
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
+
+    def handle_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Call the handler for each of `records` that its level lets through. Never raises."""
+        level = self.handler.level
+        wanted = [record for record in records if record.levelno >= level]
+        if len(wanted) > 1 and self._all_at_once(wanted):
+            self.called += len(wanted)
+        else:
+            for record in wanted:
+                self.handle(record)
+
+    def _all_at_once(self, records: Sequence[logging.LogRecord]) -> bool:
+        """Whether the handler has taken them all; otherwise it has taken none."""
+        if not self._emit_all or not self._lock or self.handler.filters:
+            return False
+        try:
+            with self._lock:
+                return bool(self._emit_all(records))
+        except Exception:  # noqa: BLE001 - as in handle(), which finds the record that is to blame
+            return False
 
     def handle(self, record: logging.LogRecord) -> None:
         """Call the handler. Never raises."""
@@ -57,28 +78,19 @@ class Outlet:
 
 
 class Dispatcher:
-    """Calls each of `handlers` for each record that its level lets through."""
+    """Calls each of `handlers` for the records that its level lets through."""
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.outlets = [Outlet(handler) for handler in handlers]
         reports.connect(self._report)
 
-    def hold(self, lines: int) -> None:
-        """Let files write up to so many lines at once: for who calls flush() as soon as nothing comes."""
+    def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
+        """Hand `records` to the handlers, in this order. Never raises."""
         for outlet in self.outlets:
-            if hasattr(outlet.handler, "together"):
-                outlet.handler.together = lines
-
-    def dispatch(self, record: logging.LogRecord) -> None:
-        """Hand `record` to the handlers. Never raises."""
-        levelno = record.levelno
-        for outlet in self.outlets:
-            if levelno >= outlet.handler.level:
-                outlet.handle(record)
+            outlet.handle_all(records)
 
     def _report(self, record: logging.LogRecord) -> None:
-        self.dispatch(record)
-        self.flush()
+        self.dispatch((record,))
 
     def flush(self) -> None:
         """Have every handler write what it still holds; blocks as long as the slowest does."""
@@ -96,7 +108,6 @@ class Dispatcher:
             outlet.handler.finish_by(deadline)  # type: ignore[attr-defined]
         self._each("close", slow)
         reports.report_held()
-        self.flush()
         self._each("close", [outlet for outlet in self.outlets if outlet not in slow])
         reports.connect(None)
 

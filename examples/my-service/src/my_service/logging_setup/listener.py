@@ -8,6 +8,7 @@ that could log has gone: what was accepted is written, whoever dies first.
 import contextlib
 import logging
 import marshal
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -15,30 +16,31 @@ from typing import Final
 
 from . import reports
 from .dispatcher import Dispatcher
+from .frames import AT_ONCE, FrameDecoder
 from .get_handlers import get_handlers
 from .records import restore
 from .settings import Settings
 from .wire import MAX_BYTES, decode
 
 ENDING: Final = b"ending"  # said on the control socket once every sender has gone
-HELD: Final = 8  # lines of a file that are written at once while more records wait
+TOGETHER: Final = 8  # records that are handed over at once while more wait; a killed listener takes them with it
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
 class Listener:
-    """Does what one datagram from the queue asks for."""
+    """Does what is asked for through the queue."""
 
     def __init__(self, dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
         self._dispatcher = dispatcher
-        self._dispatch = dispatcher.dispatch
         self._acknowledge = acknowledge
-        dispatcher.hold(HELD)
+        self._records: list[logging.LogRecord] = []  # taken, and not yet handed over
 
     def take(self, data: bytes | memoryview) -> None:
-        """Handle a record, a flush marker or a count of drops. Never raises."""
+        """Carry out a flush marker or a count of drops; hand a record over, at once or with some more. Never raises."""
         try:
             item = decode(data)
             if type(item) is int:
+                self.hand_over()
                 self._dispatcher.flush()
                 self._acknowledge(marshal.dumps((item, self._dispatcher.counts())))
                 return
@@ -48,13 +50,20 @@ class Listener:
             record = restore(item)
             if item[7]:
                 self._report_drops(record.process, item[7])
+            self._records.append(record)
+            if len(self._records) >= TOGETHER:
+                self.hand_over()
         except Exception as error:  # noqa: BLE001 - whatever was sent, the next one is wanted
             reports.report("decode", f"a record could not be read: {type(error).__name__}: {error}")
-            return
-        self._dispatch(record)
 
-    @staticmethod
-    def _report_drops(process: int | None, dropped: int) -> None:
+    def hand_over(self) -> None:
+        """Hand the handlers what has been taken: to be called when there is nothing to take. Never raises."""
+        if self._records:
+            records, self._records = self._records, []
+            self._dispatcher.dispatch(records)
+
+    def _report_drops(self, process: int | None, dropped: int) -> None:
+        self.hand_over()
         text = f"{reports.COUNT} records dropped: the log queue was full for too long (process {process})"
         reports.report("dropped", text, dropped)
 
@@ -66,7 +75,8 @@ def main(reader_fd: int, control_fd: int) -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     # What the handlers' own libraries log stays here: in the log it could make more of itself.
     logging.getLogger().addHandler(logging.NullHandler())
-    reader, control = socket.socket(fileno=reader_fd), socket.socket(fileno=control_fd)
+    _give_way()
+    control = socket.socket(fileno=control_fd)
     hello = decode(control.recv(MAX_BYTES))
     dispatcher = Dispatcher(get_handlers(Settings(**hello["settings"])))
     if hello["note"]:
@@ -76,21 +86,24 @@ def main(reader_fd: int, control_fd: int) -> None:
         with contextlib.suppress(OSError):  # the main process may be gone
             control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
-    read_all(reader, Listener(dispatcher, acknowledge), dispatcher)
+    read_all(reader_fd, Listener(dispatcher, acknowledge))
     acknowledge(ENDING)
     dispatcher.close()
 
 
-def read_all(reader: socket.socket, listener: Listener, dispatcher: Dispatcher) -> None:
-    """Take datagrams until the last sender has gone, flushing whenever there is none to take."""
-    take, receive_into = listener.take, reader.recv_into
-    buffer = memoryview(bytearray(MAX_BYTES))
-    while True:
-        try:
-            size = receive_into(buffer, MAX_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            dispatcher.flush()
-            size = receive_into(buffer)
-        if not size:
-            return
-        take(buffer[:size])
+def _give_way() -> None:
+    """Have no wakeup of this process push one that logs off its core: sched(7), SCHED_BATCH.
+
+    It gets its share of the time all the same, and takes what has gathered meanwhile in one go.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # not everywhere, nor in every container
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def read_all(reader: int, listener: Listener) -> None:
+    """Take what comes through the pipe, eight records at a time or what there is, until the last sender has gone."""
+    frames, take = FrameDecoder(), listener.take
+    while read := os.read(reader, AT_ONCE):
+        for data in frames.records(read):
+            take(data)
+        listener.hand_over()

@@ -76,11 +76,12 @@ class ListenerThread(MainLogging):
             try:
                 data = incoming.get_nowait()
             except queue.Empty:
-                self._dispatcher.flush()
+                listener.hand_over()
                 data = incoming.get()
             if data == _END:
                 break
             listener.take(data)
+        listener.hand_over()
         self._dispatcher.close()
 
     def _acknowledge(self, answer: bytes) -> None:

@@ -2,33 +2,38 @@
 
 A multiprocessing.Queue holds records in a thread of the sender and guards its pipe with a
 lock that all senders share: a process that is killed takes records, or the lock, with it.
-Here a record is one datagram in a socket pair of the kernel's (AF_UNIX, SOCK_SEQPACKET):
-one system call, whole or not at all, no lock, no thread; once it is sent, it outlives its
-sender. When the last sender is gone, the listener reads end-of-file.
+Here a record is one write to a pipe (frames.py): one system call, whole or not at all, no
+lock, no thread; once it is written, it outlives its sender. When the last sender is gone,
+the listener reads end-of-file.
 
-Where the system has no such sockets (macOS, Windows), and for LOG_LISTENER=thread, the
-same interface stands in front of a multiprocessing.Queue, with that queue's weaknesses.
+Outside Linux, and for LOG_LISTENER=thread, the same interface stands in front of a
+multiprocessing.Queue, with that queue's weaknesses.
 """
 
 import contextlib
+import io
 import multiprocessing
 import os
 import queue
-import select
 import socket
+import sys
 import time
 import weakref
 from multiprocessing import reduction
 from typing import Any, Final
 
+from .frames import SHORT, framed, split
 from .settings import Settings
 
-_BUFFER: Final = 4 * 1024 * 1024  # bytes asked of the kernel, which gives what it allows
-_NOW: Final = getattr(socket, "MSG_DONTWAIT", 0) | getattr(socket, "MSG_NOSIGNAL", 0)
+if sys.platform != "win32":
+    import fcntl
 
-# Sockets that a forked child must not keep. The reader: while anybody holds one, senders
-# could not notice that nobody reads any more.
-not_for_children: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
+_CAPACITY: Final = 1024 * 1024  # bytes: what the kernel gives to anybody (/proc/sys/fs/pipe-max-size)
+_MOMENT: Final = 0.001  # seconds between two attempts to write to a pipe that is full
+
+# What a forked child must not keep. The reader: while anybody holds one, senders could not
+# notice that nobody reads any more.
+not_for_children: "weakref.WeakSet[socket.socket | io.FileIO]" = weakref.WeakSet()
 
 
 def _close_in_child() -> None:
@@ -41,13 +46,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_child)
 
 
-def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets, numbered above stdin, stdout and stderr even where these are closed."""
-    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if min(map(socket.socket.fileno, pair)) > 2:
-        return pair
-    with pair[0], pair[1]:  # the low numbers stay taken meanwhile
-        return socket_pair()
+def above_stdio(descriptor: int) -> int:
+    """The same file under a number above those of stdin, stdout and stderr, where it had one of these."""
+    if descriptor > 2:
+        return descriptor
+    above: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return above
 
 
 class GoneError(Exception):
@@ -59,40 +64,39 @@ class LogQueue:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.reader, self._writer = socket_pair()
-        self._writer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        self._send = self._writer.send
+        reading, writing = map(above_stdio, os.pipe())
+        os.set_blocking(writing, False)  # for all senders, once: it is one open file that they share
+        with contextlib.suppress(OSError):  # this user has many large pipes already: it stays at 64 kB
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _CAPACITY)
+        self.reader = io.FileIO(reading, "rb")
+        self._use(writing)
         not_for_children.add(self.reader)
 
+    def _use(self, writing: int) -> None:
+        self._writer = io.FileIO(writing, "wb")
+        self._write = self._writer.write
+
     def put(self, data: bytes, timeout: float) -> bool:
-        """Send one record; True once the kernel has it.
+        """Send one record; True once the kernel has all of it.
 
         Waits for room up to `timeout` seconds, then returns False. Raises GoneError when there
         is no listener and no process that could start one.
         """
         try:
-            # Not settimeout: it would set O_NONBLOCK for every process that shares the socket.
-            self._send(data, _NOW)
-        except BlockingIOError:
-            return self._put_within(data, timeout)
-        except OSError as error:
+            if len(data) <= SHORT and self._write(framed(data)):
+                return True
+            return self._put_patiently(data, time.monotonic() + timeout)
+        except (OSError, ValueError) as error:  # nobody reads; it is closed
             raise GoneError from error
-        return True
 
-    def _put_within(self, data: bytes, timeout: float) -> bool:
-        until = time.monotonic() + timeout
-        poll = select.poll()
-        poll.register(self._writer, select.POLLOUT)
-        while (left := until - time.monotonic()) > 0:
-            poll.poll(left * 1000)
-            try:
-                self._writer.send(data, _NOW)
-            except BlockingIOError:
-                continue
-            except OSError as error:
-                raise GoneError from error
-            return True
-        return False
+    def _put_patiently(self, data: bytes, until: float) -> bool:
+        for frames in split(data):
+            while not self._write(frames):  # the pipe is full
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                time.sleep(min(_MOMENT, left))
+        return True
 
     def close(self) -> None:
         """Let go of both ends in this process; the other senders keep theirs."""
@@ -104,8 +108,7 @@ class LogQueue:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.settings = state["settings"]
-        self._writer = socket.socket(fileno=state["writer"].detach())
-        self._send = self._writer.send
+        self._use(state["writer"].detach())
 
 
 class ThreadQueue:

@@ -15,7 +15,6 @@ from .redact import Redactor
 MARSHAL_VERSION: Final = 2  # the later ones look for values that come twice, which takes longer
 _MOST: Final = 2048  # origins that are remembered
 _LONGEST: Final = 1_000  # characters of one value
-NOTHING: Final[dict[str, Any]] = {}  # the fields of a record without any
 
 
 @lru_cache(_MOST)
@@ -56,7 +55,4 @@ def unpack_origin(origin: bytes) -> dict[str, Any]:
         "thread": thread,
         "threadName": thread_name,
         "args": None,
-        "taskName": None,
-        "exception": None,
-        "fields": NOTHING,
     }

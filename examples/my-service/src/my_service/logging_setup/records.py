@@ -6,13 +6,15 @@ int, float, bool, None, bytes, tuples, lists and dicts: see wire.py.
 """
 
 import logging
+from collections.abc import Mapping
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Final
 
 from .context import current_context
 from .exceptions import exception_fields
 from .log_record import BLANK, START, LogRecord
-from .origin import NOTHING, pack_origin, simple, unpack_origin
+from .origin import pack_origin, simple, unpack_origin
 from .plain import plain, plain_key
 from .redact import redact
 
@@ -27,7 +29,16 @@ _PLAIN_LENGTH: Final = len(BLANK)
 _origin_values = itemgetter(  # in the order of pack_origin
     "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
 )  # fmt: skip
-_new_record = logging.LogRecord.__new__
+
+
+class ReadyRecord(logging.LogRecord):
+    """What handlers get: message and arguments merged, secrets masked, all values plain."""
+
+    fields: Mapping[str, Any] = MappingProxyType({})  # context and extras
+    exception: dict[str, Any] | None = None  # its type, message, stacktrace, notes, causes
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.__dict__ = data  # half the time of filling the one that it has
 
 
 def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
@@ -39,14 +50,14 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     """
     data = record.__dict__
     context = current_context()
-    fields = None
+    fields = exception = stack = None
     if context or len(data) != _PLAIN_LENGTH:
         extra = {key: value for key, value in data.items() if key not in _OWN}
         fields = redact.fields({plain_key(k): plain(v) for k, v in {**context, **extra}.items()}) or None
-    exception = None
     if data["exc_info"] or data["exc_text"]:
         exception = exception_fields(data["exc_info"], data["exc_text"])
-    stack = data["stack_info"]
+    if data["stack_info"]:
+        stack = redact.text(str(data["stack_info"]))
     try:
         origin = pack_origin(redact.redactor, _origin_values(data))
     except TypeError:  # somebody has put a list there, or the like
@@ -56,19 +67,15 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
         data["created"],
         data.get("taskName"),
         redact.text(_message(record)),
-        redact.text(str(stack)) if stack else None,
+        stack,
         exception,
         fields,
         dropped,
     )
 
 
-def restore(flat: Flat) -> logging.LogRecord:
-    """The record again, as `flatten` found it, ready for any formatter.
-
-    Beside the standard attributes it has `fields` (context and extras, a dict) and
-    `exception` (a dict of type, message, stacktrace, notes, causes; or None).
-    """
+def restore(flat: Flat) -> ReadyRecord:
+    """The record again, as `flatten` found it, ready for any formatter."""
     origin, created, task, message, stack, exception, fields, _ = flat
     data = unpack_origin(origin).copy()
     data["created"] = created
@@ -82,29 +89,24 @@ def restore(flat: Flat) -> logging.LogRecord:
     if exception:
         data["exception"] = exception
         data["exc_text"] = exception["stacktrace"]
-    if fields:
-        data["fields"] = fields
-        data = {**fields, **data}
-    record = _new_record(logging.LogRecord)
-    record.__dict__ = data  # half the time of filling the one it has
-    return record
+    if fields:  # which may have the names of attributes
+        data = {**fields, **data, "exception": exception, "fields": fields}
+    return ReadyRecord(data)
 
 
-def completed(record: logging.LogRecord) -> logging.LogRecord:
+def completed(record: logging.LogRecord) -> ReadyRecord:
     """What `restore` makes of what `flatten` makes of `record`; a shorter way for most, without a queue."""
     data = record.__dict__
     odd = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _PLAIN_LENGTH
     if odd or current_context():
         return restore(flatten(record))
-    ready = _new_record(logging.LogRecord)
-    ready.__dict__ = data = data.copy()
+    data = data.copy()
     data["name"], data["processName"], data["threadName"] = redact.names(
         data["name"], data["processName"], data["threadName"]
     )
     data["msg"] = redact.text(_message(record))
-    data["args"] = data["exception"] = None
-    data["fields"] = NOTHING
-    return ready
+    data["args"] = None
+    return ReadyRecord(data)
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import marshal
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from . import reports
 from .listener import ENDING
-from .log_queue import GoneError, LogQueue, not_for_children, socket_pair
+from .log_queue import GoneError, LogQueue, above_stdio, not_for_children
 from .main_logging import MainLogging
 from .queue_handler import LogQueueHandler
 from .settings import Settings
@@ -97,7 +98,8 @@ class ListenerProcess(MainLogging):
                 self._changed.wait_for(lambda: self._ended, until - time.monotonic())
 
     def _start_listener(self, note: str) -> None:
-        ours, theirs = socket_pair()
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = (socket.socket(fileno=above_stdio(end.detach())) for end in pair)
         not_for_children.add(ours)
         ours.send(marshal.dumps({"settings": asdict(self.queue.settings), "note": note}))
         reader = self.queue.reader.fileno()

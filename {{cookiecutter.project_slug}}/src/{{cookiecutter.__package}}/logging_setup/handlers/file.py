@@ -63,24 +63,32 @@ class RotatingFileHandler(logging.Handler, ABC):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record. Blocks as long as the disk does."""
-        self.emit_all((record,))
+        line = self._line(record)
+        self._append(record.created, [line], simple=self._can_simply_append((record,), len(line)))
 
-    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
-        """Append some records, if possible in one write: a write takes longer than making a line.
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> bool:
+        """Append some records in one write, if there is nothing to decide between them.
 
-        Blocks as long as the disk does. What their formatting raises, it raises before any is written.
+        False: there is, and none has been appended. What their formatting raises, it raises before
+        that too. Blocks as long as the disk does.
         """
-        lines = [(self.format(record) + "\n").encode("utf-8", "backslashreplace") for record in records]
-        room = self._room - sum(map(len, lines))
+        lines = [self._line(record) for record in records]
+        if not self._can_simply_append(records, sum(map(len, lines))):
+            return False
+        self._append(records[0].created, lines, simple=True)
+        return True
+
+    def _can_simply_append(self, records: Sequence[logging.LogRecord], size: int) -> bool:
+        """Whether so many bytes need no decision; the room for them is then taken."""
+        room = self._room - size
         for record in records:
-            if not self._start <= record.created < self._end or room < 0:
-                break
-        else:  # together, for there is nothing to decide
-            self._room = room
-            self._append(records[0].created, lines, simple=True)
-            return
-        for record, line in zip(records, lines, strict=True):
-            self._append(record.created, [line], simple=False)
+            if room < 0 or not self._start <= record.created < self._end:
+                return False
+        self._room = room
+        return True
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
     def _append(self, created: float, lines: list[bytes], *, simple: bool) -> None:
         """Append `lines`; where that is `simple` there is nothing to decide, until the next look."""

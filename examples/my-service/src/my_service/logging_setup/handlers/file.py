@@ -40,8 +40,6 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._backups = backups
         self._file: OwnFile | None = None
         self._wait = _WAIT_FOR_LOCK
-        self.together = 1  # lines that may be written at once: a listener sets more, and flushes
-        self._held_lines: list[bytes] = []  # such lines
         self._waiting: deque[tuple[float, list[bytes]]] = deque()
         self._writing = False
         # What can simply be appended until the next look: records of these times, and this many bytes.
@@ -65,27 +63,32 @@ class RotatingFileHandler(logging.Handler, ABC):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append one record. Blocks as long as the disk does."""
-        data = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-        simple = self._start <= record.created < self._end and len(data) <= self._room
-        self._room -= len(data)
-        if simple and self.together > 1:
-            self._held_lines.append(data)
-            if len(self._held_lines) >= self.together:
-                self._append_held()
-        else:
-            self._append_held()
-            self._append(record.created, [data], simple=simple)
+        line = self._line(record)
+        self._append(record.created, [line], simple=self._can_simply_append((record,), len(line)))
 
-    def flush(self) -> None:
-        """Append the lines that are held."""
-        if self._held_lines and self.lock:
-            with self.lock:
-                self._append_held()
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> bool:
+        """Append some records in one write, if there is nothing to decide between them.
 
-    def _append_held(self) -> None:
-        if self._held_lines:
-            lines, self._held_lines = self._held_lines, []
-            self._append(self._start, lines, simple=True)
+        False: there is, and none has been appended. What their formatting raises, it raises before
+        that too. Blocks as long as the disk does.
+        """
+        lines = [self._line(record) for record in records]
+        if not self._can_simply_append(records, sum(map(len, lines))):
+            return False
+        self._append(records[0].created, lines, simple=True)
+        return True
+
+    def _can_simply_append(self, records: Sequence[logging.LogRecord], size: int) -> bool:
+        """Whether so many bytes need no decision; the room for them is then taken."""
+        room = self._room - size
+        for record in records:
+            if room < 0 or not self._start <= record.created < self._end:
+                return False
+        self._room = room
+        return True
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
     def _append(self, created: float, lines: list[bytes], *, simple: bool) -> None:
         """Append `lines`; where that is `simple` there is nothing to decide, until the next look."""
@@ -212,13 +215,11 @@ class RotatingFileHandler(logging.Handler, ABC):
         """In a forked child: the file, and what waits to be written to it, is its parent's."""
         self._let_go()
         self._waiting.clear()
-        self._held_lines.clear()
         self._writing = False
         self._look_at = 0.0
 
     def close(self) -> None:
         """Say what was lost, give a compression some time to finish, and let go of the file."""
-        self.flush()
         if self._lost:
             reports.say(f"{self._lost} records are not in {self._path}")
             self._lost = 0  # told once: logging.shutdown closes again
