@@ -58,7 +58,8 @@ class FrameDecoder:
         """The records that are complete with these frames, each with zeros behind it."""
         if self._left:
             read = self._left + read
-        view, found, at = memoryview(read), [], 0
+        found: list[bytes | memoryview] = []
+        view, at = memoryview(read), 0
         while at < len(read):
             kind = read[at]
             after = at + FRAME
