@@ -19,6 +19,6 @@ def start_listener(settings: Settings) -> MainLogging:
 
 
 def _can_start_process() -> bool:
-    """Linux has the sockets; a frozen or embedded interpreter cannot start another of its kind."""
+    """Linux has such pipes; a frozen or embedded interpreter cannot start another of its kind."""
     is_python = "python" in Path(sys.executable or "").name.lower() or "pypy" in sys.executable.lower()
     return sys.platform == "linux" and is_python and Path(__file__).is_file()
