@@ -94,6 +94,7 @@ import fcntl
 usual = fcntl.fcntl
 def refuse(descriptor, command, *more):
     if command == fcntl.F_SETPIPE_SZ:
+        usual(descriptor, command, {size})
         raise PermissionError("this user has too many large pipes")
     return usual(descriptor, command, *more)
 fcntl.fcntl = refuse
@@ -105,15 +106,16 @@ def work(queue):
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
-        assert usual(logs.queue.reader.fileno(), fcntl.F_GETPIPE_SZ) == 65536
+        assert usual(logs.queue.reader.fileno(), fcntl.F_GETPIPE_SZ) == {size}
         worker = multiprocessing.get_context("fork").Process(target=work, args=(logs.queue,))
         worker.start()
         worker.join()
 """
 
 
-def test_a_pipe_that_may_not_be_large_loses_nothing(project: Project, tmp_path: Path) -> None:
-    lines = run_script(project, tmp_path, SMALL, LOG_CONSOLE_LEVEL="60")
+@pytest.mark.parametrize("size", [65_536, 4096])  # what a user gets who has many large pipes, and one who has too many
+def test_a_pipe_that_may_not_be_large_loses_nothing(project: Project, tmp_path: Path, size: int) -> None:
+    lines = run_script(project, tmp_path, SMALL.format(size=size), LOG_CONSOLE_LEVEL="60")
     numbers = [int(line.split(" number ")[1].split()[0]) for line in lines if " number " in line]
     assert numbers == list(range(2000))
 
