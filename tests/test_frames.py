@@ -74,6 +74,26 @@ def test_parts_of_several_senders_may_come_among_each_other(
     assert all(any(same(record, each) for record in found) for each in sent)
 
 
+def test_a_part_that_comes_twice_spoils_nothing(frames: SimpleNamespace) -> None:
+    sent = os.urandom(15_000)
+    first, *more = frames.split(sent)
+    found = frames.FrameDecoder().records(first + b"".join(part * 2 for part in more))
+    assert len(found) == 1
+    assert same(found[0], sent)
+
+
+def test_long_records_that_went_with_a_listener_are_counted(
+    frames: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames.reports.report_held()
+    frames.reports._next.clear()  # noqa: SLF001 - as in a process that has just started
+    capsys.readouterr()
+    for _ in range(2):
+        assert frames.FrameDecoder().records(b"".join(frames.split(b"x" * 10_000)[1:])) == []
+    frames.reports.report_held()
+    assert capsys.readouterr().err.count("1 long records went with the listener before this one") == 2
+
+
 def test_long_records_whose_senders_were_killed_are_not_kept_for_ever(frames: SimpleNamespace) -> None:
     decoder = frames.FrameDecoder()
     for _ in range(1100):

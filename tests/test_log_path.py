@@ -226,6 +226,71 @@ with setup_main_logging() as logs:
     assert any("'failed': 4" in line for line in lines if "counts:" in line)
 
 
+OWN_EMIT = """
+import logging
+class House(logging.Handler):
+    def emit(self, record):
+        pass
+from .file_timed import TimedFileHandler
+class Choosy(TimedFileHandler):
+    def emit(self, record):
+        if "noise" not in record.getMessage():
+            super().emit(record)
+"""
+
+
+@listeners
+def test_a_handler_with_an_emit_of_its_own_gets_every_record_by_it(
+    project: Project, tmp_path: Path, listener: str
+) -> None:
+    house = with_handler(project, tmp_path, OWN_EMIT)
+    file = house.logging / "get_handlers.py"
+    code = file.read_text("utf-8").replace("from .handlers.file_timed import", "from .handlers.house import Choosy as")
+    file.write_text(code, "utf-8")
+    body = """
+with setup_main_logging() as logs:
+    for number in range(100):
+        logger.info("number %d", number)
+        logger.info("noise")
+"""
+    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    assert sum(" number " in line for line in lines) == 100
+    assert not any("noise" in line for line in lines)
+
+
+DAEMON = """
+logs = setup_main_logging()
+logger.info("before")
+logs.flush()
+if not os.fork():
+    os.setsid()
+    {close}
+    files = [open(f"data-{{number}}", "w") for number in range(100)]
+    logger.info("after")
+    os._exit(0)
+os.wait()
+logs.stop()
+"""
+
+
+@pytest.mark.parametrize("close", ["os.closerange(3, 256)", "os.closerange(3, 4096)"])
+def test_a_daemon_that_closes_all_files_gets_no_record_into_its_new_ones(
+    project: Project, tmp_path: Path, close: str
+) -> None:
+    run_script(project, tmp_path, DAEMON.format(close=close))
+    assert {(tmp_path / f"data-{number}").stat().st_size for number in range(100)} == {0}
+
+
+@pytest.mark.parametrize("policy", ["SCHED_IDLE", "SCHED_BATCH"])
+def test_the_listener_keeps_a_scheduling_that_somebody_has_chosen(script: Script, policy: str) -> None:
+    script(f"""
+os.sched_setscheduler(0, os.{policy}, os.sched_param(0))
+with setup_main_logging() as logs:
+    assert logs.flush(30)
+    assert os.sched_getscheduler(logs._process.pid) == os.{policy}
+""")
+
+
 def test_the_listener_pushes_nobody_off_a_core(script: Script) -> None:
     script("""
 with setup_main_logging() as logs:

@@ -29,6 +29,9 @@ if sys.platform != "win32":
     import fcntl
 
 _CAPACITY: Final = 1024 * 1024  # bytes: what the kernel gives to anybody (/proc/sys/fs/pipe-max-size)
+# A program that closes all files, as daemons do, closes the queue's too, and the next ones that it opens get
+# the lowest numbers. Under one of these, records would be written into a file of the application's.
+_RARE_NUMBER: Final = 500
 _MOMENT: Final = 0.001  # seconds between two attempts to write to a pipe that is full
 
 # What a forked child must not keep. The reader: while anybody holds one, senders could not
@@ -46,13 +49,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_child)
 
 
-def above_stdio(descriptor: int) -> int:
-    """The same file under a number above those of stdin, stdout and stderr, where it had one of these."""
-    if descriptor > 2:
+def renumbered(descriptor: int, least: int = 3) -> int:
+    """The same open file under the first free number from `least` on: 3 is above stdin, stdout and stderr."""
+    if descriptor >= least:
         return descriptor
-    above: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    try:
+        found: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
+    except OSError:  # this process may not have so many
+        return renumbered(descriptor)
     os.close(descriptor)
-    return above
+    return found
 
 
 class GoneError(Exception):
@@ -64,16 +70,16 @@ class LogQueue:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        reading, writing = map(above_stdio, os.pipe())
+        reading, writing = map(renumbered, os.pipe())
         os.set_blocking(writing, False)  # for all senders, once: it is one open file that they share
-        with contextlib.suppress(OSError):  # this user has many large pipes already: it stays at 64 kB
+        with contextlib.suppress(OSError):  # this user has many large pipes already: it stays small
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _CAPACITY)
         self.reader = io.FileIO(reading, "rb")
         self._use(writing)
         not_for_children.add(self.reader)
 
     def _use(self, writing: int) -> None:
-        self._writer = io.FileIO(writing, "wb")
+        self._writer = io.FileIO(renumbered(writing, _RARE_NUMBER), "wb")
         self._write = self._writer.write
 
     def put(self, data: bytes, timeout: float) -> bool:

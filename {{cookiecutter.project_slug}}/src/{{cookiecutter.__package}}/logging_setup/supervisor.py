@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from . import reports
 from .listener import ENDING
-from .log_queue import GoneError, LogQueue, above_stdio, not_for_children
+from .log_queue import GoneError, LogQueue, not_for_children, renumbered
 from .main_logging import MainLogging
 from .queue_handler import LogQueueHandler
 from .settings import Settings
@@ -99,7 +99,7 @@ class ListenerProcess(MainLogging):
 
     def _start_listener(self, note: str) -> None:
         pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, theirs = (socket.socket(fileno=above_stdio(end.detach())) for end in pair)
+        ours, theirs = (socket.socket(fileno=renumbered(end.detach())) for end in pair)
         not_for_children.add(ours)
         ours.send(marshal.dumps({"settings": asdict(self.queue.settings), "note": note}))
         reader = self.queue.reader.fileno()
@@ -133,7 +133,7 @@ class ListenerProcess(MainLogging):
         while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
             try:
                 self._start_listener(note)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: the queue is being closed
                 deaths += 1
                 reports.to_stderr("ERROR", f"Cannot restart the log listener: {error}")
             else:

@@ -30,7 +30,9 @@ class Outlet:
         # What Handler.handle does, without three calls; unless this handler does it otherwise.
         usual = (logging.Handler.handle, logging.Filterer.filter)
         self._lock = handler.lock if (type(handler).handle, type(handler).filter) == usual else None
-        self._emit_all = getattr(handler, "emit_all", None) if self._lock else None
+        # Only of a class that has both: who has changed emit() alone wants to see each record.
+        emits = next(each for each in type(handler).__mro__ if "emit" in vars(each))
+        self._emit_all = getattr(handler, "emit_all", None) if "emit_all" in vars(emits) else None
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.

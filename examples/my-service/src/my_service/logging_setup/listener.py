@@ -97,7 +97,8 @@ def _give_way() -> None:
     It gets its share of the time all the same, and takes what has gathered meanwhile in one go.
     """
     with contextlib.suppress(AttributeError, OSError):  # not everywhere, nor in every container
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # else somebody has chosen
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def read_all(reader: int, listener: Listener) -> None:
