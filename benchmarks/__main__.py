@@ -47,8 +47,8 @@ def run(runner: Runner, scenario: Scenario, rounds: int) -> dict[str, list[dict[
     """All rounds of one scenario, its cases taking turns. Who hangs or fails once is not run again."""
     found: Results = {scenario.letter: {case.key: [] for case in scenario.cases}}
     print(f"({scenario.letter}) {scenario.title}")
-    for number in range(rounds):
-        print(f"  round {number + 1} of {rounds}:", end="", flush=True)
+    for number in range(rounds * scenario.turns):
+        print(f"  round {number + 1} of {rounds * scenario.turns}:", end="", flush=True)
         for case in scenario.cases:
             before = found[scenario.letter][case.key]
             if before and before[-1].get("wrong"):

@@ -37,12 +37,12 @@ _COLUMNS: Final[dict[str, tuple[str, int, bool | None]]] = {
 _PEERS: Final = ("loguru", "concurrent-log-handler", "Logbook")
 _ABOUT: Final = """\
 Written by `make bench`. Every round runs all rows of a table one after another, then the next
-round begins; figures are the medians of all rounds. Records per second: from the first worker's
-first record until the last line is in the file. CPU: of all processes together. p50, p99, p99.9:
-how long a log call keeps its caller. Memory: the peak of each process, added up; where the
-listener is a thread, its memory is the main process's. Every line is looked for: it must be there
-once. "Ahead of us at" names each figure that is better than this template's by more than 2%;
-the floor is not an alternative: it leaves one file per process, for somebody to merge.
+round begins; (g) and (h) have five short rounds for each. Figures are the medians of all rounds.
+Records per second: from the first worker's first record until the last line is in the file. CPU:
+of all processes together. p50, p99, p99.9: how long a log call keeps its caller. Memory: the peak
+of each process, added up; where the listener is a thread, its memory is the main process's. Every
+line is looked for: it must be there once. "Ahead of us at" names each figure that is better than
+this template's by more than 2%; the floor is not an alternative: it leaves one file per process, for somebody to merge.
 """
 
 

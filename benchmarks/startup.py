@@ -2,7 +2,6 @@
 
 import json
 import time
-from statistics import median
 from typing import Any, Final
 
 from .runs import Figures, Runner
@@ -43,7 +42,6 @@ _DISABLED: Final = {
     "logbook": ("queue", _LOGBOOK),
 }
 
-_STARTS_A_ROUND: Final = 5
 _FIRST_LINE: Final = """
 import os, sys, time, json
 began, ready = float(sys.argv[1]), time.perf_counter()
@@ -75,20 +73,14 @@ print(json.dumps({{"disabled_ns": min(seconds) / {number} * 1e9}}), flush=True)
 
 
 def start(runner: Runner, name: str) -> Figures:
-    """Milliseconds from the start of the process until `name` is ready, and until its first line is in the file.
-
-    The medians of a few starts: a single one is at the mercy of whatever else the machine does.
-    """
+    """Milliseconds from the start of the process until `name` is ready, and until its first line is in the file."""
     if name in _STARTS:
         project, code = _STARTS[name]
         code += _FIRST_LINE
     else:
         project, modules = "queue", ["logging"] if name == "bare" else needed(runner, name.partition(":")[2])
         code = f"import {', '.join(modules)}{_ONLY_IMPORTS}"
-    runs = [runner.python(project, code, json.dumps(time.perf_counter())) for _ in range(_STARTS_A_ROUND)]
-    if any("wrong" in figures for figures in runs):
-        return next(figures for figures in runs if "wrong" in figures)
-    return {figure: median(figures[figure] for figures in runs) for figure in runs[0]}
+    return runner.python(project, code, json.dumps(time.perf_counter()))
 
 
 def needed(runner: Runner, project: str) -> list[str]:
