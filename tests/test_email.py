@@ -134,6 +134,21 @@ class TestApplication:
         assert "email_host='localhost'" in output
         assert "wrong-s3cr3t" not in output
 
+    def test_an_alert_among_records_handed_over_together_has_those_before_it(self, bake: Bake) -> None:
+        with bake().imported() as load:
+            settings = load("settings").Settings.from_environ(
+                {"LOG_EMAIL_HOST": "localhost", "LOG_EMAIL_TO": "a@b.example"}
+            )
+            handlers = load("get_handlers").get_handlers(settings)
+            email = next(handler for handler in handlers if handler.name == "email")
+            alerts: list[Any] = []
+            email.deliver = alerts.extend
+            dispatcher = load("dispatcher").Dispatcher(handlers[-2:])
+            levels = [logging.INFO] * 3 + [logging.CRITICAL] + [logging.INFO] * 4
+            dispatcher.dispatch([record(f"number {place}", level=level) for place, level in enumerate(levels)])
+            dispatcher.close()
+        assert [line.split()[-1] for alert in alerts for line in alert.history] == ["0", "1", "2"]
+
     def test_a_hung_server_delays_neither_the_file_nor_the_end(
         self, project: Project, ca_file: str, tmp_path: Path
     ) -> None:

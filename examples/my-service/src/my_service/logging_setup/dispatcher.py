@@ -33,13 +33,14 @@ class Outlet:
         # Only of a class that has both: who has changed emit() alone wants to see each record.
         emits = next(each for each in type(handler).__mro__ if "emit" in vars(each))
         self._emit_all = getattr(handler, "emit_all", None) if "emit_all" in vars(emits) else None
+        self.takes_all = self._emit_all is not None
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
 
     def handle_all(self, records: Sequence[logging.LogRecord]) -> None:
-        """Call the handler for each of `records` that its level lets through. Never raises."""
+        """Call the handler for each of `records` that its level lets through, once for all if it can. Never raises."""
         level = self.handler.level
         wanted = [record for record in records if record.levelno >= level]
         if len(wanted) > 1 and self._all_at_once(wanted):
@@ -84,12 +85,19 @@ class Dispatcher:
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.outlets = [Outlet(handler) for handler in handlers]
+        self._at_once = [outlet for outlet in self.outlets if outlet.takes_all]
+        self._by_one = [outlet for outlet in self.outlets if not outlet.takes_all]
         reports.connect(self._report)
 
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
         """Hand `records` to the handlers, in this order. Never raises."""
-        for outlet in self.outlets:
+        for outlet in self._at_once:
             outlet.handle_all(records)
+        if self._by_one:
+            for record in records:
+                for outlet in self._by_one:
+                    if record.levelno >= outlet.handler.level:
+                        outlet.handle(record)
 
     def _report(self, record: logging.LogRecord) -> None:
         self.dispatch((record,))

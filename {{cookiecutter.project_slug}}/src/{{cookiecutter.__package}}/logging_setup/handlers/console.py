@@ -15,15 +15,15 @@ from .. import reports
 
 _CHUNK: Final = 4096  # bytes that a pipe takes at once whenever it takes any (PIPE_BUF)
 _MOMENT: Final = 0.01  # seconds until it is asked again what it said it would take, and did not
-_CREDIT: Final = 1.0  # seconds that the console may hold up the log in one go
+_CREDIT: Final = 0.5  # seconds that the console may hold up the log in one go: less than a log call waits
 _CREDIT_BACK: Final = 0.1  # seconds of it given back for every second that passes
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes each record at once. A reader that does not keep up cannot hold up the log.
 
-    While a pipe or terminal takes nothing, a line waits; all waiting together is at most a
-    second, and a tenth of the time that passes. After that, lines are dropped, counted and
+    While a pipe or terminal takes nothing, a line waits; all waiting together is at most half
+    a second, and a tenth of the time that passes. After that, lines are dropped, counted and
     reported. A console that is closed is reported once and left alone; one that was never
     there, as in a daemon, is not missed.
     """
