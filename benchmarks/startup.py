@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import cache
 from typing import Any, Final
 
 from .runs import Figures, Runner
@@ -83,6 +84,7 @@ def start(runner: Runner, name: str) -> Figures:
     return runner.python(project, code, json.dumps(time.perf_counter()))
 
 
+@cache  # the same at every start
 def needed(runner: Runner, project: str) -> list[str]:
     """The modules of the standard library that our set-up imports."""
     found: dict[str, Any] = runner.python(project, _NEEDED.format(ours=_OURS))

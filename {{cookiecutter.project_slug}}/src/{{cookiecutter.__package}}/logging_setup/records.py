@@ -38,7 +38,7 @@ class ReadyRecord(logging.LogRecord):
     exception: dict[str, Any] | None = None  # its type, message, stacktrace, notes, causes
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self.__dict__ = data  # half the time of filling the one that it has
+        self.__dict__ = data  # which is quicker than to fill the one that it has
 
 
 def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
