@@ -8,7 +8,7 @@ from pathlib import Path
 from .peers import SINK_SLEEPS
 from .project import ROOT, make_projects
 from .report import Results, write
-from .runs import Runner
+from .runs import Figures, Runner
 from .scenarios import Scenario, scenarios
 
 
@@ -32,7 +32,12 @@ def main() -> None:
     began = time.monotonic()
     build = asked.build.resolve()
     runner = Runner(make_projects(build / "projects", SINK_SLEEPS), build / "run", asked.deadline)
-    results = {scenario.letter: run(runner, scenario, rounds) for scenario in chosen}
+    results: Results = {scenario.letter: {case.key: [] for case in scenario.cases} for scenario in chosen}
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}, {time.monotonic() - began:.0f} s")
+        for scenario in chosen:
+            for _ in range(1 if asked.quick else scenario.turns):
+                take_turns(runner, scenario, results[scenario.letter])
     judged = write(asked.out, chosen, results, rounds)
     for claim in judged:
         if claim.measured is not None:
@@ -43,23 +48,19 @@ def main() -> None:
     sys.exit(report_our_faults(results))
 
 
-def run(runner: Runner, scenario: Scenario, rounds: int) -> dict[str, list[dict[str, object]]]:
-    """All rounds of one scenario, its cases taking turns. Who hangs or fails once is not run again."""
-    found: Results = {scenario.letter: {case.key: [] for case in scenario.cases}}
-    print(f"({scenario.letter}) {scenario.title}")
-    for number in range(rounds * scenario.turns):
-        print(f"  round {number + 1} of {rounds * scenario.turns}:", end="", flush=True)
-        for case in scenario.cases:
-            before = found[scenario.letter][case.key]
-            if before and before[-1].get("wrong"):
-                continue
-            figures = case.run(runner)
-            before.append(figures)
-            first = next((value for value in figures.values() if isinstance(value, float)), None)
-            shown = figures.get("wrong") or (f"{first:,.0f}" if first is not None else "?")
-            print(f" {case.key} {shown}", end=";", flush=True)
-        print()
-    return found[scenario.letter]
+def take_turns(runner: Runner, scenario: Scenario, found: dict[str, list[Figures]]) -> None:
+    """Run each case of a scenario once. Who hangs or fails once is not run again."""
+    print(f"  ({scenario.letter})", end="", flush=True)
+    for case in scenario.cases:
+        before = found[case.key]
+        if before and before[-1].get("wrong"):
+            continue
+        figures = case.run(runner)
+        before.append(figures)
+        first = next((value for value in figures.values() if isinstance(value, float)), None)
+        shown = figures.get("wrong") or (f"{first:,.0f}" if first is not None else "?")
+        print(f" {case.key} {shown}", end=";", flush=True)
+    print()
 
 
 def report_our_faults(results: Results) -> int:

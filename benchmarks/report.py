@@ -36,8 +36,9 @@ _COLUMNS: Final[dict[str, tuple[str, int, bool | None]]] = {
 }
 _PEERS: Final = ("loguru", "concurrent-log-handler", "Logbook")
 _ABOUT: Final = """\
-Written by `make bench`. Every round runs all rows of a table one after another, then the next
-round begins; (g) and (h) have five short rounds for each. Figures are the medians of all rounds.
+Written by `make bench`. A round runs table after table, and in each all rows one after another;
+then the next round begins. So a slow second of the machine hits neighbours, and slow minutes hit
+every table. Some take several turns a round: (b) three, (g) and (h) five. Figures are the medians.
 Records per second: from the first worker's first record until the last line is in the file. CPU:
 of all processes together. p50, p99, p99.9: how long a log call keeps its caller. Memory: the peak
 of each process, added up; where the listener is a thread, its memory is the main process's. Every
