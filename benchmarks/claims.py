@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 
+from .runs import Figures
 from .scenarios import LISTENERS
 
 Medians = dict[str, dict[str, dict[str, float]]]  # scenario -> case -> figure -> median
+Results = dict[str, dict[str, list[Figures]]]  # scenario -> case -> what each turn has given
 
 SAFE = ("textbook", "loguru", "concurrent", "logbook")
 RATE = "records_per_second"
@@ -29,7 +32,7 @@ class Claim:
         return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
 
 
-def claims(medians: Medians) -> list[Claim]:
+def claims(medians: Medians, results: Results) -> list[Claim]:
     """Every line of acceptance, with what was measured."""
 
     def value(scenario: str, case: str, figure: str) -> float:
@@ -46,8 +49,10 @@ def claims(medians: Medians) -> list[Claim]:
         counts = [int(name.split("/")[1]) for name in medians["c"] if name.startswith("ours/") and "x" not in name]
         return f"ours/{max(counts) if most else 2}"
 
-    def start(case: str, figure: str = "ready_ms") -> float:
-        return value("g", case, figure)
+    def more(case: str, than: str) -> float:
+        # Turn by turn: a slow moment of the machine adds more than what is looked for.
+        turns = zip(results["g"][case], results["g"][than], strict=True)
+        return median(one["ready_ms"] - other["ready_ms"] for one, other in turns)
 
     def ratio(figure: str, over: str) -> float:
         return value("a", "ours", figure) / value("a", over, figure)
@@ -73,11 +78,11 @@ def claims(medians: Medians) -> list[Claim]:
         ("f", "time a record over logging.FileHandler's", 1.15, most,
          lambda: rate("f", "plain") / rate("f", "ours"), ""),
         ("g", "import and set-up over the imports needed anyway", 15, most,
-         lambda: start("ours") - start("needed:queue"), "ms"),
+         lambda: more("ours", "needed:queue"), "ms"),
         ("g", "the same, without multiprocessing", 15, most,
-         lambda: start("ours-direct") - start("needed:direct"), "ms"),
+         lambda: more("ours-direct", "needed:direct"), "ms"),
         ("g", "the application goes on before the listener has written: its first call's end over the line's", 1, most,
-         lambda: start("ours", "returned_ms") / start("ours", "written_ms"), ""),
+         lambda: value("g", "ours", "returned_ms") / value("g", "ours", "written_ms"), ""),
         ("h", "a debug call switched off over logging's own", 1.05, most, lambda: debug("ours"), ""),
         ("h", "the same, without multiprocessing", 1.05, most, lambda: debug("ours-direct"), ""),
     ]  # fmt: skip

@@ -12,13 +12,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from .claims import Claim, Medians, claims
+from .claims import Claim, Medians, Results, claims
 from .plot import svg
 from .project import ROOT
-from .runs import Figures
 from .scenarios import Scenario
-
-Results = dict[str, dict[str, list[Figures]]]  # scenario -> case -> what each round has given
 
 # figure -> heading, digits after the point, whether more is better (None: it is not a contest)
 _COLUMNS: Final[dict[str, tuple[str, int, bool | None]]] = {
@@ -62,7 +59,7 @@ def medians(results: Results) -> Medians:
 def write(folder: Path, ran: Sequence[Scenario], results: Results, rounds: int) -> list[Claim]:
     """Write benchmarks.md, .json and .svg into `folder`; returns what was wanted and what was found."""
     middle = medians(results)
-    judged = claims(middle)
+    judged = claims(middle, results)
     about = {**_machine(), "rounds": rounds}
     page = ["# Benchmarks", "", _ABOUT, *(f"* {name}: {value}" for name, value in about.items()), ""]
     page += ["![records a second](benchmarks.svg)", "", "## What is wanted", "", *_claim_rows(judged), ""]

@@ -45,6 +45,10 @@ _SLOW: Final = (
     "It takes 1 ms a record; the clock stops when the file has every line. What the slow sink has got by "
     "then is not compared: this template holds 10,000 records for it, gives up older ones, and says how many."
 )
+_STACK: Final = (
+    "The same stack each time, as from a service in trouble. This template works the text of a stack out once "
+    "and remembers it; the first time takes as long as with the others that use Python's `traceback`."
+)
 _ALONE: Final = (
     "What this template does here and FileHandler does not: secrets masked, forged lines prevented, roll-over."
 )
@@ -99,7 +103,7 @@ def scenarios(scale: float, workers: tuple[int, ...]) -> list[Scenario]:
         Scenario("b", "1 worker, main process computing in Python", tuple(busy), _BUSY, turns=3),
         Scenario("c", "from 1 worker to many", (*grow, *more)),
         Scenario("d1", "records of 8 kB, 2 workers", all_with_queue(6_000, size=8_000)),
-        Scenario("d2", "records with a traceback, 2 workers", all_with_queue(4_000, traceback=True)),
+        Scenario("d2", "records with a traceback, 2 workers", all_with_queue(4_000, traceback=True), _STACK),
         Scenario("e", "a second sink, 100 times too slow, 2 workers", tuple(slow), f"{_SLOW} {_FEWER}"),
         Scenario("f", "one process, no queue", tuple(alone), _ALONE),
         Scenario("g", "start-up, from the start of the process", tuple(starts), _START, turns=5),

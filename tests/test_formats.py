@@ -212,6 +212,13 @@ def control_characters(text: str) -> list[str]:
     return [char for char in text if unicodedata.category(char) in ("Cc", "Cs") or char in others]
 
 
+def test_a_long_text_is_cleaned_as_a_short_one_is(package: SimpleNamespace) -> None:
+    clean, long = package.escapes.clean, "x" * 1000
+    for char in map(chr, (*range(0x3000), *range(0xD800, 0xE000), 0xFEFF, 0x1F600)):
+        assert clean(long + char + long) == long + clean(char) + long
+        assert clean("ä" + long + char) == "ä" + long + clean(char)
+
+
 @pytest.mark.timeout(20)
 def test_a_value_that_never_ends_costs_no_time(package: SimpleNamespace) -> None:
     for endless in (cyclic(), shared()):

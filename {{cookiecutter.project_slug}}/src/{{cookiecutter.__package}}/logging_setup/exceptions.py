@@ -1,11 +1,11 @@
 """An exception made into plain values, its secrets masked: what a record keeps of it."""
 
-import traceback
 from types import TracebackType
 from typing import Any, Final
 
 from .plain import plain_text
 from .redact import redact
+from .tracebacks import format_exception
 
 _MOST_CAUSES: Final = 200
 
@@ -20,13 +20,13 @@ def exception_fields(
     message = redact.text(plain_text(error))
     found: dict[str, Any] = {"type": _type_name(error), "message": message, "notes": [], "causes": []}
     try:
-        lines = traceback.format_exception(type(error), error, info[2])
+        text = format_exception(error, info[2])
         notes = getattr(error, "__notes__", None)
         found["notes"] = [redact.text(plain_text(note)) for note in notes] if isinstance(notes, list) else []
         found["causes"] = _causes(error)
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
-        lines = [f"{found['type']}: {message} [not in full: {type(failure).__name__}]"]
-    found["stacktrace"] = redact.text("".join(lines).rstrip("\n"))
+        text = f"{found['type']}: {message} [not in full: {type(failure).__name__}]"
+    found["stacktrace"] = redact.text(text.rstrip("\n"))
     return found
 
 

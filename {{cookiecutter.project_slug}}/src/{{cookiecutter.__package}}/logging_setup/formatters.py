@@ -7,7 +7,7 @@ and further lines indented.
 import logging
 from functools import lru_cache
 
-from .escapes import INDENT, as_pairs, clean, lines, stamp
+from .escapes import INDENT, as_pairs, clean, is_clean, lines, stamp
 from .json_formatter import JsonFormatter
 
 __all__ = ["JsonFormatter", "TextFormatter", "clean", "make_formatter"]
@@ -40,7 +40,7 @@ class TextFormatter(logging.Formatter):
         if type(message) is not str:
             message = str(message)
         rest = ""
-        if not message.isprintable():
+        if not is_clean(message):
             message, newline, rest = lines(message.rstrip("\n")).partition("\n")
             rest = newline + rest
         fields = data.get("fields")

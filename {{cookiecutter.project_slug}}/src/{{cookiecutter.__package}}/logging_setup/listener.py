@@ -35,7 +35,7 @@ class Listener:
         self._acknowledge = acknowledge
         self._records: list[logging.LogRecord] = []  # taken, and not yet handed over
 
-    def take(self, data: bytes | memoryview) -> None:
+    def take(self, data: bytes | bytearray | memoryview) -> None:
         """Carry out a flush marker or a count of drops; hand a record over, at once or with some more. Never raises."""
         try:
             item = decode(data)

@@ -3,6 +3,8 @@
 A pipe keeps no borders between what is written to it, and a listener that is killed may have
 read the beginning of a record whose rest still waits there. Frames let the next one find its
 place: all have the same size, and the first byte of each says whether a record begins with it.
+What would be in the place of these bytes stands together behind the first of them: two moves of
+a slice bring it back, however many frames there are.
 
 Linux writes up to 4096 bytes to a pipe whole or not at all (pipe(7), PIPE_BUF). What is longer
 goes in several parts, each such a write; those of other senders may come in between.
@@ -34,7 +36,7 @@ def framed(data: bytes) -> bytes:
     return b"\1" + data.ljust(SHORT, b"\0")
 
 
-def split(data: bytes) -> list[bytes]:
+def split(data: bytes) -> list[bytearray]:
     """What to write for a record of any length: each by itself, in this order."""
     if len(data) <= _LONG:
         return [_frames(data)]
@@ -44,9 +46,21 @@ def split(data: bytes) -> list[bytes]:
     return [_frames(_HEAD.pack(sender, number, place, len(parts)) + part, _PART) for place, part in enumerate(parts)]
 
 
-def _frames(data: bytes, kind: int = 0) -> bytes:
-    pieces = [data[at : at + SHORT] for at in range(0, len(data), SHORT)]
-    return (bytes((kind + len(pieces),)) + b"\0".join(pieces)).ljust(FRAME * len(pieces), b"\0")
+def _frames(data: bytes, kind: int = 0) -> bytearray:
+    """`data` as one write."""
+    count = -(-len(data) // SHORT)
+    write = bytearray(FRAME * count)
+    write[0] = kind + count
+    write[count : count + len(data)] = data
+    write[1:count] = write[FRAME::FRAME]
+    write[FRAME::FRAME] = bytes(count - 1)  # _GOES_ON
+    return write
+
+
+def _data(write: bytearray, count: int) -> bytearray:
+    """What is in such a write of `count` frames, which is changed by that."""
+    write[FRAME::FRAME] = write[1:count]
+    return write[count:]
 
 
 class FrameDecoder:
@@ -54,13 +68,13 @@ class FrameDecoder:
 
     def __init__(self) -> None:
         self._left = b""  # of what was read last: the beginning of a write
-        self._unfinished: dict[tuple[int, int], list[bytes]] = {}
+        self._unfinished: dict[tuple[int, int], list[bytearray]] = {}
 
-    def records(self, read: bytes) -> list[bytes | memoryview]:
+    def records(self, read: bytes) -> list[bytes | bytearray | memoryview]:
         """The records that are complete with these frames, each with zeros behind it."""
         if self._left:
             read = self._left + read
-        found: list[bytes | memoryview] = []
+        found: list[bytes | bytearray | memoryview] = []
         view, at = memoryview(read), 0
         while at < len(read):
             kind = read[at]
@@ -68,17 +82,18 @@ class FrameDecoder:
             if kind == 1:
                 found.append(view[at + 1 : after])
             elif kind != _GOES_ON:  # which comes here only if its beginning has gone with a listener
-                after = at + FRAME * (kind & ~_PART)
+                count = kind & ~_PART
+                after = at + FRAME * count
                 if after > len(read):
                     break
-                data = b"".join([view[frame + 1 : frame + FRAME] for frame in range(at, after, FRAME)])
+                data = _data(bytearray(view[at:after]), count)
                 if whole := self._join(data) if kind & _PART else data:
                     found.append(whole)
             at = after
         self._left = read[at:]
         return found
 
-    def _join(self, data: bytes) -> bytes:
+    def _join(self, data: bytearray) -> bytes:
         """The record that is complete with this part; empty if none is."""
         sender, number, place, count = _HEAD.unpack_from(data)
         key = sender, number

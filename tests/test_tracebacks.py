@@ -1,0 +1,211 @@
+"""Tracebacks are remembered, and nobody can tell: they are as Python's own `traceback` has them."""
+
+import gc
+import linecache
+import os
+import sys
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from conftest import Bake
+
+
+@pytest.fixture(scope="module")
+def package(bake: Bake) -> Iterator[SimpleNamespace]:
+    with bake().imported() as load:
+        yield SimpleNamespace(**{name: load(name) for name in ("exceptions", "tracebacks")})
+
+
+def nested(depth: int) -> None:
+    if depth == 0:
+        raise ValueError("no such order")
+    nested(depth - 1)
+
+
+def caused() -> None:
+    try:
+        nested(2)
+    except ValueError as error:
+        raise KeyError("order") from error
+
+
+def amid_another() -> None:
+    try:
+        caused()
+    except KeyError:
+        _ = {}["order"] + [1, 2][3]
+
+
+def suppressed() -> None:
+    try:
+        nested(1)
+    except ValueError:
+        raise OSError(2, "no such file") from None
+
+
+def misspelt_name() -> None:
+    wanted_name = 1
+    print(wanted_nam, wanted_name)  # type: ignore[name-defined] # noqa: F821
+
+
+class Shop:
+    def __init__(self) -> None:
+        self._orders = 1
+
+    def misspelt(self) -> None:
+        self.orders  # type: ignore[attr-defined] # noqa: B018
+
+
+def no_syntax() -> None:
+    compile("a b = 1\n", "shop.py", "exec")
+
+
+def with_notes() -> None:
+    error = ValueError("two\nlines")
+    error.add_note("a note\nof two lines")
+    raise error
+
+
+def group() -> None:
+    found: list[Exception] = []
+    for fail in (caused, suppressed, lambda: nested(3)):
+        try:
+            fail()
+        except Exception as error:  # noqa: BLE001
+            found.append(error)
+    inner = ExceptionGroup("inner", [*found, TypeError("never raised")])
+    raise ExceptionGroup("outer", [inner, *map(ValueError, range(20))]) from found[0]
+
+
+def circle() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__context__ = second, first
+    raise first
+
+
+def without_end() -> None:
+    without_end()
+
+
+class FalseError(Exception):
+    """Is false, as one with a length of zero would be."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def false() -> None:
+    try:
+        _raise_false()
+    except FalseError as error:
+        raise ValueError("second") from error
+
+
+def _raise_false() -> None:
+    raise FalseError("first")
+
+
+def without_text() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    raise MuteError
+
+
+FAILURES = [
+    lambda: nested(0), lambda: nested(40), lambda: nested(200), caused, amid_another, suppressed, misspelt_name,
+    Shop().misspelt, no_syntax, with_notes, group, circle, without_end, false, without_text,
+]  # fmt: skip
+
+
+def raised(fail: Callable[[], Any]) -> BaseException:
+    with pytest.raises(BaseException) as caught:
+        fail()
+    return caught.value
+
+
+def pythons(error: BaseException, stack: Any) -> str:
+    return "".join(traceback.format_exception(type(error), error, stack))
+
+
+@pytest.mark.parametrize("limit", [None, 0, 2, -2])
+@pytest.mark.parametrize("fail", FAILURES)
+def test_a_traceback_is_pythons_own_the_first_time_and_every_other(
+    package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], limit: int | None
+) -> None:
+    if limit is not None:
+        monkeypatch.setattr(sys, "tracebacklimit", limit, raising=False)
+    for _ in range(3):
+        error = raised(fail)
+        for stack in (error.__traceback__, None):
+            expected = pythons(error, stack)
+            assert package.tracebacks.format_exception(error, stack) == expected
+            assert package.tracebacks.format_exception(error, stack) == expected
+
+
+def test_a_stack_is_looked_up_once_though_its_exceptions_differ(package: SimpleNamespace, tmp_path: Path) -> None:
+    source = tmp_path / "orders.py"
+    source.write_text("def take(number):\n    raise ValueError(number)\n")
+    space: dict[str, Any] = {}
+    exec(compile(source.read_text(), str(source), "exec"), space)  # noqa: S102
+    first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
+    before = package.tracebacks.format_exception(first, first.__traceback__)
+    assert "raise ValueError(number)" in before
+    # An editor saves the file; what runs is still what was there, and so is what is shown.
+    source.write_text("# a comment, which is not what failed\n" * 3)
+    after = package.tracebacks.format_exception(second, second.__traceback__)
+    assert after == before.replace("ValueError: 1", "ValueError: 2")
+    assert "which is not what failed" in pythons(second, second.__traceback__)
+
+
+def test_code_that_comes_and_goes_is_never_taken_for_other_code(package: SimpleNamespace) -> None:
+    # The next code object may get the address of the one before, which is its id.
+    for number in range(2000):
+        error = raised(lambda number=number: exec(compile("1 / 0", f"made-{number}.py", "exec"), {}))  # noqa: S102
+        text = package.tracebacks.format_exception(error, error.__traceback__)
+        assert f'"made-{number}.py"' in text
+        del error
+
+
+def test_code_that_comes_and_goes_is_not_kept_for_ever(package: SimpleNamespace) -> None:
+    def fail(number: int) -> "weakref.ref[Any]":
+        code = compile("1 / 0", f"made-{number}.py", "exec")
+        error = raised(lambda: exec(code, {}))  # noqa: S102
+        package.tracebacks.format_exception(error, error.__traceback__)
+        return weakref.ref(code)
+
+    made = [fail(number) for number in range(1000)]
+    gc.collect()
+    assert sum(code() is not None for code in made) <= 256
+
+
+def test_a_stack_of_a_thousand_frames_is_not_kept(package: SimpleNamespace) -> None:
+    def frames(text: str) -> int:
+        return text.count("  File ")
+
+    error = raised(lambda: nested(500))
+    before = len(package.tracebacks._remembered)  # noqa: SLF001 - what is kept shows nowhere else
+    assert frames(package.tracebacks.format_exception(error, error.__traceback__)) < 20
+    assert len(package.tracebacks._remembered) == before  # noqa: SLF001
+
+
+def test_a_secret_in_a_traceback_is_masked_however_often_it_comes(package: SimpleNamespace) -> None:
+    for secret in ("hunter2", "swordfish"):
+        error = raised(lambda secret=secret: int(f"password={secret}"))
+        found = package.exceptions.exception_fields((type(error), error, error.__traceback__), None)
+        assert "password=***" in found["stacktrace"]
+        assert secret not in str(found)
+
+
+def test_lines_of_code_that_has_no_file_are_shown_if_somebody_has_them(package: SimpleNamespace) -> None:
+    name = f"<cell {os.getpid()}>"  # as notebooks do
+    linecache.cache[name] = (6, None, ["1 / 0\n"], name)
+    error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
+    for _ in range(2):
+        assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
