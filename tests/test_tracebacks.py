@@ -5,6 +5,7 @@ import linecache
 import os
 import sys
 import traceback
+import types
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,7 +135,7 @@ def pythons(error: BaseException, stack: Any) -> str:
     return "".join(traceback.format_exception(type(error), error, stack))
 
 
-@pytest.mark.parametrize("limit", [None, 0, 2, -2])
+@pytest.mark.parametrize("limit", [None, -1, 0, 2, -2, None])
 @pytest.mark.parametrize("fail", FAILURES)
 def test_a_traceback_is_pythons_own_the_first_time_and_every_other(
     package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], limit: int | None
@@ -164,10 +165,16 @@ def test_a_stack_is_looked_up_once_though_its_exceptions_differ(package: SimpleN
     assert "which is not what failed" in pythons(second, second.__traceback__)
 
 
+def made(number: int) -> types.CodeType:
+    name = f"made-{number}.py"
+    linecache.cache[name] = (5, None, ["1 / 0"], name)
+    return compile("1 / 0", name, "exec")
+
+
 def test_code_that_comes_and_goes_is_never_taken_for_other_code(package: SimpleNamespace) -> None:
     # The next code object may get the address of the one before, which is its id.
     for number in range(2000):
-        error = raised(lambda number=number: exec(compile("1 / 0", f"made-{number}.py", "exec"), {}))  # noqa: S102
+        error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
         text = package.tracebacks.format_exception(error, error.__traceback__)
         assert f'"made-{number}.py"' in text
         del error
@@ -175,14 +182,14 @@ def test_code_that_comes_and_goes_is_never_taken_for_other_code(package: SimpleN
 
 def test_code_that_comes_and_goes_is_not_kept_for_ever(package: SimpleNamespace) -> None:
     def fail(number: int) -> "weakref.ref[Any]":
-        code = compile("1 / 0", f"made-{number}.py", "exec")
+        code = made(number)
         error = raised(lambda: exec(code, {}))  # noqa: S102
         package.tracebacks.format_exception(error, error.__traceback__)
         return weakref.ref(code)
 
-    made = [fail(number) for number in range(1000)]
+    codes = [fail(number) for number in range(1000)]
     gc.collect()
-    assert sum(code() is not None for code in made) <= 256
+    assert sum(code() is not None for code in codes) <= 256
 
 
 def test_a_stack_of_a_thousand_frames_is_not_kept(package: SimpleNamespace) -> None:
@@ -209,3 +216,19 @@ def test_lines_of_code_that_has_no_file_are_shown_if_somebody_has_them(package: 
     error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
     for _ in range(2):
         assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
+
+
+def test_a_source_that_could_not_be_read_is_shown_once_it_can(package: SimpleNamespace, tmp_path: Path) -> None:
+    source = tmp_path / "late.py"
+    code = compile("1 / 0\n", str(source), "exec")
+    error = raised(lambda: exec(code, {}))  # noqa: S102
+    assert "\n    1 / 0\n" not in package.tracebacks.format_exception(error, error.__traceback__)
+    source.write_text("1 / 0\n")
+    assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
+
+
+def test_a_line_without_an_instruction_is_the_one_that_is_shown(package: SimpleNamespace) -> None:
+    frame, error = sys._getframe(), ValueError("compiled")  # noqa: SLF001
+    for line in (2, 5, 9):  # as compilers to C make them
+        stack = types.TracebackType(None, frame, -1, line)
+        assert package.tracebacks.format_exception(error, stack) == pythons(error, stack)

@@ -25,7 +25,7 @@ class _Stack(traceback.StackSummary):
 
 
 # Where in the code -> the stack, and its code objects: as long as they are kept, nothing else has their ids.
-_remembered: dict[tuple[int, ...], tuple[_Stack, list[CodeType]]] = {}
+_remembered: dict[tuple[int | None, ...], tuple[_Stack, list[CodeType]]] = {}
 
 
 def format_exception(error: BaseException, stack: TracebackType | None) -> str:
@@ -43,7 +43,9 @@ def format_exception(error: BaseException, stack: TracebackType | None) -> str:
 
 
 def _stack(first: TracebackType | None) -> _Stack:
-    codes, key, entry = [], [getattr(sys, "tracebacklimit", -1)], first
+    codes: list[CodeType] = []
+    key: list[int | None] = [getattr(sys, "tracebacklimit", None)]
+    entry = first
     while entry is not None:
         code = entry.tb_frame.f_code
         codes.append(code)
@@ -54,7 +56,9 @@ def _stack(first: TracebackType | None) -> _Stack:
         return known[0]
     stack = _Stack(traceback.extract_tb(first))
     stack.lines = traceback.StackSummary.format(stack)
-    if len(codes) <= _DEEPEST:
+    # Not without its source, which may be readable the next time; nor where compiled code gives a line
+    # and no instruction (-1).
+    if len(codes) <= _DEEPEST and -1 not in key and all(frame.line for frame in stack):
         if len(_remembered) >= _MOST:
             _remembered.clear()
         _remembered[place] = stack, codes
