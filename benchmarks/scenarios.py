@@ -38,7 +38,7 @@ CALLS: Final = {
 _BUSY: Final = (
     "Each gets as many records as take about three seconds: what a queue swallows before it is full is no rate. "
     "How often a thread that waits for the main process's gets its turn changes from minute to minute, and its "
-    "rate by a factor of three: so this table has three turns in each round."
+    "rate by a factor of five: so this table has three turns in each round."
 )
 _FEWER: Final = "Who would take all day gets fewer records: rates are compared, not times."
 _SLOW: Final = (

@@ -54,11 +54,12 @@ def _stack(first: TracebackType | None) -> _Stack:
     place = tuple(key)
     if known := _remembered.get(place):
         return known[0]
-    stack = _Stack(traceback.extract_tb(first))
-    stack.lines = traceback.StackSummary.format(stack)
+    frames = traceback.extract_tb(first)
+    stack = _Stack(frames[:1])  # all that is asked of it is whether it has any
+    stack.lines = frames.format()
     # Not without its source, which may be readable the next time; nor where compiled code gives a line
     # and no instruction (-1).
-    if len(codes) <= _DEEPEST and -1 not in key and all(frame.line for frame in stack):
+    if len(codes) <= _DEEPEST and -1 not in key and all(frame.line for frame in frames):
         if len(_remembered) >= _MOST:
             _remembered.clear()
         _remembered[place] = stack, codes
