@@ -2,14 +2,12 @@
 
 import itertools
 import logging
-import marshal
-import os
 import threading
 
 from . import reports
 from .log_queue import GoneError, LogQueue, ThreadQueue
 from .records import flatten, restore
-from .wire import encode
+from .wire import encode, encode_drops
 
 
 class LogQueueHandler(logging.Handler):
@@ -76,7 +74,7 @@ class LogQueueHandler(logging.Handler):
         untold = self._take_untold()
         if untold:
             try:
-                self._put(marshal.dumps((os.getpid(), untold)), self._timeout)
+                self._put(encode_drops(untold), self._timeout)
             except GoneError:
                 reports.to_stderr("WARNING", f"{untold} records dropped: the log listener is gone")
         super().close()

@@ -4,8 +4,7 @@ It ends by itself when nobody holds a sending end of the queue any more; nothing
 """
 
 import contextlib
-import itertools
-import marshal
+import json
 import signal
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from .log_queue import GoneError, LogQueue, not_for_children, renumbered
 from .main_logging import MainLogging
 from .queue_handler import LogQueueHandler
 from .settings import Settings
+from .wire import TOKEN_SIZE, encode_flush
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
 _ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that nobody is left to log
@@ -44,10 +44,9 @@ class ListenerProcess(MainLogging):
         super().__init__()
         self.queue = LogQueue(settings)
         self._handler = LogQueueHandler(self.queue)
-        self._tokens = itertools.count(1)
         # Re-entrant: a signal handler may flush while its own thread is in flush().
         self._changed = threading.Condition(threading.RLock())
-        self._acknowledged = 0  # the last flush that the listener has carried out
+        self._flushing: set[bytes] = set()  # tokens of the flush markers that the listener has not acknowledged
         self._generation = 0  # how many listeners there have been
         self._counts: dict[str, Any] = {}
         self._letting_go = threading.Event()
@@ -61,20 +60,25 @@ class ListenerProcess(MainLogging):
         if not self.mine:
             return False
         until = time.monotonic() + timeout
-        token = next(self._tokens)
-        with self._changed:
-            while self._acknowledged < token and (left := until - time.monotonic()) > 0:
+        marker, token = encode_flush()
+        self._flushing.add(token)
+        try:
+            while token in self._flushing and (left := until - time.monotonic()) > 0:
                 generation = self._generation
-                try:
-                    if not self.queue.put(marshal.dumps(token), left):
-                        return False
-                except GoneError:
+                # Not under the lock: the supervisor needs it to restart a listener that has stopped reading.
+                if not self.queue.put(marker, left):
                     return False
-                self._changed.wait_for(
-                    lambda: self._acknowledged >= token or self._generation != generation,  # noqa: B023
-                    until - time.monotonic(),
-                )
-            return self._acknowledged >= token
+                with self._changed:
+                    self._changed.wait_for(
+                        lambda: token not in self._flushing or self._generation != generation,  # noqa: B023
+                        until - time.monotonic(),
+                    )
+        except GoneError:
+            return False
+        else:
+            return token not in self._flushing
+        finally:
+            self._flushing.discard(token)
 
     def counts(self) -> dict[str, Any]:
         """See MainLogging; blocks as flush() does."""
@@ -101,7 +105,7 @@ class ListenerProcess(MainLogging):
         pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours, theirs = (socket.socket(fileno=renumbered(end.detach())) for end in pair)
         not_for_children.add(ours)
-        ours.send(marshal.dumps({"settings": asdict(self.queue.settings), "note": note}))
+        ours.send(json.dumps({"settings": asdict(self.queue.settings), "note": note}).encode())
         reader = self.queue.reader.fileno()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a file beside this one
@@ -150,7 +154,8 @@ class ListenerProcess(MainLogging):
                     if message == ENDING:
                         self._ending = True
                     else:
-                        self._acknowledged, self._counts = marshal.loads(message)  # noqa: S302 - our own process
+                        self._flushing.discard(message[:TOKEN_SIZE])
+                        self._counts = json.loads(message[TOKEN_SIZE:])
                     self._changed.notify_all()
 
 
