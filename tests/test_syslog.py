@@ -140,8 +140,8 @@ def test_a_thousand_records_are_a_thousand_messages(
         if number % 10:
             assert text == f"number {number}"
         else:
-            assert text.startswith(f"number {number}#012and more \u20ac#012Traceback")
-            assert text.endswith(f"ValueError: first line {number}#012second line")
+            assert text.startswith(f"number {number}#012    and more \u20ac#012    Traceback")
+            assert text.endswith(f"ValueError: first line {number}#012    second line")
 
 
 @needs_rsyslogd
@@ -234,4 +234,4 @@ with setup_main_logging():
         process.communicate(timeout=20)
     length, _, rest = received.partition(b" ")
     assert len(rest) == int(length)
-    assert rest.endswith(b"] one\ntwo")
+    assert rest.endswith(b"] one\n    two")

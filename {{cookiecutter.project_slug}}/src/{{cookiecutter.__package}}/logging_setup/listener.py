@@ -19,6 +19,7 @@ from .dispatcher import Dispatcher
 from .frames import AT_ONCE, FrameDecoder
 from .get_handlers import get_handlers
 from .records import restore
+from .redact import redact
 from .settings import Settings
 from .wire import MAX_BYTES, decode
 
@@ -78,7 +79,9 @@ def main(reader_fd: int, control_fd: int) -> None:
     _give_way()
     control = socket.socket(fileno=control_fd)
     hello = decode(control.recv(MAX_BYTES))
-    dispatcher = Dispatcher(get_handlers(Settings(**hello["settings"])))
+    settings = Settings(**hello["settings"])
+    redact.configure(on=settings.redact, keys=settings.redact_keys)  # for the reports of this process
+    dispatcher = Dispatcher(get_handlers(settings))
     if hello["note"]:
         reports.say(hello["note"])
 
