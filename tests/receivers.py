@@ -188,6 +188,7 @@ class HttpReceiver(Receiver):
         self.answers: list[tuple[int, str | None]] = []
         self.asked: list[float] = []  # when requests came, in monotonic seconds
         self.headers: list[dict[str, str]] = []
+        self.largest = 0  # bytes of a body
 
     @property
     def url(self) -> str:
@@ -220,6 +221,7 @@ class HttpReceiver(Receiver):
                         return
                 receiver.asked.append(time.monotonic())
                 receiver.headers.append(dict(self.headers))
+                receiver.largest = max(receiver.largest, len(body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 status, retry_after = receiver.answer()
@@ -229,7 +231,8 @@ class HttpReceiver(Receiver):
                     self.send_response(status)
                     if retry_after:
                         self.send_header("Retry-After", retry_after)
-                    self.send_header("Content-Length", "0")
+                    if status != 204:
+                        self.send_header("Content-Length", "0")
                     self.end_headers()
 
             def handle_one_request(self) -> None:

@@ -6,6 +6,8 @@ making a file, so that receivers can come and go in between.
 
 import json
 import re
+import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -15,8 +17,9 @@ from pathlib import Path
 import pytest
 import trustme
 from conftest import Bake, Project
+from daemons import Daemon, needs
 from pytest_cookies.plugin import Cookies
-from receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, hanging, wait_until
+from receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, free_port, hanging, wait_until
 
 MOST = 10_000  # records in a backlog
 
@@ -305,6 +308,76 @@ def test_a_collector_that_limits_the_rate_is_not_fed_by_reports_on_it(
         output = application.stop()
     assert output.count("works again") == 1
     assert any("works again" in text for text in receiver.texts), "with the next delivery, it arrives"
+
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    limit_req_zone $server_port zone=logs:1m rate={rate};
+    limit_req_status {status};
+    client_max_body_size 1m;  # as it is where nothing else is said
+    server {{
+        listen 127.0.0.1:{port};
+        location /logs {{
+            limit_req zone=logs;
+            proxy_pass http://127.0.0.1:{behind};
+        }}
+    }}
+}}
+"""
+
+
+class Nginx(Daemon):
+    """nginx before a receiver: so many requests a second, and of the size that it takes by default."""
+
+    def __init__(self, folder: Path, behind: int, rate: str, status: int) -> None:
+        super().__init__(folder, "nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
+        self.port = free_port()
+        (folder / "nginx.conf").write_text(
+            NGINX.format(folder=folder, port=self.port, behind=behind, rate=rate, status=status)
+        )
+
+    def is_up(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@needs("nginx")
+@pytest.mark.parametrize(("sink", "status"), [("http", 429), ("otlp", 503)])
+def test_nginx_that_limits_rate_and_size_gets_every_record(
+    start: Start, tmp_path: Path, sink: str, status: int
+) -> None:
+    with SINKS[sink]() as receiver:
+        receiver.taken = 204 if sink == "http" else 200  # OTLP has no other
+        nginx = Nginx(tmp_path, receiver.port, "300r/m", status)
+        nginx.start()
+        try:
+            application = start(sink, f"http://127.0.0.1:{nginx.port}/logs")
+            logged = application.log(1)
+            receiver.await_texts(*logged)
+            logged += application.log(2_000, padding=600)  # more than one request may hold
+            receiver.await_texts(*logged)
+            assert receiver.largest > 100_000, "records were gathered"
+            nginx.stop(signal.SIGKILL)
+            logged += application.log(10)
+            nginx.start()
+            receiver.await_texts(*logged)
+        finally:
+            nginx.stop()
+        output = application.stop()
+    assert without_doubles(receiver.texts) == logged
+    assert f"answered {status}" in output
+    assert "records were not delivered" not in output
 
 
 @pytest.mark.parametrize("sink", ["http", "otlp"])
