@@ -16,8 +16,28 @@ SLUG = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST_SLUG = 40  # characters; longer ones make generated lines too long to read
 SLUG_FORM = "small letters, digits and single hyphens, a letter first, for example my-service"
 ONE_LINE = ("project_name", "description", "author_name")
-# Modules that the generated project itself has to import under their own names.
-TAKEN = {"src", "tests", "pytest", "mypy", "ruff", "logging_setup"}
+# What has which names already, as patterns; hyphens are underscores.
+TAKEN = {
+    "a folder or module of the generated project": """
+        conftest logging_setup src test_email test_file test_json_format test_logging test_multi test_settings tests
+        """,
+    # From 3.11 on: what was removed since, or is still to come, is a module of some of them.
+    "a module of Python": """
+        aifc annotationlib asynchat asyncore audioop cgi cgitb chunk compression crypt distutils imghdr imp lib2to3
+        mailcap msilib nis nntplib ossaudiodev pipes profiling site_packages sitecustomize smtpd sndhdr spwd sunau
+        telnetlib test uu usercustomize xdrlib
+        """,
+    "a package that the project, its tests or its tools import": r"""
+        ast_serialize attr attrs certifi charset_normalizer colorama exceptiongroup google googleapis_common_protos
+        hatchling idna iniconfig jsonschema jsonschema_specifications librt mypy mypy_extensions mypyc
+        opentelemetry(_\w+)? packaging pathspec pluggy protobuf py pygments pytest referencing requests rpds rpds_py
+        ruff setuptools tomli trove_classifiers types_jsonschema typing_extensions urllib3 wheel
+        """,
+    "a command that its own would hide": r"""
+        activate bash cruft deactivate dmypy docker env git make normalizer pygmentize (python|pip|pypy)[\d_]* sh
+        stubgen stubtest uv uvx
+        """,
+}
 # Device names on Windows, whatever the extension.
 DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
 
@@ -46,14 +66,22 @@ def slug_problems(slug: str) -> list[str]:
     found = []
     if len(slug) > LONGEST_SLUG:
         found.append(f"project_slug has {len(slug)} characters: {LONGEST_SLUG} at most")
-    package = slug.replace("-", "_")
-    if keyword.iskeyword(package) or keyword.issoftkeyword(package):
-        found.append(f"project_slug {slug!r} is a Python keyword: another name")
-    elif package in sys.stdlib_module_names:
-        found.append(f"project_slug {slug!r} would hide a module of Python: another name")
-    elif package in TAKEN or package in DEVICES:
-        found.append(f"project_slug {slug!r} is taken: another name")
+    owner = owner_of(slug.replace("-", "_"))
+    if owner:
+        found.append(f"project_slug {slug!r} is the name of {owner}: choose another name")
     return found
+
+
+def owner_of(package: str) -> str:
+    """What has this name already; empty if nothing has."""
+    if keyword.iskeyword(package) or keyword.issoftkeyword(package):
+        return "a Python keyword"
+    if package in sys.stdlib_module_names:
+        return "a module of Python"
+    if package in DEVICES:
+        return "a device of Windows"
+    taken = (owner for owner, names in TAKEN.items() if any(re.fullmatch(name, package) for name in names.split()))
+    return next(taken, "")
 
 
 def main() -> None:

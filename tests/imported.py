@@ -46,11 +46,12 @@ class Imported:
             handler.close()
         self.module("reports").connect(None)
 
-    def _reported(self, record: logging.LogRecord) -> None:
+    def _reported(self, record: logging.LogRecord) -> bool:
         self.reported.append(record.getMessage())
         for handler in self.handlers:
             if record.levelno >= handler.level:
                 handler.handle(record)
+        return True
 
 
 def record(text: str, created: float | None = None, level: int = logging.INFO) -> logging.LogRecord:

@@ -175,9 +175,11 @@ class UdpReceiver(Receiver):
 
 
 class HttpReceiver(Receiver):
-    """Takes POSTs; `answers` are the statuses (and Retry-After) to give before it goes back to 200."""
+    """Takes POSTs; `answers` are the statuses (and Retry-After) to give before it goes back to `taken`."""
 
     path = "/logs"
+    taken = 200  # the status for what it takes
+    grudging = False  # answers every other request by 429
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -186,6 +188,7 @@ class HttpReceiver(Receiver):
         self.answers: list[tuple[int, str | None]] = []
         self.asked: list[float] = []  # when requests came, in monotonic seconds
         self.headers: list[dict[str, str]] = []
+        self.largest = 0  # bytes of a body
 
     @property
     def url(self) -> str:
@@ -194,6 +197,13 @@ class HttpReceiver(Receiver):
     def take_body(self, body: bytes) -> None:
         for line in body.splitlines():
             self.take(line)
+
+    def answer(self) -> tuple[int, str | None]:
+        if self.answers:
+            return self.answers.pop(0)
+        if self.grudging and len(self.asked) % 2:
+            return 429, None
+        return self.always or self.taken, None
 
     def start(self) -> None:
         self.closing = threading.Event()
@@ -211,16 +221,18 @@ class HttpReceiver(Receiver):
                         return
                 receiver.asked.append(time.monotonic())
                 receiver.headers.append(dict(self.headers))
+                receiver.largest = max(receiver.largest, len(body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                status, retry_after = receiver.answers.pop(0) if receiver.answers else (receiver.always or 200, None)
-                if status == 200:
+                status, retry_after = receiver.answer()
+                if status == receiver.taken:
                     receiver.take_body(body)
                 with contextlib.suppress(OSError):
                     self.send_response(status)
                     if retry_after:
                         self.send_header("Retry-After", retry_after)
-                    self.send_header("Content-Length", "0")
+                    if status != 204:
+                        self.send_header("Content-Length", "0")
                     self.end_headers()
 
             def handle_one_request(self) -> None:

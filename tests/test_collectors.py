@@ -6,6 +6,8 @@ making a file, so that receivers can come and go in between.
 
 import json
 import re
+import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -15,8 +17,9 @@ from pathlib import Path
 import pytest
 import trustme
 from conftest import Bake, Project
+from daemons import Daemon, needs
 from pytest_cookies.plugin import Cookies
-from receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, hanging, wait_until
+from receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, free_port, hanging, wait_until
 
 MOST = 10_000  # records in a backlog
 
@@ -286,6 +289,97 @@ def test_answers_of_500_and_429_are_tried_again_and_the_pause_asked_for_is_kept(
     assert "the collector answered 500" in output
 
 
+@pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
+def test_a_collector_that_limits_the_rate_is_not_fed_by_reports_on_it(
+    start: Start, sink: str, multiprocessing: bool
+) -> None:
+    """Case 70: if a report on a delivery starts the next one, which is refused at first too, that goes on for ever."""
+    with SINKS[sink]() as receiver:
+        receiver.grudging = True
+        levels = {"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "DEBUG"}
+        application = start(sink, receiver.url, multiprocessing=multiprocessing, **levels)
+        logged = application.log(1)
+        receiver.await_texts(*logged)
+        requests = len(receiver.asked)
+        time.sleep(1.5)  # there is nothing to await: that nothing comes is the point
+        assert len(receiver.asked) == requests
+        logged += application.log(1)
+        receiver.await_texts(*logged)
+        output = application.stop()
+    assert output.count("works again") == 1
+    assert any("works again" in text for text in receiver.texts), "with the next delivery, it arrives"
+
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    limit_req_zone $server_port zone=logs:1m rate={rate};
+    limit_req_status {status};
+    client_max_body_size 1m;  # as it is where nothing else is said
+    server {{
+        listen 127.0.0.1:{port};
+        location /logs {{
+            limit_req zone=logs;
+            proxy_pass http://127.0.0.1:{behind};
+        }}
+    }}
+}}
+"""
+
+
+class Nginx(Daemon):
+    """nginx before a receiver: so many requests a second, and of the size that it takes by default."""
+
+    def __init__(self, folder: Path, behind: int, rate: str, status: int) -> None:
+        super().__init__(folder, "nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
+        self.port = free_port()
+        (folder / "nginx.conf").write_text(
+            NGINX.format(folder=folder, port=self.port, behind=behind, rate=rate, status=status)
+        )
+
+    def is_up(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@needs("nginx")
+@pytest.mark.parametrize(("sink", "status"), [("http", 429), ("otlp", 503)])
+def test_nginx_that_limits_rate_and_size_gets_every_record(
+    start: Start, tmp_path: Path, sink: str, status: int
+) -> None:
+    with SINKS[sink]() as receiver:
+        receiver.taken = 204 if sink == "http" else 200  # OTLP has no other
+        nginx = Nginx(tmp_path, receiver.port, "300r/m", status)
+        nginx.start()
+        try:
+            application = start(sink, f"http://127.0.0.1:{nginx.port}/logs")
+            logged = application.log(1)
+            receiver.await_texts(*logged)
+            logged += application.log(2_000, padding=600)  # more than one request may hold
+            receiver.await_texts(*logged)
+            assert receiver.largest > 100_000, "records were gathered"
+            nginx.stop(signal.SIGKILL)
+            logged += application.log(10)
+            nginx.start()
+            receiver.await_texts(*logged)
+        finally:
+            nginx.stop()
+        output = application.stop()
+    assert without_doubles(receiver.texts) == logged
+    assert f"answered {status}" in output
+    assert "records were not delivered" not in output
+
+
 @pytest.mark.parametrize("sink", ["http", "otlp"])
 @pytest.mark.parametrize("status", [301, 400, 401, 413])
 def test_a_batch_that_is_refused_is_counted_told_and_does_not_stop_the_next(
@@ -389,6 +483,48 @@ with setup_main_logging():
     assert 2_000 < receiver.longest <= 8_192
     assert receiver.texts[0].startswith("long \u20ac")
     assert receiver.texts[0].endswith("characters]")
+
+
+LOCALHOST = """
+import logging, socket, sys
+from my_service.logging_setup import setup_main_logging
+found = socket.getaddrinfo
+
+def both(host, port, *args, **options):  # as where /etc/hosts has these addresses for localhost, in this order
+    hosts = sys.argv[1:] if host == "localhost" else [host]
+    return [each for host in hosts for each in found(host, port, *args, **options)]
+
+socket.getaddrinfo = both
+with setup_main_logging():
+    for number in range(100):
+        logging.info("record %d", number)
+"""
+
+
+@pytest.mark.parametrize("first", ["::1", "127.0.0.2"])
+def test_a_datagram_goes_to_the_address_that_takes_it(bake: Bake, tmp_path: Path, first: str) -> None:
+    """Case 71."""
+    project = bake(collector_handler="udp", multiprocessing=False, email_handler=False, file_handler="none")
+    with UdpReceiver() as receiver:
+        url = receiver.url.replace("127.0.0.1", "localhost")
+        ended = project.run("-c", LOCALHOST, first, "127.0.0.1", cwd=tmp_path, LOG_COLLECTOR_URL=url)
+        receiver.await_texts(*(f"record {number}" for number in range(100)))
+    assert "will be tried again" not in ended.stdout
+    assert without_doubles(receiver.texts) == [f"record {number}" for number in range(100)]
+
+
+def test_a_datagram_waits_while_no_address_takes_it(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="udp", multiprocessing=False, email_handler=False, file_handler="none")
+    receiver = UdpReceiver()
+    url = receiver.url.replace("127.0.0.1", "localhost")
+    with project.start("-c", LOCALHOST, "::1", "127.0.0.1", cwd=tmp_path, LOG_COLLECTOR_URL=url) as process:
+        assert process.stdout
+        until = time.monotonic() + 20
+        while "Connection refused; will be tried again" not in process.stdout.readline():
+            assert time.monotonic() < until
+        with receiver:
+            process.communicate(timeout=30)
+            receiver.await_texts("record 0", "record 99")
 
 
 def test_otlp_records_say_what_they_say_by_the_semantic_conventions(bake: Bake, tmp_path: Path) -> None:

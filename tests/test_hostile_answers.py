@@ -4,13 +4,17 @@ All through the command that people use, in a process of its own.
 """
 
 import ast
+import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import ASKED, DEADLINE, QUESTIONS, TEMPLATE
+from conftest import ASKED, DEADLINE, QUESTIONS, TEMPLATE, Bake
 
 NO_HANDLER = {name: "none" for name in ASKED if name.endswith("_handler") and name != "email_handler"}
 NO_HANDLER["email_handler"] = "no"
@@ -127,6 +131,85 @@ def test_jinja_on_the_command_line_gives_a_correct_project(tmp_path: Path) -> No
 @pytest.mark.parametrize("slug", SLUGS.values(), ids=SLUGS)
 def test_a_slug_that_is_no_usable_name_is_refused(tmp_path: Path, slug: str) -> None:
     assert "project_slug" in refused(tmp_path, project_slug=slug)
+
+
+TAKEN = {
+    "test": "a module of Python",
+    "jsonschema": "a package that the project, its tests or its tools import",
+    "python": "a command that its own would hide",
+    "pip": "a command that its own would hide",
+    "test-email": "a folder or module of the generated project",
+}
+
+
+class TestTakenNames:
+    """Case 82: names that make a project which cannot start, or whose command hides another."""
+
+    @pytest.mark.parametrize("slug", TAKEN)
+    def test_one_is_refused_with_what_it_belongs_to(self, tmp_path: Path, slug: str) -> None:
+        message = refused(tmp_path, project_slug=slug)
+        assert f"project_slug '{slug}' is the name of {TAKEN[slug]}: choose another name\n" in message
+
+    def test_a_project_name_that_gives_one_is_refused(self, tmp_path: Path) -> None:
+        assert "project_slug 'test' is the name of" in refused(tmp_path, project_name="Test")
+
+    def test_all_that_is_installed_with_a_project_is_refused(self, bake: Bake) -> None:
+        """What each of its dependencies brings: packages to import, and commands."""
+        names = set(installed_with(bake(collector_handler="otlp").path / "pyproject.toml"))
+        assert {"pytest", "rpds", "dmypy", "urllib3", "ruff"} <= names, "the search finds what is there"
+        assert [name for name in sorted(names) if may_be_slug(name) and not owner_of(name)] == []
+
+    def test_what_a_project_itself_has_is_refused(self, bake: Bake) -> None:
+        project = bake()
+        modules = [path.stem for path in (project.path / "tests").glob("*.py")]
+        assert [name for name in (*modules, "src", "tests", "logging_setup") if not owner_of(name)] == []
+
+    @pytest.mark.parametrize("name", ["uv", "uvx", "python3", "python3_11", "pip3", "activate", "compression", "cgi"])
+    def test_commands_and_modules_of_any_python_are_refused(self, name: str) -> None:
+        assert owner_of(name)
+
+    @pytest.mark.parametrize("name", ["testing", "python_tools", "pipeline", "my_service", "shop", "json_api"])
+    def test_a_name_that_only_resembles_one_is_accepted(self, name: str) -> None:
+        assert not owner_of(name)
+
+
+def owner_of(package: str) -> str:
+    """What the hook says, without its being run."""
+    namespace: dict[str, Any] = {"__name__": "hook"}
+    source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text("utf-8")
+    exec(source.removesuffix("main()\n"), namespace)  # noqa: S102
+    return str(namespace["owner_of"](package))
+
+
+def may_be_slug(package: str) -> bool:
+    return re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", package) is not None
+
+
+def installed_with(pyproject: Path) -> Iterator[str]:
+    """The packages and commands of all distributions that the project's own names require; those installed here."""
+    data = tomllib.loads(pyproject.read_text("utf-8"))
+    waiting = [*data["project"]["dependencies"], *data["dependency-groups"]["dev"], *data["build-system"]["requires"]]
+    packages = importlib.metadata.packages_distributions()
+    seen: set[str] = set()
+    while waiting:
+        found = re.match(r"[\w.-]+", waiting.pop())
+        assert found
+        name = re.sub(r"[-_.]+", "-", found.group()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        yield name.replace("-", "_")
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:  # for another Python, or the build
+            continue
+        yield from (entry.name for entry in distribution.entry_points if entry.group == "console_scripts")
+        yield from (
+            top
+            for top, owners in packages.items()
+            if name in {each.lower().replace("_", "-") for each in owners} and top.isidentifier()
+        )
+        waiting += [each for each in distribution.requires or () if "extra ==" not in each]
 
 
 def test_an_absolute_path_is_refused_and_not_made(tmp_path: Path) -> None:

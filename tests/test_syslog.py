@@ -1,8 +1,7 @@
-"""Syslog to a real rsyslogd: one message a record, whatever the transport (case 35)."""
+"""Syslog to a real rsyslogd and a real syslog-ng: one message a record, whatever the transport (cases 35, 49)."""
 
 import json
-import os
-import shutil
+import re
 import signal
 import socket
 import subprocess
@@ -15,10 +14,8 @@ from typing import Any
 import pytest
 import trustme
 from conftest import Bake, Project
+from daemons import Daemon, needs
 from receivers import free_port, wait_until
-
-RSYSLOGD = shutil.which("rsyslogd", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
-needs_rsyslogd = pytest.mark.skipif(RSYSLOGD is None, reason="rsyslogd is not installed (apt-get install rsyslog)")
 
 CONFIGURATION = """
 global(workDirectory="{folder}")
@@ -43,11 +40,27 @@ input(type="imuxsock" Socket="{folder}/socket" UseSpecialParser="off" ParseHostn
 """
 
 
-class Rsyslogd:
-    """A rsyslogd of our own, on its own ports and socket; `start` after `kill` is a restart."""
+SYSLOG_NG = """
+@version: {version}
+options {{ keep-hostname(yes); use-dns(no); stats-freq(0); }};
+source incoming {{
+    syslog(transport("tcp") ip("127.0.0.1") port({tcp}));
+    syslog(transport("udp") ip("127.0.0.1") port({udp}) so-rcvbuf(4194304));
+}};
+destination json {{
+    file("{folder}/messages" template("$(format-json severity=$LEVEL_NUM facility=$FACILITY_NUM time=$S_ISODATE \
+host=$HOST application=$PROGRAM process=$PID data=$SDATA text=$MESSAGE)\\n"));
+}};
+destination plain {{ file("{folder}/plain"); }};
+log {{ source(incoming); destination(json); destination(plain); }};
+"""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+class Receiver(Daemon):
+    """A syslog daemon on its own ports, with what it has received as JSON."""
+
+    def __init__(self, folder: Path, program: str, *options: str) -> None:
+        super().__init__(folder, program, *options)
         self.messages_file = folder / "messages"
         self.tcp, self.udp = free_port(), free_port(socket.SOCK_DGRAM)
         self.urls = {
@@ -55,24 +68,10 @@ class Rsyslogd:
             "udp": f"udp://127.0.0.1:{self.udp}",
             "unix": f"unix://{folder}/socket",
         }
-        (folder / "rsyslog.conf").write_text(CONFIGURATION.format(folder=folder, tcp=self.tcp, udp=self.udp))
 
-    def start(self) -> None:
-        assert RSYSLOGD
-        command = [RSYSLOGD, "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.folder / "pid")]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-        def is_up() -> bool:
-            assert self.process.poll() is None, self.process.communicate()[1]
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", self.tcp)) == 0 and (self.folder / "socket").exists()
-
-        wait_until(is_up, "rsyslogd")
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
-        self.process.communicate(timeout=20)
-        (self.folder / "socket").unlink(missing_ok=True)
+    def is_up(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.tcp)) == 0
 
     def messages(self) -> list[dict[str, Any]]:
         if not self.messages_file.exists():
@@ -81,12 +80,60 @@ class Rsyslogd:
         return [json.loads(line) for line in lines[:-1]]
 
 
+class Rsyslogd(Receiver):
+    line_end = "#012"  # what it writes in place of a newline
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, "rsyslogd", "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/pid")
+        (folder / "rsyslog.conf").write_text(CONFIGURATION.format(folder=folder, tcp=self.tcp, udp=self.udp))
+
+    def is_up(self) -> bool:
+        return super().is_up() and (self.folder / "socket").exists()
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        super().stop(number)
+        (self.folder / "socket").unlink(missing_ok=True)
+
+
+class SyslogNg(Receiver):
+    line_end = "\n"
+
+    def __init__(self, folder: Path) -> None:
+        files = (
+            "-f",
+            f"{folder}/syslog-ng.conf",
+            "-R",
+            f"{folder}/persist",
+            "-p",
+            f"{folder}/pid",
+            "-c",
+            f"{folder}/ctl",
+        )
+        super().__init__(folder, "syslog-ng", "--foreground", "--no-caps", *files)
+        about = subprocess.run(
+            [self.command[0], "--version"], env=self.environment, capture_output=True, text=True, check=True
+        )
+        version = re.findall(r"^Config version: (\S+)", about.stdout, re.MULTILINE)
+        configuration = SYSLOG_NG.format(
+            folder=folder, tcp=self.tcp, udp=self.udp, version=version[0] if version else "3.38"
+        )
+        (folder / "syslog-ng.conf").write_text(configuration)
+
+
+def started(receiver: Receiver) -> Iterator[Any]:
+    receiver.start()
+    yield receiver
+    receiver.stop()
+
+
 @pytest.fixture
 def rsyslogd(tmp_path: Path) -> Iterator[Rsyslogd]:
-    daemon = Rsyslogd(tmp_path)
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    yield from started(Rsyslogd(tmp_path))
+
+
+@pytest.fixture
+def syslog_ng(tmp_path: Path) -> Iterator[SyslogNg]:
+    yield from started(SyslogNg(tmp_path))
 
 
 @pytest.fixture
@@ -113,18 +160,25 @@ with setup_main_logging(), log_context(order='1" ]2'):
 """
 
 
-@needs_rsyslogd
-@pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
+@pytest.mark.parametrize(
+    ("daemon", "transport"),
+    [
+        *(pytest.param("rsyslogd", each, marks=needs("rsyslogd")) for each in ("tcp", "udp", "unix")),
+        *(pytest.param("syslog_ng", each, marks=needs("syslog-ng")) for each in ("tcp", "udp")),
+    ],
+)
 def test_a_thousand_records_are_a_thousand_messages(
-    project: Project, rsyslogd: Rsyslogd, tmp_path: Path, transport: str
+    project: Project, request: pytest.FixtureRequest, tmp_path: Path, daemon: str, transport: str
 ) -> None:
+    receiver = request.getfixturevalue(daemon)
+    end = receiver.line_end
     begun = time.time()
     ended = project.run(
-        "-c", THOUSAND, cwd=tmp_path, LOG_COLLECTOR_URL=rsyslogd.urls[transport], LOG_COLLECTOR_LEVEL="DEBUG"
+        "-c", THOUSAND, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.urls[transport], LOG_COLLECTOR_LEVEL="DEBUG"
     )
     assert ended.returncode == 0, ended
-    wait_until(lambda: any("number 999" in message["text"] for message in rsyslogd.messages()), "the last message")
-    messages = rsyslogd.messages()
+    wait_until(lambda: any("number 999" in message["text"] for message in receiver.messages()), "the last message")
+    messages = receiver.messages()
     assert len(messages) == 1000
     severities = [7, 6, 4, 3, 2]
     for number, message in enumerate(messages):
@@ -140,11 +194,11 @@ def test_a_thousand_records_are_a_thousand_messages(
         if number % 10:
             assert text == f"number {number}"
         else:
-            assert text.startswith(f"number {number}#012and more \u20ac#012Traceback")
-            assert text.endswith(f"ValueError: first line {number}#012second line")
+            assert text.startswith(f"number {number}{end}    and more \u20ac{end}    Traceback")
+            assert text.endswith(f"ValueError: first line {number}{end}    second line")
 
 
-@needs_rsyslogd
+@needs("rsyslogd")
 @pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
 def test_rsyslogd_absent_then_killed_then_back_gets_what_is_logged(
     project: Project, tmp_path: Path, transport: str
@@ -194,6 +248,37 @@ with setup_main_logging():
     assert len([m for m in daemon.messages() if " " in m["text"].strip() and m["text"].strip()[-1].isdecimal()]) >= 80
 
 
+FORGING = """
+import logging
+from my_service.logging_setup import setup_main_logging
+with setup_main_logging():
+    for number in range(100):
+        try:
+            raise ValueError("forged by an exception\\nJan  1 00:00:00 host sshd[1]: forged")
+        except ValueError:
+            logging.exception("number %d\\nJan  1 00:00:00 host sshd[1]: forged\\r\\n<13>1 - - - - - - forged", number)
+"""
+
+
+@needs("syslog-ng")
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_no_line_of_a_message_passes_for_a_message(
+    project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str
+) -> None:
+    """Case 49: this receiver writes a newline as it is."""
+    ended = project.run("-c", FORGING, cwd=tmp_path, LOG_COLLECTOR_URL=syslog_ng.urls[transport])
+    assert ended.returncode == 0, ended
+    wait_until(lambda: len(syslog_ng.messages()) >= 100, "the last message")
+    plain = tmp_path / "plain"
+    wait_until(lambda: plain.read_text("utf-8").count("number ") >= 100, "the last message")
+    lines = plain.read_text("utf-8").split("\n")[:-1]
+    messages = [line for line in lines if not line.startswith("    ")]
+    assert len(messages) == len(syslog_ng.messages()) == 100
+    for number, message in enumerate(messages):
+        assert re.match(rf"\w{{3}} .\d [\d:]+ \S+ my-service\[\d+\]: number {number}$", message), message
+    assert sum("forged" in line for line in lines) >= 400
+
+
 def test_a_message_is_cut_to_what_receivers_take(project: Project, tmp_path: Path) -> None:
     script = r"""
 import logging
@@ -234,4 +319,4 @@ with setup_main_logging():
         process.communicate(timeout=20)
     length, _, rest = received.partition(b" ")
     assert len(rest) == int(length)
-    assert rest.endswith(b"] one\ntwo")
+    assert rest.endswith(b"] one\n    two")

@@ -15,7 +15,7 @@ from .main_logging import MainLogging, current
 # {% if cookiecutter.multiprocessing %}
 from .queue_handler import LogQueueHandler
 # {% endif %}
-from .redact import KEYS, NoRedactor, Redactor, redact
+from .redact import redact
 from .settings import Settings, setting_fields
 # {% if cookiecutter.multiprocessing %}
 from .start_listener import start_listener
@@ -95,8 +95,7 @@ def _name_misspelt() -> None:
 
 def use_settings(settings: Settings) -> None:
     """Have this process mask and filter as `settings` say; opens nothing."""
-    keys = (*KEYS, *settings.redact_keys)
-    redact.use(Redactor(keys) if settings.redact else NoRedactor(keys))
+    redact.configure(on=settings.redact, keys=settings.redact_keys)
     logging.getLogger().setLevel(settings.level)
     for name, level in settings.levels:
         logging.getLogger(name).setLevel(level)

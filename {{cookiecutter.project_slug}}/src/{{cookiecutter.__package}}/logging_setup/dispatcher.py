@@ -4,7 +4,6 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from . import reports
@@ -12,16 +11,12 @@ from . import reports
 CLOSE_WITHIN: Final = 5.0  # seconds
 
 
-@dataclass(frozen=True)
-class Count:
-    """What became of the records that reached one handler."""
-
-    handled: int
-    failed: int
-
-
 class Outlet:
-    """A handler, called so that no failure of it reaches the caller or another handler."""
+    """A handler, called so that no failure of it reaches the caller or another handler.
+
+    A handler that may lose a record without raising counts it in `lost`, and is `failing` from then until
+    a record is delivered. One that is no sink has `delivers = False`.
+    """
 
     def __init__(self, handler: logging.Handler) -> None:
         self.handler = handler
@@ -73,11 +68,21 @@ class Outlet:
 
     def _failed(self, _record: logging.LogRecord) -> None:
         self.failed += 1
-        error = sys.exc_info()[1]
-        reports.report(f"{self.name} failed", f"{self.name} failed: {type(error).__name__}: {error}")
+        reports.report(f"{self.name} failed", f"{self.name} failed: {reports.describe(sys.exc_info()[1])}")
 
-    def count(self) -> Count:
-        return Count(self.called - self.failed, self.failed)
+    def take_report(self, record: logging.LogRecord) -> bool:
+        """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
+        handler, before = self.handler, self.count()["failed"]
+        if record.levelno < handler.level:
+            return False
+        self.handle(record)
+        able = getattr(handler, "delivers", True) and not getattr(handler, "failing", False)
+        return able and self.count()["failed"] == before
+
+    def count(self) -> dict[str, int]:
+        """How many records it has handled, those in a backlog included, and how many failed or were lost."""
+        failed = self.failed + getattr(self.handler, "lost", 0)
+        return {"handled": self.called - failed, "failed": failed}
 
 
 class Dispatcher:
@@ -99,8 +104,8 @@ class Dispatcher:
                     if record.levelno >= outlet.handler.level:
                         outlet.handle(record)
 
-    def _report(self, record: logging.LogRecord) -> None:
-        self.dispatch((record,))
+    def _report(self, record: logging.LogRecord) -> bool:
+        return sum(outlet.take_report(record) for outlet in self.outlets) > 0  # each of them is called
 
     def flush(self) -> None:
         """Have every handler write what it still holds; blocks as long as the slowest does."""
@@ -123,7 +128,7 @@ class Dispatcher:
 
     def counts(self) -> dict[str, Any]:
         """Handler name -> how many records it has handled, and how many it failed on."""
-        return {outlet.name: vars(outlet.count()) for outlet in self.outlets}
+        return {outlet.name: outlet.count() for outlet in self.outlets}
 
     @staticmethod
     def _each(method: str, outlets: Iterable[Outlet]) -> None:
@@ -131,4 +136,4 @@ class Dispatcher:
             try:
                 getattr(outlet.handler, method)()
             except Exception as error:  # noqa: BLE001 - see Outlet
-                reports.report(f"{outlet.name} {method}", f"{outlet.name} failed to {method}: {error}")
+                reports.report(f"{outlet.name} {method}", f"{outlet.name} {method} failed: {reports.describe(error)}")

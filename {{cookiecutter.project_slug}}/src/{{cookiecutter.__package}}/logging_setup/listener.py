@@ -19,6 +19,7 @@ from .dispatcher import Dispatcher
 from .frames import AT_ONCE, FRAME, MAX_BYTES, FrameDecoder
 from .get_handlers import get_handlers
 from .records import restore
+from .redact import redact
 from .settings import Settings
 from .wire import DROPS, FLUSH, RECORD, decode, decode_drops, decode_flush
 
@@ -81,7 +82,9 @@ def main(reader_fd: int, control_fd: int) -> None:
     _give_way()
     control = socket.socket(fileno=control_fd)
     hello = json.loads(control.recv(MAX_BYTES))
-    dispatcher = Dispatcher(get_handlers(Settings(**hello["settings"])))
+    settings = Settings(**hello["settings"])
+    redact.configure(on=settings.redact, keys=settings.redact_keys)  # for the reports of this process
+    dispatcher = Dispatcher(get_handlers(settings))
     if hello["note"]:
         reports.say(hello["note"])
 

@@ -48,7 +48,7 @@ class LogQueueHandler(logging.Handler):
             self._patience = 0.0
             self._drop(record, untold)
         except Exception as error:  # noqa: BLE001 - a log call never raises into the application
-            reports.to_stderr("ERROR", f"a record could not be logged: {type(error).__name__}")
+            reports.say(f"a record could not be logged: {type(error).__name__}", logging.ERROR)
         return False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -60,9 +60,7 @@ class LogQueueHandler(logging.Handler):
             self.dropped += 1
             self._untold += untold + 1
         if record.levelno >= logging.WARNING:
-            lost = restore(flatten(record))
-            text = f"{lost.name} {lost.getMessage()}"
-            reports.to_stderr(lost.levelname, f"{text}\n{lost.exc_text}" if lost.exc_text else text)
+            reports.show(restore(flatten(record)))
 
     def _take_untold(self) -> int:
         with self._guard:
@@ -76,5 +74,5 @@ class LogQueueHandler(logging.Handler):
             try:
                 self._put(encode_drops(untold), self._timeout)
             except GoneError:
-                reports.to_stderr("WARNING", f"{untold} records dropped: the log listener is gone")
+                reports.say(f"{untold} records dropped: the log listener is gone")
         super().close()

@@ -156,6 +156,10 @@ class _Current:
     def __init__(self) -> None:
         self.use(Redactor())
 
+    def configure(self, *, on: bool, keys: Iterable[str] = ()) -> None:
+        """Mask the values of `keys` too, beside those of KEYS; or mask nothing."""
+        self.use(Redactor((*KEYS, *keys)) if on else NoRedactor((*KEYS, *keys)))
+
     def use(self, redactor: Redactor) -> None:
         self.redactor = redactor
         self.text = redactor.text

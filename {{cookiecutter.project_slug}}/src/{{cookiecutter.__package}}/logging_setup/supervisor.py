@@ -5,6 +5,7 @@ It ends by itself when nobody holds a sending end of the queue any more; nothing
 
 import contextlib
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -139,7 +140,7 @@ class ListenerProcess(MainLogging):
                 self._start_listener(note)
             except (OSError, ValueError) as error:  # ValueError: the queue is being closed
                 deaths += 1
-                reports.to_stderr("ERROR", f"Cannot restart the log listener: {error}")
+                reports.say(f"Cannot restart the log listener: {error}", logging.ERROR)
             else:
                 break
         with self._changed:

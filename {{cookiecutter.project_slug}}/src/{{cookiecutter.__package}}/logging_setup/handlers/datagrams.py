@@ -3,28 +3,47 @@
 import contextlib
 import os
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 
 class Datagrams:
-    """Sends each datagram whole or raises OSError; looks the address up anew after a failure.
+    """Sends each datagram whole or raises OSError; looks the addresses up anew after a failure.
 
-    UDP loses what the network or a busy receiver drops, and nobody can tell. Only a port on
-    which nobody listens may be told of: at once on this machine, else with the next datagram.
+    UDP loses what the network or a busy receiver drops, without an error. Only a port without a
+    receiver may be reported: at once on this machine, else with the next datagram.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
         self._url = urlsplit(url)
         self._timeout = timeout
         self._socket: socket.socket | None = None
+        self._address: tuple[int, Any] | None = None
 
     def send(self, data: bytes) -> None:
-        """Send one datagram; blocks up to the time-out if a local receiver does not keep up."""
-        if self._socket is None:
-            self._socket = self._connect()
+        """Send one datagram, to the first address that does not refuse it, which is then kept.
+
+        Blocks up to the time-out if a local receiver does not keep up.
+        """
+        if self._socket is not None:
+            self._send(self._socket, data)
+            return
+        addresses = self._addresses()
+        while True:
+            family, address = self._address = addresses.pop(0)
+            try:
+                self._socket = self._connected(family, address)
+                self._send(self._socket, data)
+            except OSError:
+                if not addresses:
+                    raise
+            else:
+                return
+
+    def _send(self, connected: socket.socket, data: bytes) -> None:
         try:
-            self._socket.send(data)
-            _raise_pending(self._socket)
+            connected.send(data)
+            _raise_pending(connected)
         except OSError:
             self.close()
             raise
@@ -36,17 +55,18 @@ class Datagrams:
                 self._socket.close()
             self._socket = None
 
-    def _connect(self) -> socket.socket:
+    def _addresses(self) -> list[tuple[int, Any]]:
+        """Every address of the host, the one that was used last at the end: it has failed."""
         if self._url.scheme == "unix":
-            return self._connected(socket.AF_UNIX, self._url.path)
+            return [(socket.AF_UNIX, self._url.path)]
         found = socket.getaddrinfo(self._url.hostname, self._url.port, type=socket.SOCK_DGRAM)
-        return self._connected(found[0][0], found[0][4])
+        return sorted(((family, address) for family, _, _, _, address in found), key=lambda each: each == self._address)
 
-    def _connected(self, family: int, address: object) -> socket.socket:
+    def _connected(self, family: int, address: Any) -> socket.socket:
         made = socket.socket(family, socket.SOCK_DGRAM)
         try:
             made.settimeout(self._timeout)
-            made.connect(address)  # type: ignore[arg-type]
+            made.connect(address)
         except BaseException:
             made.close()
             raise

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..formatters import clean
+from ..escapes import clean, lines
 from ..settings import Settings
 from .background import BackgroundHandler
 from .connection import Connection
@@ -66,14 +66,16 @@ class SyslogHandler(BackgroundHandler[bytes]):
     def _message(self, record: logging.LogRecord) -> bytes:
         severity = next((number for level, number in _SEVERITIES if record.levelno >= level), _LEAST)
         time = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        header = f"<{_FACILITY * 8 + severity}>1 {time} {self._host} {_SERVICE} {record.process} - "
+        process = _NOT_IN_NAME.sub("", str(record.process)) or "-"
+        header = f"<{_FACILITY * 8 + severity}>1 {time} {self._host} {_SERVICE} {process} - "
         texts = (record.getMessage(), record.exc_text, record.stack_info)
         # No byte order mark before it, which RFC 5424 asks for: receivers take it for text.
-        text = "\n".join(clean(line) for text in texts if text for line in text.split("\n"))
+        text = lines("\n".join(filter(None, texts)))
         message = f"{header}{_structured_data(record)} {text}".encode("utf-8", "replace")
         if len(message) <= _LONGEST:
             return message
-        return message[:_LONGEST].decode("utf-8", "ignore").encode() + b"... [cut, %d bytes]" % len(message)
+        cut = message[:_LONGEST].decode("utf-8", "ignore").rstrip()  # not amid an indentation
+        return cut.encode() + b" ... [cut, %d bytes]" % len(message)
 
 
 def _structured_data(record: logging.LogRecord) -> str:
