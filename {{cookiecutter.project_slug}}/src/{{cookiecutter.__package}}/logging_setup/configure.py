@@ -11,7 +11,7 @@ from .direct import DirectLogging
 from .log_queue import LogQueue, ThreadQueue
 # {% endif %}
 from .log_record import use_log_records
-from .main_logging import MainLogging, current
+from .main_logging import MainLogging, current, fork_lock
 # {% if cookiecutter.multiprocessing %}
 from .queue_handler import LogQueueHandler
 # {% endif %}
@@ -33,18 +33,19 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     variable that looks misspelt is named in the log.
     A sink that cannot be reached raises nothing. Takes a few milliseconds.
     """
-    running = current()
-    if running:
-        return running
-    from_environ = settings is None
-    settings = settings or settings_or_exit()
-    # {% if cookiecutter.multiprocessing %}
-    running = start_listener(settings)
-    # {% endif %}
-    # {% if not cookiecutter.multiprocessing %}
-    running = DirectLogging(settings)
-    # {% endif %}
-    _setup_process(settings)
+    with fork_lock:
+        running = current()
+        if running:
+            return running
+        from_environ = settings is None
+        settings = settings or settings_or_exit()
+        # {% if cookiecutter.multiprocessing %}
+        running = start_listener(settings)
+        # {% endif %}
+        # {% if not cookiecutter.multiprocessing %}
+        running = DirectLogging(settings)
+        # {% endif %}
+        _setup_process(settings)
     if from_environ:
         _name_misspelt()
     # {% if cookiecutter.email_handler %}
@@ -67,7 +68,7 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     """
     root = logging.getLogger()
     for handler in root.handlers[:]:
-        if isinstance(handler, LogQueueHandler):  # come along by a fork, with its parent's counts
+        if type(handler).__name__ == LogQueueHandler.__name__:  # come along by a fork; after a reload, another class
             root.removeHandler(handler)
     root.addHandler(LogQueueHandler(queue))
     _setup_process(queue.settings)

@@ -2,7 +2,7 @@
 
 It runs in a process of its own (see supervisor.py), or in a thread where that cannot be. The
 process ignores the signals that end an application, and ends by itself when the last process
-that could log has gone: what was accepted is written, whoever dies first.
+that could log has gone: what was accepted is written even if all of these are killed.
 """
 
 import contextlib

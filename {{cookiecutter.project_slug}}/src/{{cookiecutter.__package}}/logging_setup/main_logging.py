@@ -2,14 +2,16 @@
 
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import signal
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from types import FrameType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 from .crashes import log_once
 # {% if cookiecutter.multiprocessing %}
@@ -18,6 +20,9 @@ from .log_queue import LogQueue, ThreadQueue
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
+
+# Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
+fork_lock: Final = threading.RLock()
 
 
 class MainLogging(ABC):
@@ -30,6 +35,9 @@ class MainLogging(ABC):
     def __init__(self) -> None:
         self._owner = os.getpid()
         self._handlers: list[logging.Handler] = []
+        self._stopping = threading.RLock()
+        self._under_way = False  # a stop
+        self._terminated_by = 0  # the signal that came amid it
         self.stopped = False
 
     @abstractmethod
@@ -65,28 +73,48 @@ class MainLogging(ABC):
         global _current
         root = logging.getLogger()
         for handler in root.handlers[:]:
-            # What basicConfig has left would write every line a second time; others (of
-            # pytest, of an error tracker) have their own purpose, and stay.
-            if type(handler).__module__.partition(".")[0] == "logging":
+            # What basicConfig has left, or a fork has copied from the parent, would write every line a
+            # second time; others (of pytest, of an error tracker) have their own purpose, and stay.
+            if f"{type(handler).__module__}.".startswith(("logging.", f"{__package__}.")):
                 root.removeHandler(handler)
         self._handlers = list(handlers)
         for handler in self._handlers:
             root.addHandler(handler)
-        _current = self
+        vars(root)[__package__] = _current = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
                 signal.signal(signal.SIGTERM, _terminate)
         return self
 
-    def _stop_within(self, within: float) -> None:
-        if self.stopped or not self.mine:
-            return
-        self.stopped = True
-        atexit.unregister(self.stop)
-        for handler in self._handlers:
-            logging.getLogger().removeHandler(handler)
-        self._stop(within)
+    def _stop_within(self, within: float) -> bool:
+        """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
+        if not self.mine or not self._stopping.acquire(timeout=within):
+            return True
+        if self.stopped:
+            self._stopping.release()
+            return not self._under_way
+        self._under_way = self.stopped = True
+        try:
+            atexit.unregister(self.stop)
+            for handler in self._handlers:
+                logging.getLogger().removeHandler(handler)
+            self._stop(within)
+        finally:
+            self._under_way = False
+            self._stopping.release()
+            if self._terminated_by:
+                _end(self._terminated_by)
+        return True
+
+    def end_by(self, number: int) -> None:
+        """Stop, then end this process by that signal; from amid a stop, return, and end once it is finished or late."""
+        if self._stop_within(TERMINATE_WITHIN):
+            _end(number)
+        self._terminated_by = number
+        with contextlib.suppress(AttributeError):  # Windows
+            signal.signal(signal.SIGALRM, lambda *_: _end(number))
+            signal.setitimer(signal.ITIMER_REAL, TERMINATE_WITHIN)
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +127,8 @@ class MainLogging(ABC):
         self.stop()
 
 
-_current: MainLogging | None = None
+# Kept on the root logger too: when this module is imported a second time, that logging still runs.
+_current: MainLogging | None = vars(logging.getLogger()).get(__package__)
 
 
 def current() -> MainLogging | None:
@@ -113,34 +142,42 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     In a container the end of the first process is the end of all, the listener included.
     """
     signal.signal(number, signal.SIG_DFL)
-    if _current:
-        _current._stop_within(TERMINATE_WITHIN)  # noqa: SLF001 - same module
+    end, gevent = _current.end_by if _current else _end, sys.modules.get("gevent")
+    if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
+        gevent.spawn(end, number)
+    else:
+        end(number)
+
+
+def _end(number: int) -> NoReturn:
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # reached in a container: no signal's default ends its first process
 
 
 # A SIGTERM that comes amid a fork waits until the child has its default action back: in between,
 # Python would note the signal for a handler that is gone by the time it looks.
-_fork = threading.local()
+_blocked: set[int] = set()  # to unblock after the fork; empty if the application has blocked SIGTERM itself
 
 
 def _before_fork() -> None:
-    if signal.getsignal(signal.SIGTERM) is _terminate:
-        _fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-
-def _after_fork() -> None:
-    mask = _fork.__dict__.pop("mask", None)
-    if mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    ours = signal.getsignal(signal.SIGTERM) is _terminate
+    if ours and signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        _blocked.add(signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _blocked)
+    else:
+        _blocked.clear()
 
 
 def _forget_in_child() -> None:
     if signal.getsignal(signal.SIGTERM) is _terminate:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forget_in_child)
+    # What must happen after a fork is done in C: a KeyboardInterrupt cannot prevent it. (`signal` wraps `_signal` in
+    # Python.) Before a fork the hooks run in reverse order: the lock is taken first.
+    _unblock = functools.partial(sys.modules["_signal"].pthread_sigmask, signal.SIG_UNBLOCK, _blocked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_unblock, after_in_child=_forget_in_child)
+    os.register_at_fork(before=fork_lock.acquire, after_in_parent=fork_lock.release, after_in_child=_unblock)
+    os.register_at_fork(after_in_child=getattr(fork_lock, "_at_fork_reinit", fork_lock.release))  # gevent's: release

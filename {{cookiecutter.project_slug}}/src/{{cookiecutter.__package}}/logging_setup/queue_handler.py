@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import threading
 
 from . import reports
@@ -22,15 +23,20 @@ class LogQueueHandler(logging.Handler):
     def __init__(self, queue: LogQueue | ThreadQueue) -> None:
         super().__init__()
         self.queue = queue
-        self.accepted = 0  # records that the queue has taken, in this process
-        self.dropped = 0  # records that it has not
-        self._untold = 0  # of these, not yet told to the listener
         self._put = queue.put
-        self._timeout = self._patience = queue.settings.queue_timeout
-        self._count = itertools.count(1)
+        self._timeout = queue.settings.queue_timeout
+        self.start_counts()
         # For the counts of drops only: put() needs no lock. It is the handler's own, because
         # that is re-entrant (a signal handler may log) and new in a forked child.
         self._guard = self.lock or threading.RLock()
+
+    def start_counts(self) -> None:
+        """Count from zero: at first, and in a forked child, whose parent reports its own drops."""
+        self.accepted = 0  # records that the queue has taken, in this process
+        self.dropped = 0  # records that it has not
+        self._untold = 0  # of these, not yet told to the listener
+        self._patience = self._timeout
+        self._count = itertools.count(1)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Send `record`; whatever goes wrong stays in here."""
@@ -76,3 +82,13 @@ class LogQueueHandler(logging.Handler):
             except GoneError:
                 reports.say(f"{untold} records dropped: the log listener is gone")
         super().close()
+
+
+def _start_counts_in_child() -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogQueueHandler):
+            handler.start_counts()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_counts_in_child)

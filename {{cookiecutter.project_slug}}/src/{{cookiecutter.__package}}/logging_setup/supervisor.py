@@ -4,8 +4,10 @@ It ends by itself when nobody holds a sending end of the queue any more; nothing
 """
 
 import contextlib
+import io
 import json
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -17,9 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import reports
-from .listener import ENDING
+from .listener import ENDING, TOGETHER
 from .log_queue import GoneError, LogQueue, not_for_children, renumbered
-from .main_logging import MainLogging
+from .main_logging import MainLogging, fork_lock
 from .queue_handler import LogQueueHandler
 from .settings import Settings
 from .wire import TOKEN_SIZE, encode_flush
@@ -103,26 +105,29 @@ class ListenerProcess(MainLogging):
                 self._changed.wait_for(lambda: self._ended, until - time.monotonic())
 
     def _start_listener(self, note: str) -> None:
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, theirs = (socket.socket(fileno=renumbered(end.detach())) for end in pair)
-        not_for_children.add(ours)
-        ours.send(json.dumps({"settings": asdict(self.queue.settings), "note": note}).encode())
-        reader = self.queue.reader.fileno()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a file beside this one
-                [sys.executable, "-P", _MAIN, str(reader), str(theirs.fileno()), __package__],
-                pass_fds=(reader, theirs.fileno()),
-                stdin=subprocess.DEVNULL,
-                # A closed stdout is None here, and its number free for any file to take.
-                stdout=subprocess.DEVNULL if sys.__stdout__ is None else None,
-                stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
-                start_new_session=True,
-            )
+        # A child forked amid this would keep the listener's end of the pair open, and the pipe that Popen reads.
+        with fork_lock:
+            pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours, theirs = (socket.socket(fileno=renumbered(end.detach())) for end in pair)
+            not_for_children.add(ours)
+            ours.send(json.dumps({"settings": asdict(self.queue.settings), "note": note}).encode())
+            # A duplicate: the Popen of gevent forks in Python, and that child closes what is not for children.
+            with theirs, io.FileIO(renumbered(os.dup(self.queue.reader.fileno()))) as reader:
+                fds = reader.fileno(), theirs.fileno()
+                self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a file beside this one
+                    [sys.executable, "-P", _MAIN, *map(str, fds), __package__],
+                    pass_fds=fds,
+                    stdin=subprocess.DEVNULL,
+                    # A closed stdout is None here, and its number free for any file to take.
+                    stdout=subprocess.DEVNULL if sys.__stdout__ is None else None,
+                    stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
+                    start_new_session=True,
+                )
         self._control = ours
 
     def _supervise(self) -> None:
         deaths = 0
-        while True:
+        while self.mine:  # a greenlet of gevent's comes along by a fork
             started = time.monotonic()
             self._hear()
             status = self._process.wait()
@@ -132,10 +137,11 @@ class ListenerProcess(MainLogging):
                     self._changed.notify_all()
                     return
             deaths = 0 if time.monotonic() - started > _LIVED_WELL else deaths + 1
-            self._restart(deaths, f"The log listener {_how(status)}; this is a new one")
+            note = f"queue: listener {_how(status)} and restarted, up to {TOGETHER} records it had read may be missing"
+            self._restart(deaths, note)
 
     def _restart(self, deaths: int, note: str) -> None:
-        while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
+        while self.mine and not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
             try:
                 self._start_listener(note)
             except (OSError, ValueError) as error:  # ValueError: the queue is being closed
@@ -164,6 +170,6 @@ def _how(status: int) -> str:
     if status >= 0:
         return f"ended with status {status}"
     try:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"killed by {signal.Signals(-status).name}"
     except ValueError:
-        return f"was ended by signal {-status}"
+        return f"killed by signal {-status}"
