@@ -1,0 +1,151 @@
+"""Levels that an operator sets, and what begins and ends with a process: FAILURES.md, cases 45, 83, 84, 86 and 87."""
+
+import dataclasses
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Bake, Project
+from test_doctor import examine
+from test_log_path import HEAD, Script, run_script, script  # noqa: F401 - the fixture
+
+queue_or_not = pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
+
+LEVELS = """
+def speak(where):
+    for name in ("my_service.app", "__main__", "__mp_main__", "urllib3"):
+        for level in ("debug", "info", "error"):
+            getattr(logging.getLogger(name), level)("%s/%s/%s", where, name, level)
+"""
+SPEAK = "if __name__ == '__main__':\n    with setup_main_logging():\n        speak('main')\n"
+SPAWN = """
+def work(queue):
+    setup_proc_logging(queue)
+    speak("worker")
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        worker = multiprocessing.get_context("spawn").Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join()
+"""
+OWN = ("my_service.app", "__main__", "__mp_main__")
+
+
+def app(folder: Path, body: str, *, multiprocessing: bool = True) -> str:
+    """Write a program of HEAD and `body`; returns its path."""
+    head = HEAD if multiprocessing else HEAD.replace(", setup_proc_logging", "")
+    (folder / "app.py").write_text(head + body, "utf-8")
+    return str(folder / "app.py")
+
+
+def shown(text: str) -> set[tuple[str, str]]:
+    """The (logger, level) pairs whose records are in `text`."""
+    return set(re.findall(r"\w+/([\w.]+)/(\w+)$", text, re.MULTILINE))
+
+
+def those(package: str, others: str) -> set[tuple[str, str]]:
+    """The (logger, level) pairs to be seen where the application's package and the others have these levels."""
+    order = ("debug", "info", "error")
+    lowest = {**dict.fromkeys(OWN, package), "urllib3": others}
+    return {(name, level) for name, least in lowest.items() for level in order[order.index(least) :]}
+
+
+class TestLevels:
+    @pytest.mark.parametrize("body", [SPEAK, SPAWN], ids=["main", "spawned"])
+    @pytest.mark.parametrize(
+        ("variables", "console", "file"),
+        [
+            ({}, those("info", "info"), those("debug", "info")),
+            ({"LOG_LEVEL": "DEBUG"}, those("debug", "debug"), those("debug", "debug")),
+            ({"LOG_LEVEL": "INFO"}, those("info", "info"), those("info", "info")),
+            ({"LOG_LEVEL": "ERROR"}, those("error", "error"), those("error", "error")),
+            ({"LOG_LEVEL": "DEBUG", "LOG_CONSOLE_LEVEL": "ERROR"}, those("error", "error"), those("debug", "debug")),
+            ({"LOG_LEVEL": "DEBUG", "LOG_FILE_LEVEL": "INFO"}, those("debug", "debug"), those("info", "info")),
+            ({"LOG_LEVEL": "ERROR", "LOG_FILE_LEVEL": "DEBUG"}, those("error", "error"), those("error", "error")),
+            ({"LOG_LEVELS": "urllib3=ERROR"}, those("info", "error"), those("debug", "error")),
+            ({"LOG_LEVELS": "urllib3=ERROR,urllib3=DEBUG"}, those("info", "info"), those("debug", "debug")),
+            ({"LOG_LEVEL": "DEBUG", "LOG_LEVELS": "urllib3=ERROR"}, those("debug", "error"), those("debug", "error")),
+        ],
+        ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) or "unset" if isinstance(value, dict) else "",
+    )
+    def test_log_level_is_for_package_and_sinks(
+        self,
+        project: Project,
+        tmp_path: Path,
+        body: str,
+        variables: dict[str, str],
+        console: set[tuple[str, str]],
+        file: set[tuple[str, str]],
+    ) -> None:
+        run = project.run(app(tmp_path, LEVELS + body), cwd=tmp_path, LOG_FILE="app.log", **variables)
+        assert (run.returncode, run.stderr) == (0, "")
+        assert shown(run.stdout) == console
+        assert shown((tmp_path / "app.log").read_text("utf-8")) == file
+
+    def test_log_level_is_for_all_without_a_queue_too(self, bake: Bake, tmp_path: Path) -> None:
+        program = app(tmp_path, LEVELS + SPEAK, multiprocessing=False)
+        run = bake(multiprocessing=False).run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
+        assert shown(run.stdout) == shown((tmp_path / "app.log").read_text("utf-8")) == those("debug", "debug")
+
+    def test_the_collector_follows_and_mails_do_not(self, bake: Bake) -> None:
+        with bake(collector_handler="http").imported() as load:
+            read = load("settings").Settings.from_environ
+            for word, collector in (("DEBUG", 10), ("ERROR", 40), ("", 20)):
+                settings = read({"LOG_LEVEL": word})
+                assert (settings.collector_level, settings.email_level) == (collector, logging.CRITICAL)
+            assert read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).collector_level == logging.ERROR
+
+    def test_settings_made_directly_are_resolved_once(self, project: Project) -> None:
+        with project.imported() as load:
+            made = load("settings").Settings
+            assert made(level=10) == made.from_environ({"LOG_LEVEL": "DEBUG"})
+            assert (made(level=10).file_level, made(level=10, file_level=0).file_level) == (10, 0)
+            for settings in (made(), made(level=40), made(levels=(("urllib3", 10),)), made(console_level=30)):
+                assert made(**dataclasses.asdict(settings)) == dataclasses.replace(settings) == settings
+
+    def test_the_doctor_shows_the_levels_in_force(self, project: Project, tmp_path: Path) -> None:
+        report = examine(project, tmp_path, LOG_LEVEL="ERROR", LOG_FILE_LEVEL="critical", LOG_LEVELS="urllib3=CRITICAL")
+        found = {each["variable"]: (each["value"], each["origin"]) for each in report["settings"]}
+        assert found["LOG_LEVEL"] == ("ERROR", "environment")
+        assert found["LOG_CONSOLE_LEVEL"] == ("ERROR", "LOG_LEVEL")
+        assert found["LOG_FILE_LEVEL"] == ("CRITICAL", "environment")
+        assert found["LOG_EMAIL_LEVEL"] == ("CRITICAL", "default")
+        assert found["LOG_LEVELS"] == (
+            "my_service=ERROR,__main__=ERROR,__mp_main__=ERROR,urllib3=CRITICAL",
+            "environment",
+        )
+        assert report["sinks"] == {"console": "ERROR", "file": "CRITICAL"}
+        assert {each["name"]: each["level"] for each in report["loggers"]}["my_service"] == "ERROR"
+
+    @pytest.mark.parametrize(
+        ("variables", "faults"),
+        [
+            ({"LOG_LEVEL": "DEBUG"}, []),
+            ({"LOG_LEVEL": "ERROR"}, []),
+            ({"LOG_LEVELS": "urllib3=WARNING"}, []),
+            ({"LOG_LEVEL": "DEBUG", "LOG_LEVELS": "urllib3=WARNING", "LOG_FILE_LEVEL": "DEBUG"}, []),
+            ({"LOG_CONSOLE_LEVEL": "DEBUG"}, []),
+            (
+                {"LOG_LEVEL": "DEBUG", "LOG_CONSOLE_LEVEL": "INFO"},
+                ["LOG_CONSOLE_LEVEL=INFO hides what LOG_LEVEL=DEBUG would show"],
+            ),
+            (
+                {"LOG_LEVEL": "DEBUG", "LOG_LEVELS": "my_service=ERROR"},
+                ["LOG_LEVELS=my_service=ERROR hides what LOG_LEVEL=DEBUG would show"],
+            ),
+            (
+                {"LOG_LEVEL": "ERROR", "LOG_FILE_LEVEL": "DEBUG"},
+                ["LOG_LEVEL=ERROR hides what LOG_FILE_LEVEL=DEBUG would show"],
+            ),
+            (
+                {"LOG_LEVEL": "ERROR", "LOG_LEVELS": "my_service=DEBUG"},
+                ["my_service is asked for DEBUG, but no sink takes less than ERROR"],
+            ),
+        ],
+    )
+    def test_the_doctor_names_an_override(
+        self, project: Project, tmp_path: Path, variables: dict[str, str], faults: list[str]
+    ) -> None:
+        assert examine(project, tmp_path, **variables)["faults"] == faults
