@@ -1,9 +1,12 @@
 """Levels that an operator sets, and what begins and ends with a process: FAILURES.md, cases 45, 83, 84, 86 and 87."""
 
 import dataclasses
+import json
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Bake, Project
@@ -149,3 +152,75 @@ class TestLevels:
         self, project: Project, tmp_path: Path, variables: dict[str, str], faults: list[str]
     ) -> None:
         assert examine(project, tmp_path, **variables)["faults"] == faults
+
+
+JOB = """
+from concurrent.futures import ProcessPoolExecutor
+
+@logged
+def inner():
+    raise ValueError("bad")
+
+@logged
+def job():
+    inner()
+
+def target(queue=None):
+    if queue:
+        setup_proc_logging(queue)
+    job()
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        try:
+            {call}
+        except {caught}:
+            logger.info("handled")
+        logger.info("after")
+"""
+CALLS = {
+    "here": "job()",
+    "in a pool": "ProcessPoolExecutor(1, None, setup_proc_logging, (logs.queue,)).submit(job).result()",
+    "in an older pool": "multiprocessing.Pool(1, setup_proc_logging, (logs.queue,)).apply(job)",
+}
+ENDED = {
+    "the main thread": ("job()", 1),
+    "the main thread of a pool": (CALLS["in a pool"], 1),
+    "thread late": ("t = threading.Thread(target=job, name='late'); t.start(); t.join()", 0),
+    "process late": (
+        "p = multiprocessing.Process(target=target, args=(logs.queue,), name='late'); p.start(); p.join()",
+        0,
+    ),
+}
+Entries = Callable[..., list[tuple[str, str]]]
+
+
+@pytest.fixture
+def entries(script: Script) -> Entries:  # noqa: F811
+    """Run a program; returns level and message of its own records, and of those with an exception."""
+
+    def run(body: str, **options: Any) -> list[tuple[str, str]]:
+        found = map(json.loads, script(body, LOG_FILE_FORMAT="json", LOG_CONSOLE_LEVEL="60", **options))
+        return [
+            (each["level"], re.sub(r" in \w*(Process|PoolWorker)-[\d:]+$", " in a process", each["message"]))
+            for each in found
+            if "exception.type" in each or each["logger"] == "my_service.app"
+        ]
+
+    return run
+
+
+class TestLogged:
+    @pytest.mark.parametrize("call", CALLS)
+    def test_an_exception_that_is_handled_is_an_error(self, entries: Entries, call: str) -> None:
+        found = entries(JOB.format(call=CALLS[call], caught="ValueError"))
+        where = "MainProcess" if call == "here" else "a process"
+        assert found == [("ERROR", f"Exception in inner in {where}"), ("INFO", "handled"), ("INFO", "after")]
+
+    @pytest.mark.parametrize("end", ENDED)
+    def test_one_that_nothing_handles_is_critical_once(self, entries: Entries, end: str) -> None:
+        call, status = ENDED[end]
+        found = entries(JOB.format(call=call, caught="KeyError"), status=status)
+        assert [level for level, _ in found if level != "INFO"] == ["ERROR", "CRITICAL"]
+        assert found[0][1].startswith("Exception in inner in ")
+        assert found[1][1] == f"Uncaught exception in {end.removesuffix(' of a pool')}"
