@@ -154,6 +154,56 @@ class TestLevels:
         assert examine(project, tmp_path, **variables)["faults"] == faults
 
 
+THREAD = """
+go = threading.Event()
+
+def later():
+    go.wait()
+    logger.info("after main")
+    raise ValueError("of the thread")
+
+try:
+    with setup_main_logging() as logs:
+        threading.Thread(target=later, name="late").start()
+        logger.info("in main")
+        {end}
+finally:
+    print(logs.stopped, "in main" in open("app.log").read(), flush=True)
+    go.set()
+"""
+
+
+class TestLastThread:
+    @queue_or_not
+    @pytest.mark.parametrize(("end", "status"), [("", 0), ("raise KeyError('of main')", 1), ("sys.exit(3)", 3)])
+    def test_a_thread_logs_on_after_the_with_block(
+        self, bake: Bake, tmp_path: Path, multiprocessing: bool, end: str, status: int
+    ) -> None:
+        project = bake() if multiprocessing else bake(multiprocessing=False)
+        program = app(tmp_path, THREAD.format(end=end), multiprocessing=multiprocessing)
+        run = project.run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
+        assert (run.returncode, run.stdout) == (status, "False True\n"), run.stderr
+        text = (tmp_path / "app.log").read_text("utf-8")
+        assert text.count(" after main\n") == 1
+        assert text.count("Uncaught exception in thread late") == 1
+        assert text.count("Uncaught exception in the main thread") == (status == 1)
+
+    @queue_or_not
+    def test_without_other_threads_it_ends_with_the_block(
+        self, bake: Bake, tmp_path: Path, multiprocessing: bool
+    ) -> None:
+        body = """
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+with setup_main_logging() as logs:
+    pass
+print(logs.stopped)
+"""
+        project = bake() if multiprocessing else bake(multiprocessing=False)
+        program = app(tmp_path, body, multiprocessing=multiprocessing)
+        run = project.run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
+        assert (run.stdout, run.stderr) == ("True\n", "")
+
+
 JOB = """
 from concurrent.futures import ProcessPoolExecutor
 

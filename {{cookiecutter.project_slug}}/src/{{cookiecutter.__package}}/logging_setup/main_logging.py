@@ -21,7 +21,7 @@ TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
 
 
 class MainLogging(ABC):
-    """Logging of the main process. Stops at the end of a `with` block, or at exit, or at SIGTERM."""
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), or at exit, or at SIGTERM."""
 
     # {% if cookiecutter.multiprocessing %}
     queue: LogQueue | ThreadQueue  # for setup_proc_logging in other processes
@@ -96,7 +96,9 @@ class MainLogging(ABC):
     ) -> None:
         if error is not None:
             log_once(error, "the main thread")  # sys.excepthook will come too late for it
-        self.stop()
+        # Threads that the interpreter waits for log until its exit, where atexit calls stop().
+        others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
+        self.flush() if others else self.stop()
 
 
 _current: MainLogging | None = None
