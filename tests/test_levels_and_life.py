@@ -1,15 +1,20 @@
 """Levels that an operator sets, and what begins and ends with a process: FAILURES.md, cases 45, 83, 84, 86 and 87."""
 
+import contextlib
 import dataclasses
 import json
 import logging
+import os
 import re
-from collections.abc import Callable
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bake, Project
+from conftest import DEADLINE, Bake, Project
+from imported import until
 from test_doctor import examine
 from test_log_path import HEAD, Script, run_script, script  # noqa: F401 - the fixture
 
@@ -202,6 +207,105 @@ print(logs.stopped)
         program = app(tmp_path, body, multiprocessing=multiprocessing)
         run = project.run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
         assert (run.stdout, run.stderr) == ("True\n", "")
+
+
+SERVICE = """
+from concurrent.futures import ProcessPoolExecutor
+
+def job(number=0, queue=None):
+    if queue:
+        setup_proc_logging(queue)
+    for line in range(200):
+        logger.info("job %d line %d", number, line)
+    os.write(1, b"%d\\n" % os.getpid())  # at once, for two may do so together
+    time.sleep(120)
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("{method}")
+    {own}
+    with setup_main_logging() as logs:
+        {start}
+        time.sleep(120)
+"""
+CHILDREN = {
+    "Pool": "pool = multiprocessing.Pool(2, setup_proc_logging, (logs.queue,)); pool.map_async(job, range(9), 1)",
+    "ProcessPoolExecutor": "pool = ProcessPoolExecutor(2, initializer=setup_proc_logging, initargs=(logs.queue,)); "
+    "pool.map(job, range(9))",
+    "Process": "[multiprocessing.Process(target=job, args=(n, logs.queue)).start() for n in range(2)]",
+}
+
+
+def ended(pid: int) -> bool:
+    """Return True if there is no such process, or only its status is left for its parent."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except OSError:
+        return True
+
+
+def session(leader: int) -> Iterator[int]:
+    """The processes of the session, and group, of `leader`."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(entry.name)
+            if os.getpgid(pid) == leader and not ended(pid):
+                yield pid
+
+
+class TestSigterm:
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    @pytest.mark.parametrize("children", CHILDREN)
+    def test_children_end_with_the_service(self, project: Project, tmp_path: Path, children: str, method: str) -> None:
+        program = app(tmp_path, SERVICE.format(method=method, own="", start=CHILDREN[children]))
+        with project.start(program, cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60") as service:
+            assert service.stdout
+            try:
+                workers = [int(service.stdout.readline()) for _ in range(2)]
+                service.terminate()
+                assert service.wait(DEADLINE) == -signal.SIGTERM
+                again = run_script(project, tmp_path, "with setup_main_logging():\n    logger.info('again')\n")
+                until(lambda: not list(session(service.pid)))
+                assert all(map(ended, workers))
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(service.pid, signal.SIGKILL)
+        found = Counter(re.findall(r"job \d line \d+$", "\n".join(again), re.MULTILINE))
+        assert found == {f"job {number} line {line}": 1 for number in range(2) for line in range(200)}
+        assert again[-1].endswith("again")
+        assert [path.name for path in tmp_path.glob("*.log")] == ["app.log"]
+
+    def test_a_handler_of_the_application_decides_alone(self, project: Project, tmp_path: Path) -> None:
+        own = "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))"
+        program = app(tmp_path, SERVICE.format(method="spawn", own=own, start=CHILDREN["Process"]))
+        with project.start(program, cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60") as service:
+            assert service.stdout
+            try:
+                workers = [int(service.stdout.readline()) for _ in range(2)]
+                service.terminate()
+                assert service.wait(DEADLINE) == 7
+                assert not any(map(ended, workers))
+            finally:
+                os.killpg(service.pid, signal.SIGKILL)
+
+    def test_a_project_without_the_queue_ends_too(self, bake: Bake, tmp_path: Path) -> None:
+        body = """
+if __name__ == "__main__":
+    with setup_main_logging():
+        multiprocessing.get_context("spawn").Process(target=time.sleep, args=(120,)).start()
+        print("ready", flush=True)
+        time.sleep(120)
+"""
+        program = app(tmp_path, body, multiprocessing=False)
+        with bake(multiprocessing=False).start(program, cwd=tmp_path, LOG_CONSOLE_LEVEL="60") as service:
+            assert service.stdout
+            try:
+                assert service.stdout.readline() == "ready\n"
+                service.terminate()
+                assert service.wait(DEADLINE) == -signal.SIGTERM
+                until(lambda: not list(session(service.pid)))
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(service.pid, signal.SIGKILL)
 
 
 JOB = """

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -115,10 +116,22 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     In a container the end of the first process is the end of all, the listener included.
     """
     signal.signal(number, signal.SIG_DFL)
+    _end_children()
     if _current:
         _current._stop_within(TERMINATE_WITHIN)  # noqa: SLF001 - same module
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # reached in a container: no signal's default ends its first process
+
+
+def _end_children() -> None:
+    """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, from ending."""
+    library: Any = sys.modules.get("multiprocessing")
+    if library:
+        # A thread of a pool that notices the end of its workers must not start the next ones.
+        library.process.BaseProcess.start = lambda _: threading.Event().wait()
+        for child in library.active_children():
+            with contextlib.suppress(OSError):  # it may run as another user
+                child.terminate()
 
 
 # A SIGTERM that comes amid a fork waits until the child has its default action back: in between,
