@@ -159,6 +159,68 @@ class TestLevels:
         assert examine(project, tmp_path, **variables)["faults"] == faults
 
 
+POOLS = {
+    "Pool": ("context.Pool(1, setup_proc_logging, (logs.queue,))", "pool.apply(job, ({}))"),
+    "ProcessPoolExecutor": (
+        "ProcessPoolExecutor(1, context, setup_proc_logging, (logs.queue,))",
+        "pool.submit(job, {}).result()",
+    ),
+}
+REQUESTS = """
+from concurrent.futures import ProcessPoolExecutor
+context = multiprocessing.get_context("fork")
+
+def job(number):
+    logger.info("job %d", number)
+    with log_context(inner=number):
+        setup_proc_logging(queue)  # a second call changes nothing
+        logger.info("inside %d", number)
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        queue = logs.queue
+        with log_context(request="first"):
+            pool = {make}
+            {first}
+            logger.info("main")
+        with log_context(request="second"), pool:
+            {second}
+"""
+
+
+class TestContextOfAWorker:
+    @pytest.mark.parametrize("pool", POOLS)
+    def test_a_pools_job_has_no_request_of_the_fork(self, script: Script, pool: str) -> None:  # noqa: F811
+        make, submit = POOLS[pool]
+        lines = script(REQUESTS.format(make=make, first=submit.format("1,"), second=submit.format("2,")))
+        said = [re.sub(r"\[.*\] ", "", line.partition("my_service.app ")[2]) for line in lines]
+        assert [text for text in said if text] == [
+            "job 1",
+            "inside 1 inner=1",
+            "main request=first",
+            "job 2",
+            "inside 2 inner=2",
+        ]
+
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_the_documented_way_hands_a_context_on(self, project: Project, tmp_path: Path, method: str) -> None:
+        page = (project.path / "docs" / "logging.md").read_text("utf-8")
+        (snippet,) = (each for each in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "fields" in each)
+        defined, _, submitted = snippet.rpartition("\n\n\n")
+        body = (
+            "from concurrent.futures import ProcessPoolExecutor\n"
+            f"{defined}\n\n\n"
+            "if __name__ == '__main__':\n"
+            f"    context = multiprocessing.get_context({method!r})\n"
+            "    with setup_main_logging() as logs:\n"
+            "        pool = ProcessPoolExecutor(1, context, setup_proc_logging, (logs.queue,))\n"
+            "        with log_context(request=1):\n            future = {0}\n            future.result()\n"
+            "        with pool:\n            future = {0}\n            future.result()\n"
+        ).replace("{0}", submitted.strip())
+        lines = run_script(project, tmp_path, body)
+        assert [line.partition("Job ")[2] for line in lines if " Job " in line] == ["7 request=1", "7"]
+
+
 THREAD = """
 go = threading.Event()
 
