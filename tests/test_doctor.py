@@ -211,7 +211,8 @@ def test_each_setting_has_its_value_and_origin_and_no_secret_is_shown(project: P
         report = examine(project, tmp_path, **variables, **password)
         found = {each["variable"]: (each["value"], each["origin"]) for each in report["settings"]}
         assert found["LOG_LEVEL"] == ("INFO", "default")
-        assert found["LOG_LEVELS"] == ("a=ERROR,b=Level 15", "environment")
+        own = "my_service=DEBUG,__main__=DEBUG,__mp_main__=DEBUG"
+        assert found["LOG_LEVELS"] == (f"{own},a=ERROR,b=Level 15", "environment")
         assert found["LOG_REDACT"] == ("on", "default")
         assert found["LOG_REDACT_KEYS"] == ("iban,card", "environment")
         assert found["LOG_EMAIL_PORT"] == ("1", "environment")

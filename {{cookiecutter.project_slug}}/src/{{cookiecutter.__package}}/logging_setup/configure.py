@@ -4,6 +4,9 @@ import logging
 import os
 
 from . import crashes, reports
+# {% if cookiecutter.multiprocessing %}
+from .context import drop_inherited_context
+# {% endif %}
 # {% if not cookiecutter.multiprocessing %}
 from .direct import DirectLogging
 # {% endif %}
@@ -64,8 +67,10 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     """Send what this process logs to the listener.
 
     The first line of a Process's target, or the `initializer=` of a Pool or
-    ProcessPoolExecutor, with `initargs=(queue,)`. A second call changes nothing. Raises nothing, and does not block.
+    ProcessPoolExecutor, with `initargs=(queue,)`. The process begins without its parent's log_context.
+    A second call changes nothing. Raises nothing, and does not block.
     """
+    drop_inherited_context()
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if type(handler).__name__ == LogQueueHandler.__name__:  # come along by a fork; after a reload, another class

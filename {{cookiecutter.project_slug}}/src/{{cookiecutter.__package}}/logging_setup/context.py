@@ -3,6 +3,9 @@
 import contextlib
 import functools
 import inspect
+# {% if cookiecutter.multiprocessing %}
+import os
+# {% endif %}
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import MappingProxyType
@@ -15,6 +18,17 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 _context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=_NOTHING)
 
 current_context = _context.get  # the fields now in force, as a mapping not to be changed
+# {% if cookiecutter.multiprocessing %}
+_process = os.getpid()  # that has set them
+
+
+def drop_inherited_context() -> None:
+    """Clear the context if it is from before a fork; a second call in a process does nothing."""
+    global _process
+    if _process != os.getpid():
+        _process = os.getpid()
+        _context.set(_NOTHING)
+# {% endif %}
 
 
 class log_context:  # noqa: N801 - read as the statement that it is, like contextlib.suppress

@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-_LOGGED = "__logged__"  # set on an exception once it is in the log; pickling keeps it
+_LOGGED = "__logged__"  # set on an exception to the level at which it is in the log; pickling keeps it
 _previous: dict[str, Callable[..., Any]] = {}
 _fault_file: IO[str] | None = None  # kept open: a fault has no time to open it
 
@@ -44,24 +44,25 @@ def log_crashes(fault_file: str = "") -> None:
     _catch_faults(fault_file)
 
 
-def log_once(error: BaseException, origin: str) -> None:
-    """Log `error` with its traceback, as CRITICAL, unless it is in the log already."""
-    if isinstance(error, KeyboardInterrupt | SystemExit) or getattr(error, _LOGGED, False):
+def log_once(error: BaseException, origin: str, level: int = logging.CRITICAL) -> None:
+    """Log `error` with its traceback, unless it is in the log already at this level or a higher one."""
+    if isinstance(error, KeyboardInterrupt | SystemExit) or vars(error).get(_LOGGED, 0) >= level:
         return
     with contextlib.suppress(Exception):  # its class may leave no room for an attribute
-        setattr(error, _LOGGED, True)
-    logger.critical("Uncaught exception in %s", origin, exc_info=error)
+        setattr(error, _LOGGED, level)
+    text = "Exception in %s" if level < logging.CRITICAL else "Uncaught exception in %s"
+    logger.log(level, text, origin, exc_info=error)
 
 
 def logged(job: Callable[P, R]) -> Callable[P, R]:
-    """Decorator for what a pool runs: its exception is logged where it happens, then raised as ever."""
+    """Decorator for what a pool runs: log its exception where it happens, as ERROR, and raise it."""
 
     @functools.wraps(job)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return job(*args, **kwargs)
         except Exception as error:
-            log_once(error, f"{job.__qualname__} in {multiprocessing.current_process().name}")
+            log_once(error, f"{job.__qualname__} in {multiprocessing.current_process().name}", logging.ERROR)
             raise
 
     return run

@@ -26,7 +26,7 @@ fork_lock: Final = threading.RLock()
 
 
 class MainLogging(ABC):
-    """Logging of the main process. Stops at the end of a `with` block, or at exit, or at SIGTERM."""
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), or at exit, or at SIGTERM."""
 
     # {% if cookiecutter.multiprocessing %}
     queue: LogQueue | ThreadQueue  # for setup_proc_logging in other processes
@@ -124,7 +124,9 @@ class MainLogging(ABC):
     ) -> None:
         if error is not None:
             log_once(error, "the main thread")  # sys.excepthook will come too late for it
-        self.stop()
+        # Threads that the interpreter waits for log until its exit, where atexit calls stop().
+        others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
+        self.flush() if others else self.stop()
 
 
 # Kept on the root logger too: when this module is imported a second time, that logging still runs.
@@ -142,6 +144,7 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     In a container the end of the first process is the end of all, the listener included.
     """
     signal.signal(number, signal.SIG_DFL)
+    _end_children()
     end, gevent = _current.end_by if _current else _end, sys.modules.get("gevent")
     if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
         gevent.spawn(end, number)
@@ -152,6 +155,17 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 def _end(number: int) -> NoReturn:
     os.kill(os.getpid(), number)
     os._exit(128 + number)  # reached in a container: no signal's default ends its first process
+
+
+def _end_children() -> None:
+    """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, from ending."""
+    library: Any = sys.modules.get("multiprocessing")
+    if library:
+        # A thread of a pool that notices the end of its workers must not start the next ones.
+        library.process.BaseProcess.start = lambda _: threading.Event().wait()
+        for child in library.active_children():
+            with contextlib.suppress(OSError):  # it may run as another user
+                child.terminate()
 
 
 # A SIGTERM that comes amid a fork waits until the child has its default action back: in between,
