@@ -372,9 +372,9 @@ def test_nginx_that_limits_rate_and_size_gets_every_record(
             logged += application.log(10)
             nginx.start()
             receiver.await_texts(*logged)
+            output = application.stop()
         finally:
             nginx.stop()
-        output = application.stop()
     assert without_doubles(receiver.texts) == logged
     assert f"answered {status}" in output
     assert "records were not delivered" not in output
