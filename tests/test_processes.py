@@ -133,6 +133,27 @@ if __name__ == "__main__":
         lines = [line.partition("line ")[2] for line in logged(tmp_path, "line ")]
         assert sorted(lines) == sorted(["main", *(f"greenlet {n}" for n in range(10)), "fork", "spawn", "last"])
 
+    def test_forked_child_starts_no_listener(self, project: Project, tmp_path: Path) -> None:
+        pytest.importorskip("gevent")
+        body = """
+logs = setup_main_logging()
+for _ in range(5):
+    assert logs.flush(30)
+    os.kill(listener(), signal.SIGKILL)
+gevent.sleep(0.1)
+child = os.fork()  # amid the pause before the next listener, with the greenlet that waits for its end
+if not child:
+    time.sleep(1.5)
+    logger.info("line child")
+    os._exit(0 if listener() is None else 1)
+assert os.waitpid(child, 0)[1] == 0
+logs.stop()
+"""
+        (tmp_path / "app.py").write_text(self.PATCHED + LISTENER + body, "utf-8")
+        run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
+        assert (run.returncode, run.stderr) == (0, "")
+        assert len(logged(tmp_path, "line child")) == 1
+
     def test_sigterm_stops_and_ends_the_process(self, project: Project, tmp_path: Path) -> None:
         pytest.importorskip("gevent")
         body = """

@@ -127,7 +127,7 @@ class ListenerProcess(MainLogging):
 
     def _supervise(self) -> None:
         deaths = 0
-        while self.mine:  # a greenlet of gevent's comes along by a fork
+        while True:
             started = time.monotonic()
             self._hear()
             status = self._process.wait()
@@ -141,7 +141,9 @@ class ListenerProcess(MainLogging):
             self._restart(deaths, note)
 
     def _restart(self, deaths: int, note: str) -> None:
-        while self.mine and not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
+        while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
+            if not self.mine:  # a greenlet of gevent's, which a fork copies
+                self._letting_go.wait()
             try:
                 self._start_listener(note)
             except (OSError, ValueError) as error:  # ValueError: the queue is being closed
