@@ -109,6 +109,37 @@ with setup_main_logging() as logs:
         assert sum(" an odd one" in line for line in lines) == 1
 
 
+LONG = {
+    "dashes": "'-' * 1_000_000 + ' token'",
+    "key": "'password=' * 120_000",
+    "spaces": "'token' + ' ' * 1_000_000",
+    "100 MB": "'x' * 100_000_000",
+}
+
+
+class TestLongTexts:
+    @pytest.mark.parametrize("name", LONG)
+    def test_long_text_is_cut_before_it_is_masked(self, project: Project, tmp_path: Path, name: str) -> None:
+        """Case 54: 5 s, and 18 s, in the log call. The deadline is generous: it takes some milliseconds."""
+        body = f"""
+with setup_main_logging() as logs:
+    logger.info("compile the patterns first, password=%s", "x1y2z3a4")
+    text = {LONG[name]}
+    before = time.monotonic()
+    logger.info(text)
+    logger.info("short", extra={{"text": text}})
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logger.exception("failed")
+    took = time.monotonic() - before
+    assert took < 3, took
+"""
+        lines = run_script(project, tmp_path, body, LOG_CONSOLE_LEVEL="60")
+        assert sum("[cut, " in line for line in lines) >= 3
+        assert max(map(len, lines)) < 80_000
+
+
 class TestFlush:
     def test_restart_does_not_wait_for_a_flush(self, project: Project, tmp_path: Path) -> None:
         """Case 97: with a full queue a flush held the lock that the supervisor needs."""
