@@ -2,8 +2,10 @@
 
 import logging
 import os
+from functools import partial
 
 from . import crashes, reports
+from .changes import change
 # {% if cookiecutter.multiprocessing %}
 from .context import drop_inherited_context
 # {% endif %}
@@ -19,6 +21,9 @@ from .main_logging import MainLogging, current, fork_lock
 from .queue_handler import LogQueueHandler
 # {% endif %}
 from .redact import redact
+# {% if cookiecutter.multiprocessing %}
+from .root_logger import attach
+# {% endif %}
 from .settings import Settings, setting_fields
 # {% if cookiecutter.multiprocessing %}
 from .start_listener import start_listener
@@ -71,11 +76,10 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     A second call changes nothing. Raises nothing, and does not block.
     """
     drop_inherited_context()
-    root = logging.getLogger()
-    for handler in root.handlers[:]:
-        if type(handler).__name__ == LogQueueHandler.__name__:  # come along by a fork; after a reload, another class
-            root.removeHandler(handler)
-    root.addHandler(LogQueueHandler(queue))
+    # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
+    name = LogQueueHandler.__name__
+    others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
+    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
     crashes.log_process_crash()
 
@@ -102,9 +106,9 @@ def _name_misspelt() -> None:
 def use_settings(settings: Settings) -> None:
     """Have this process mask and filter as `settings` say; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
-    logging.getLogger().setLevel(settings.level)
-    for name, level in settings.levels:
-        logging.getLogger(name).setLevel(level)
+    for name, level in (("", settings.level), *settings.levels):
+        each = logging.getLogger(name)
+        change(partial(getattr, each, "level"), each.setLevel, level)
 
 
 def settings_or_exit() -> Settings:

@@ -1,6 +1,7 @@
 """Records to every handler, each on its own: its own level, its own failures, its own count."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ class Outlet:
         self.handler = handler
         self._handle = handler.handle
         self._emit = handler.emit
+        self.close, self.flush, self._owner = handler.close, handler.flush, os.getpid()
         # What Handler.handle does, without three calls; unless this handler does it otherwise.
         usual = (logging.Handler.handle, logging.Filterer.filter)
         self._lock = handler.lock if (type(handler).handle, type(handler).filter) == usual else None
@@ -33,6 +35,10 @@ class Outlet:
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
+
+    def closed_by_others(self) -> None:
+        """Flush only: logging.config closes every handler that exists. A forked child has no other end, and closes."""
+        (self.flush if os.getpid() == self._owner else self.close)()
 
     def handle_all(self, records: Sequence[logging.LogRecord]) -> None:
         """Call the handler for each of `records` that its level lets through, once for all if it can. Never raises."""
@@ -90,6 +96,8 @@ class Dispatcher:
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.outlets = [Outlet(handler) for handler in handlers]
+        for outlet in self.outlets:
+            outlet.handler.close = outlet.closed_by_others  # type: ignore[method-assign]
         self._at_once = [outlet for outlet in self.outlets if outlet.takes_all]
         self._by_one = [outlet for outlet in self.outlets if not outlet.takes_all]
         reports.connect(self._report)
@@ -122,6 +130,7 @@ class Dispatcher:
         for outlet in slow:
             outlet.handler.finish_by(deadline)  # type: ignore[attr-defined]
         self._each("close", slow)
+        self._by_one = [outlet for outlet in self._by_one if outlet not in slow]
         reports.report_held()
         self._each("close", [outlet for outlet in self.outlets if outlet not in slow])
         reports.connect(None)
@@ -134,6 +143,6 @@ class Dispatcher:
     def _each(method: str, outlets: Iterable[Outlet]) -> None:
         for outlet in outlets:
             try:
-                getattr(outlet.handler, method)()
+                getattr(outlet, method)()
             except Exception as error:  # noqa: BLE001 - see Outlet
                 reports.report(f"{outlet.name} {method}", f"{outlet.name} {method} failed: {reports.describe(error)}")

@@ -10,13 +10,16 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
+from .changes import change, undo
 from .crashes import log_once
 # {% if cookiecutter.multiprocessing %}
 from .log_queue import LogQueue, ThreadQueue
 # {% endif %}
+from .root_logger import attach, detach
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
@@ -38,6 +41,7 @@ class MainLogging(ABC):
         self._stopping = threading.RLock()
         self._under_way = False  # a stop
         self._terminated_by = 0  # the signal that came amid it
+        self._replaced: list[logging.Handler] = []
         self.stopped = False
 
     @abstractmethod
@@ -68,23 +72,25 @@ class MainLogging(ABC):
         """
         self._stop_within(STOP_WITHIN)
 
-    def start(self, handlers: Iterable[logging.Handler]) -> Self:
-        """Hang `handlers` on the root logger, and see to it that this ends in order."""
+    def start(self, handlers: Iterable[logging.Handler], *, keep: bool) -> Self:
+        """Attach `handlers` to the root logger, and register the shutdown hooks; `keep`: see root_logger.attach."""
         global _current
-        root = logging.getLogger()
-        for handler in root.handlers[:]:
-            # What basicConfig has left, or a fork has copied from the parent, would write every line a
-            # second time; others (of pytest, of an error tracker) have their own purpose, and stay.
-            if f"{type(handler).__module__}.".startswith(("logging.", f"{__package__}.")):
-                root.removeHandler(handler)
         self._handlers = list(handlers)
-        for handler in self._handlers:
-            root.addHandler(handler)
-        vars(root)[__package__] = _current = self
+        others: list[logging.Handler] = []
+        for handler in logging.getLogger().handlers:
+            module = f"{type(handler).__module__}."
+            # What basicConfig has left would write every line a second time, and is put back by stop(); ours, copied
+            # by a fork or left by a reload, is dropped; others (of pytest, of an error tracker) stay.
+            if module.startswith("logging."):
+                self._replaced.append(handler)
+            elif not module.startswith(f"{__package__}."):
+                others.append(handler)
+        attach(self._handlers, others, keep=keep)
+        vars(logging.getLogger())[__package__] = _current = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, _terminate)
+                change(partial(signal.getsignal, signal.SIGTERM), partial(signal.signal, signal.SIGTERM), _terminate)
         return self
 
     def _stop_within(self, within: float) -> bool:
@@ -97,9 +103,10 @@ class MainLogging(ABC):
         self._under_way = self.stopped = True
         try:
             atexit.unregister(self.stop)
-            for handler in self._handlers:
-                logging.getLogger().removeHandler(handler)
+            detach(self._handlers, self._replaced)
             self._stop(within)
+            with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
+                undo.close()
         finally:
             self._under_way = False
             self._stopping.release()

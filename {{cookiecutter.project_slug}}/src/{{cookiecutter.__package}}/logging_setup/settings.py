@@ -42,6 +42,12 @@ class Settings:
     levels: tuple[tuple[str, int], ...] = _setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
+    reattach: bool = _setting(
+        "LOG_REATTACH",
+        parse.switch,
+        "on",
+        "keep the log's handlers when other code takes them off the root logger: on or off",
+    )
     redact: bool = _setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = _setting(
         "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, between commas"
