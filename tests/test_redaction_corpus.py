@@ -115,6 +115,33 @@ class TestValue:
         assert mask('{"pin":4711,"password":12,"user":"bob"}') == '{"pin":***,"password":***,"user":"bob"}'
 
 
+# Split, so that no scanner takes them for real ones.
+BARE = (
+    *(("AK", "IAIOSFODNN7EXAMPLE"), ("AS", "IAIOSFODNN7EXAMPLE"), ("gh", "p_EXAMPLE0123456789EXAMPLE0123456789")),
+    *(("github", "_pat_11EXAMPLE0123456789AB_EXAMPLE0123456789"), ("gl", "pat-EXAMPLE_0123-456789")),
+    *(("xo", "xb-000000000000-EXAMPLE0123456789EXAMPLE"), ("xa", "pp-1-A00EXAMPLE-0000-0123456789abcdef0123")),
+    *(
+        ("sk", "_live_EXAMPLE0123456789EXAMPLE"),
+        ("rk", "_test_EXAMPLE0123456789EXAMPLE"),
+        ("np", "m_EXAMPLE0123456789ab"),
+    ),
+    *(
+        ("AI", "zaSyEXAMPLE0123456789EXAMPLE0123456789"),
+        ("py", "pi-AgEIcHlwaS5vcmcEXAMPLE"),
+        ("hf", "_EXAMPLEexample0123"),
+    ),
+    *(("S", "G.EXAMPLE0123456789ab.EXAMPLE0123456789EXAMPLE"), ("S", "K0123456789abcdef0123456789abcdef")),
+    *(("ey", "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.RVhBTVBMRQ"), ("sk", "-ant-api03-EXAMPLE0123456789")),
+)
+
+
+class TestBareTokens:
+    @pytest.mark.parametrize("halves", BARE, ids="".join)
+    @pytest.mark.parametrize("text", ["found § in a file", "the key id: §", "user=bob used §", "(§)", "x=§;"])
+    def test_known_forms_are_masked(self, redact: Any, halves: tuple[str, str], text: str) -> None:
+        assert redact.Redactor().text(text.replace("§", "".join(halves))) == text.replace("§", "***")
+
+
 class TestFields:
     @pytest.mark.parametrize(
         ("key", "value"),
@@ -177,6 +204,8 @@ class TestFields:
 
 PIECES = (
     *(
+        "token",
+        "token-",
         "token=",
         "token ",
         "tokens=1",

@@ -188,7 +188,7 @@ class NoRedactor(Redactor):
 
 def _small(text: str) -> str:
     """Return `text` in small letters, of the same length; some that are not ASCII count as i and s."""
-    return text.lower() if text.isascii() else text.translate({0x130: "i", 0x131: "i", 0x17F: "s"}).lower()
+    return text.replace("\u0130", "i").lower().replace("\u0131", "i").replace("\u017f", "s")
 
 
 class _Current:
