@@ -135,6 +135,7 @@ while "will be tried again" not in open("app.log").read():
     time.sleep(0.01)
 [email] = [each for each in logging.getLogger().handlers if each.name == "email"]
 email.finish_by(0)  # no time is left
+email._thread.join()
 logs.stop()
 assert logs.counts()["handlers"]["email"]["failed"] == email.lost
 """

@@ -50,7 +50,7 @@ def log_crashes(fault_file: str = "") -> None:
 
 def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
     if ours not in _previous:  # else other code has wrapped it, and calls it
-        undo.callback(lambda: getattr(module, name) is _previous[ours] and _previous.pop(ours))
+        undo.callback(lambda: getattr(module, name) is _previous.get(ours) and _previous.pop(ours))
         _previous[ours] = change(partial(getattr, module, name), partial(setattr, module, name), ours)
 
 

@@ -100,6 +100,7 @@ class Dispatcher:
             outlet.handler.close = outlet.closed_by_others  # type: ignore[method-assign]
         self._at_once = [outlet for outlet in self.outlets if outlet.takes_all]
         self._by_one = [outlet for outlet in self.outlets if not outlet.takes_all]
+        self._open = self.outlets  # those that can take a report
         reports.connect(self._report)
 
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
@@ -113,7 +114,7 @@ class Dispatcher:
                         outlet.handle(record)
 
     def _report(self, record: logging.LogRecord) -> bool:
-        return sum(outlet.take_report(record) for outlet in self.outlets) > 0  # each of them is called
+        return sum(outlet.take_report(record) for outlet in self._open) > 0  # each of them is called
 
     def flush(self) -> None:
         """Have every handler write what it still holds; blocks as long as the slowest does."""
@@ -129,10 +130,10 @@ class Dispatcher:
         slow = [outlet for outlet in self.outlets if hasattr(outlet.handler, "finish_by")]
         for outlet in slow:
             outlet.handler.finish_by(deadline)  # type: ignore[attr-defined]
+        self._open = [outlet for outlet in self.outlets if outlet not in slow]
         self._each("close", slow)
-        self._by_one = [outlet for outlet in self._by_one if outlet not in slow]
         reports.report_held()
-        self._each("close", [outlet for outlet in self.outlets if outlet not in slow])
+        self._each("close", self._open)
         reports.connect(None)
 
     def counts(self) -> dict[str, Any]:
