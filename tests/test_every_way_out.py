@@ -26,6 +26,7 @@ MARKS = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u206
 FORBIDDEN = frozenset([*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *MARKS])
 WORST = f"a{''.join(sorted(FORBIDDEN))}\n{FORGED}\r\n{FORGED}\x85{FORGED}\u2028{FORGED}"
 INDENT = "    "
+SET_LATER = ("levelname", "process", "processName", "thread", "threadName", "taskName")  # as a filter may
 
 texts = st.text(st.characters(codec=None, exclude_categories=()) | st.sampled_from(sorted(FORBIDDEN)), max_size=20)
 texts = texts.flatmap(
@@ -39,14 +40,14 @@ def record(fields: dict[str, Any]) -> logging.LogRecord:
         fields["name"], logging.ERROR, fields["pathname"], 1, fields["message"], fields["args"], fields["error"],
         fields["funcName"], fields["extra"], fields["stack"],
     )  # fmt: skip
-    for name in ("levelname", "processName", "threadName", "taskName"):
+    for name in SET_LATER:
         setattr(made, name, fields[name])
     return made
 
 
 everything = st.fixed_dictionaries(
     {
-        **dict.fromkeys(("name", "pathname", "funcName", "levelname", "processName", "threadName", "taskName"), texts),
+        **dict.fromkeys(("name", "pathname", "funcName", *SET_LATER), texts),
         "message": texts | values,
         "args": st.just(()) | values.map(lambda value: (value,)),
         "error": st.none() | exceptions().map(raised),
@@ -61,7 +62,7 @@ def worst(error: BaseException) -> dict[str, Any]:
     error.add_note(WORST)
     error.__cause__ = KeyError(WORST)
     return {
-        **dict.fromkeys(("name", "pathname", "funcName", "levelname", "processName", "threadName", "taskName"), WORST),
+        **dict.fromkeys(("name", "pathname", "funcName", *SET_LATER), WORST),
         "message": WORST + "%s",
         "args": (WORST,),
         "error": raised(error),

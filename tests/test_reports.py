@@ -173,6 +173,22 @@ class TestCounts:
                 outlet.handle(record("one"))
         assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 3)
 
+    def test_what_a_console_without_a_reader_lost_is_failed(
+        self, parts: Imported, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
+            monkeypatch.setattr("sys.stdout", stream)
+            handler = parts.module("handlers.console").ConsoleHandler()
+            outlet = parts.module("dispatcher").Outlet(handler)
+            for _ in range(20):
+                outlet.handle(record("x" * 9000))
+            os.set_blocking(reader, False)
+            shown = read.read().splitlines()
+        whole = shown.count(b"x" * 9000)
+        assert 0 < whole < 20
+        assert outlet.count() == {"handled": whole, "failed": 20 - whole}
+
     def test_an_exception_without_a_text_is_reported(self, parts: Imported) -> None:
         class HostileError(Exception):
             def __str__(self) -> str:
