@@ -174,15 +174,14 @@ gevent.sleep(60)
         assert len(logged(tmp_path, "line ")) == 500
 
 
-# SIGTERM comes once stop() has begun; until then the sinks are slow.
+# SIGTERM comes once stop() is under way, and only then the listener goes on: the process, or the thread's handler.
 STOPPING = """
-WHERE, SLOW = sys.argv[1:]
-if SLOW == "listener":  # a process of its own, which is stopped meanwhile
-    logs = setup_main_logging()
+from pathlib import Path
+WHERE, PROCESS, GOES_ON = sys.argv[1], sys.argv[2] == "process", sys.argv[3] == "goes on"
+logs = setup_main_logging()
+if PROCESS:
     os.kill(listener(), signal.SIGSTOP)
-else:
-    logs = setup_main_logging()
-for number in range(1900):
+for number in range(500):
     logger.info("line %d", number)
 
 def interrupt():
@@ -190,62 +189,58 @@ def interrupt():
         time.sleep(0.001)
     time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0.3)
-    if SLOW == "listener" and WHERE != "never":
-        os.kill(listener(), signal.SIGCONT)
+    time.sleep(0.1)
+    if GOES_ON:
+        Path("go").touch()
+        if PROCESS:
+            os.kill(listener(), signal.SIGCONT)
 
 threading.Thread(target=interrupt, daemon=True).start()
 if WHERE == "thread":
     threading.Thread(target=logs.stop).start()
-    time.sleep(60)
 else:
     logs.stop()
-    time.sleep(60)
+time.sleep(60)
 """
-SLOW_HOUSE = """
+WAITING_HOUSE = """
 import logging, time
+from pathlib import Path
 
 class House(logging.Handler):
     def emit(self, record):
-        time.sleep(0.0003)
-
-    def close(self):
-        time.sleep(0.2)
-        super().close()
+        while not Path("go").exists():
+            time.sleep(0.01)
 """
 
 
 class TestSigtermAmidStop:
-    def run(self, project: Project, folder: Path, where: str, slow: str, **variables: str) -> int:
-        """Run STOPPING as the first process of a container; returns its exit status."""
-        multiprocessing = (project.logging / "supervisor.py").exists()
-        (folder / "app.py").write_text(head(multiprocessing) + LISTENER + STOPPING, "utf-8")
-        prefix = first_process() if slow == "listener" else []
-        if prefix:
-            prefix.append("--mount-proc")
-        process = subprocess.run(
-            [*prefix, sys.executable, "app.py", where, slow],
+    def run(self, project: Project, folder: Path, *args: str) -> int:
+        """Run STOPPING, with a listener process as the first process of a container; returns its exit status."""
+        (folder / "app.py").write_text(HEAD + LISTENER + STOPPING, "utf-8")
+        prefix = [*first_process(), "--mount-proc"] if "process" in args else []
+        return subprocess.run(
+            [*prefix, sys.executable, "app.py", *args],
             cwd=folder,
-            env=project.environment(LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables),
+            env=project.environment(LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", LOG_LISTENER=args[1]),
             timeout=DEADLINE,
             check=False,
-        )
-        return process.returncode
+        ).returncode
 
     @pytest.mark.parametrize("where", ["main", "thread"])
     def test_first_process_of_a_container_loses_nothing(self, project: Project, tmp_path: Path, where: str) -> None:
-        assert self.run(project, tmp_path, where, "listener") == 128 + signal.SIGTERM
-        assert len(logged(tmp_path, "line ")) == 1900
+        assert self.run(project, tmp_path, where, "process", "goes on") == 128 + signal.SIGTERM
+        assert len(logged(tmp_path, "line ")) == 500
 
     @pytest.mark.parametrize("where", ["main", "thread"])
     def test_listener_thread_loses_nothing(self, project: Project, tmp_path: Path, where: str) -> None:
-        house = with_handler(project, tmp_path, SLOW_HOUSE)
-        assert self.run(house, tmp_path, where, "handler", LOG_LISTENER="thread") == -signal.SIGTERM
-        assert len(logged(tmp_path, "line ")) == 1900
+        house = with_handler(project, tmp_path, WAITING_HOUSE)
+        assert self.run(house, tmp_path, where, "thread", "goes on") == -signal.SIGTERM
+        assert len(logged(tmp_path, "line ")) == 500
 
-    def test_stop_that_hangs_ends_within_the_limit(self, project: Project, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("where", ["main", "thread"])
+    def test_stop_that_hangs_ends_within_the_limit(self, project: Project, tmp_path: Path, where: str) -> None:
         before = time.monotonic()
-        assert self.run(project, tmp_path, "never", "listener") == 128 + signal.SIGTERM
+        assert self.run(project, tmp_path, where, "process", "hangs") == 128 + signal.SIGTERM
         assert time.monotonic() - before < STOP_WITHIN - 2
 
 
@@ -345,11 +340,15 @@ with setup_main_logging() as logs:
     for _ in range(5):
         child = os.fork()
         if not child:
-            time.sleep(0.5)
+            while not os.path.exists("go"):
+                time.sleep(0.01)
             logger.info("child %d", handler.dropped)
             os._exit(0)
         children.append(child)
     os.kill(listener(), signal.SIGCONT)
+    while not logs.flush():
+        pass
+    open("go", "w").close()
     for child in children:
         os.waitpid(child, 0)
     logger.info("parent %d", logs.counts()["dropped"])
