@@ -44,4 +44,12 @@ def test_the_password_is_not_in_the_repr() -> None:
 
 
 def test_levels_are_set_for_single_loggers() -> None:
-    assert Settings.from_environ({"LOG_LEVELS": "urllib3=WARNING"}).levels == (("urllib3", 30),)
+    levels = Settings.from_environ({"LOG_LEVELS": "urllib3=WARNING"}).levels
+    assert dict(levels) == {"urllib3": 30, **dict.fromkeys(settings.OWN_LOGGERS, 10)}
+
+
+def test_loggers_and_sinks_follow_log_level() -> None:
+    found = Settings.from_environ({"LOG_LEVEL": "ERROR"})
+    assert {found.level, *dict(found.levels).values()} == {40}
+    assert found.console_level == 40
+    assert found.file_level == 40

@@ -13,9 +13,11 @@ import os
 import sys
 from typing import Any
 
-from . import doctor
+from . import doctor, reports
 from .configure import settings_or_exit, use_settings
+from .escapes import clean
 from .probe import probe
+from .redact import redact
 from .settings import PACKAGE
 
 _ENTRY = [f"{PACKAGE}.main"] if PACKAGE else []
@@ -34,7 +36,7 @@ def main() -> int:
         "settings": doctor.settings_now(settings, os.environ),
         "sinks": {name: logging.getLevelName(level) for name, level in doctor.sinks(settings).items()},
         "loggers": doctor.loggers(),
-        "faults": faults + doctor.faults(settings, os.environ),
+        "faults": [*map(redact.text, faults), *doctor.faults(settings, os.environ)],
         "probe": [vars(verdict) for verdict in verdicts],
     }
     sys.stdout.write(json.dumps(report, indent=2) + "\n" if options.json else _as_text(report))
@@ -64,7 +66,7 @@ def _imported(modules: list[str]) -> list[str]:
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the application's own code
-            faults.append(f"{name} cannot be imported, so its loggers are not seen: {type(error).__name__}: {error}")
+            faults.append(f"{name} cannot be imported, so its loggers are not seen: {reports.describe(error)}")
     return faults
 
 
@@ -84,7 +86,7 @@ def _as_text(report: dict[str, Any]) -> str:
     if report["probe"]:
         lines += ["", "Probe"]
         lines += [f"  {each['sink']:24} {each['verdict']:10} {each['words']}" for each in report["probe"]]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{clean(line.rstrip())}\n" for line in lines)
 
 
 if __name__ == "__main__":

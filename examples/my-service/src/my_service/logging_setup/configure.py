@@ -2,13 +2,17 @@
 
 import logging
 import os
+from functools import partial
 
 from . import crashes, reports
+from .changes import change
+from .context import drop_inherited_context
 from .log_queue import LogQueue, ThreadQueue
 from .log_record import use_log_records
-from .main_logging import MainLogging, current
+from .main_logging import MainLogging, current, fork_lock
 from .queue_handler import LogQueueHandler
-from .redact import KEYS, NoRedactor, Redactor, redact
+from .redact import redact
+from .root_logger import attach
 from .settings import Settings, setting_fields
 from .start_listener import start_listener
 
@@ -24,13 +28,14 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     variable that looks misspelt is named in the log.
     A sink that cannot be reached raises nothing. Takes a few milliseconds.
     """
-    running = current()
-    if running:
-        return running
-    from_environ = settings is None
-    settings = settings or settings_or_exit()
-    running = start_listener(settings)
-    _setup_process(settings)
+    with fork_lock:
+        running = current()
+        if running:
+            return running
+        from_environ = settings is None
+        settings = settings or settings_or_exit()
+        running = start_listener(settings)
+        _setup_process(settings)
     if from_environ:
         _name_misspelt()
     if not settings.email_host:
@@ -42,13 +47,14 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     """Send what this process logs to the listener.
 
     The first line of a Process's target, or the `initializer=` of a Pool or
-    ProcessPoolExecutor, with `initargs=(queue,)`. A second call changes nothing. Raises nothing, and does not block.
+    ProcessPoolExecutor, with `initargs=(queue,)`. The process begins without its parent's log_context.
+    A second call changes nothing. Raises nothing, and does not block.
     """
-    root = logging.getLogger()
-    for handler in root.handlers[:]:
-        if isinstance(handler, LogQueueHandler):  # come along by a fork, with its parent's counts
-            root.removeHandler(handler)
-    root.addHandler(LogQueueHandler(queue))
+    drop_inherited_context()
+    # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
+    name = LogQueueHandler.__name__
+    others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
+    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
     crashes.log_process_crash()
 
@@ -73,11 +79,10 @@ def _name_misspelt() -> None:
 
 def use_settings(settings: Settings) -> None:
     """Have this process mask and filter as `settings` say; opens nothing."""
-    keys = (*KEYS, *settings.redact_keys)
-    redact.use(Redactor(keys) if settings.redact else NoRedactor(keys))
-    logging.getLogger().setLevel(settings.level)
-    for name, level in settings.levels:
-        logging.getLogger(name).setLevel(level)
+    redact.configure(on=settings.redact, keys=settings.redact_keys)
+    for name, level in (("", settings.level), *settings.levels):
+        each = logging.getLogger(name)
+        change(partial(getattr, each, "level"), each.setLevel, level)
 
 
 def settings_or_exit() -> Settings:

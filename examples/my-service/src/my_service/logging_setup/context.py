@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import MappingProxyType
@@ -15,6 +16,15 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 _context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=_NOTHING)
 
 current_context = _context.get  # the fields now in force, as a mapping not to be changed
+_process = os.getpid()  # that has set them
+
+
+def drop_inherited_context() -> None:
+    """Clear the context if it is from before a fork; a second call in a process does nothing."""
+    global _process
+    if _process != os.getpid():
+        _process = os.getpid()
+        _context.set(_NOTHING)
 
 
 class log_context:  # noqa: N801 - read as the statement that it is, like contextlib.suppress

@@ -12,22 +12,22 @@ from urllib.parse import urlsplit
 from . import parsers as parse
 from .get_handlers import OWN_HANDLERS
 from .redact import MASK, redact
-from .settings import Settings, setting_fields
+from .settings import OWN_LOGGERS, Settings, setting_fields
 
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def settings_now(settings: Settings, environ: Mapping[str, str]) -> list[dict[str, str]]:
     """Each setting as it would stand in the environment, secrets masked, and where it is from."""
-    found = []
+    found, usual = [], Settings()
     for each in setting_fields():
-        about, value = each.metadata, getattr(settings, each.name)
+        about, value, is_level = each.metadata, getattr(settings, each.name), each.name.endswith("level")
         origin = "default"
         if environ.get(about["variable"], "").strip():
             origin = "environment"
-        elif value != about["parse"](about["default"]):
-            origin = "another setting"  # a password from its file
-        text = _as_written(value, is_level=about["parse"] is parse.level)
+        elif value != getattr(usual, each.name):  # else: a password from its file
+            origin = "LOG_LEVEL" if "level" in each.name else "another setting"
+        text = _as_written(value, is_level=is_level)
         shown = (MASK if text else "") if about["secret"] else redact.text(text)
         found.append({"variable": about["variable"], "value": shown, "origin": origin})
     return found
@@ -81,14 +81,27 @@ def faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
     url = urlsplit(values.get("collector_url", ""))
     if url.scheme == "http" and values.get("collector_token") and url.hostname not in _HERE:
         found.append(f"LOG_COLLECTOR_TOKEN goes to {url.hostname} for everybody to read: must be https")
-    lowest = min(sinks(settings).values(), default=logging.NOTSET)
-    asked = {"root": settings.level} if environ.get("LOG_LEVEL") else {}
-    asked |= dict(settings.levels) if environ.get("LOG_LEVELS") else {}
+    return [*found, *_overrides(settings, environ)]
+
+
+def _overrides(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each level that hides what another variable asks for."""
+    on, named = sinks(settings), logging.getLevelName
+    asked = pairs = dict(parse.levels(environ.get("LOG_LEVELS", "")))
+    if environ.get("LOG_LEVEL", "").strip():
+        asked, general = {"root": settings.level, **pairs}, f"LOG_LEVEL={named(settings.level)}"
+        single = {f"LOG_LEVELS={name}": pairs[name] for name in OWN_LOGGERS if name in pairs}
+        single |= {f"LOG_{sink.upper()}_LEVEL": level for sink, level in on.items()}
+        for variable, level in single.items():
+            this = f"{variable}={named(level)}"
+            if level > settings.level and variable != "LOG_EMAIL_LEVEL":
+                yield f"{this} hides what {general} would show"
+            elif logging.NOTSET < level < min(asked.values()):
+                yield f"{general} hides what {this} would show"
+    lowest = min(on.values(), default=logging.NOTSET)
     for name, wanted in asked.items():
         if wanted < lowest:
-            words = f"{logging.getLevelName(wanted)}, but no sink takes less than {logging.getLevelName(lowest)}"
-            found.append(f"{name} is asked for {words}")
-    return found
+            yield f"{name} is asked for {named(wanted)}, but no sink takes less than {named(lowest)}"
 
 
 def _faults_of(logger: logging.Logger, settings: Settings) -> Iterator[str]:

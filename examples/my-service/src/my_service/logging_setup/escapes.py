@@ -10,11 +10,11 @@ from typing import Any
 INDENT = "    "  # before every further line of a record; no record begins with a space
 
 # As texts: `re` compiles each when it is first needed, and keeps it. Most programs never need most of them.
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 _ASCII_CONTROL = bytes((*range(0x20), 0x7F))
 _LONG = 200  # characters
 _NOT_BARE = re.compile(r"""[\s"'=\\]|^$""")
-_IN_JSON = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
+_IN_JSON = "[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]"
 _SURROGATE = "[\ud800-\udfff]"
 _SHORT = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
 

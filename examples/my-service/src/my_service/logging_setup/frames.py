@@ -1,17 +1,19 @@
-"""Records as frames of 512 bytes, which is how they go through the log queue's pipe.
+"""Frames of 512 bytes, in which records go through the log queue's pipe.
 
-A pipe keeps no borders between what is written to it, and a listener that is killed may have
-read the beginning of a record whose rest still waits there. Frames let the next one find its
-place: all have the same size, and the first byte of each says whether a record begins with it.
-What would be in the place of these bytes stands together behind the first of them: two moves of
-a slice bring it back, however many frames there are.
+A pipe keeps no borders between writes, a listener that is killed may have read part of a record, and a process may
+write bytes that are no record. So every write begins with a head: its number of frames, and a mark of four bytes
+that no UTF-8 text contains. The decoder skips what is no valid write, up to the next head, and counts it.
 
-Linux writes up to 4096 bytes to a pipe whole or not at all (pipe(7), PIPE_BUF). What is longer
-goes in several parts, each such a write; those of other senders may come in between.
+Each further frame of a write begins with a zero byte in place of a payload byte; the bytes so displaced are stored
+together behind the head, so that two slices restore them, however many frames there are.
+
+Linux writes up to 4096 bytes to a pipe whole or not at all (pipe(7), PIPE_BUF). A longer record goes in parts, each a
+write of its own; those of other senders may come in between.
 """
 
 import itertools
 import os
+import re
 import struct
 from typing import Final
 
@@ -19,94 +21,126 @@ from . import reports
 
 FRAME: Final = 512  # bytes
 AT_ONCE: Final = 4096  # bytes: PIPE_BUF
-SHORT: Final = FRAME - 1  # bytes of a record that fits into one frame
-_LONG: Final = SHORT * (AT_ONCE // FRAME)  # bytes of a record, or of a part, in one write
+MAX_BYTES: Final = 64 * 1024  # of a record; wire.py cuts longer ones
+_PART: Final = 0x80  # added to the number of frames where the payload is a part of a record
+_MARK: Final = b"\xff\xfe\xfd\xfc"
+_SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame
+_HEAD_SIZE: Final = len(_SINGLE)
+_ANY_HEAD: Final = re.compile(rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc")
+SHORT: Final = FRAME - _HEAD_SIZE  # bytes of a record that fits into one frame
+_LONG: Final = (FRAME - 1) * (AT_ONCE // FRAME) - len(_MARK)  # bytes of a record, or of a part, in one write
+_PART_HEAD: Final = struct.Struct("<QQHH")  # sender, number of the record, number of the part, how many parts there are
 
-# The first byte of a frame: how many belong to this write, or that it goes on with the one before.
-_GOES_ON: Final = 0
-_PART: Final = 0x80  # added to that number: what follows is a part of a record
-_HEAD: Final = struct.Struct("=QQHH")  # of a part: sender, its number of the record, place, how many there are
-
-_UNFINISHED: Final = 1_000  # records of which parts are awaited: the rest of some never comes, their sender was killed
+_UNFINISHED: Final = 256  # incomplete records that are kept: the rest of one never comes if its sender was killed
 _numbers = itertools.count()
 
 
 def framed(data: bytes) -> bytes:
-    """What to write for a record of SHORT bytes or less, as nearly all are."""
-    return b"\1" + data.ljust(SHORT, b"\0")
+    """Return the write for a record of at most SHORT bytes, as nearly all are."""
+    return _SINGLE + data.ljust(SHORT, b"\0")
 
 
 def split(data: bytes) -> list[bytearray]:
-    """What to write for a record of any length: each by itself, in this order."""
+    """Return the writes for a record of at most MAX_BYTES, in order."""
     if len(data) <= _LONG:
         return [_frames(data)]
-    size = _LONG - _HEAD.size
+    size = _LONG - _PART_HEAD.size
     parts = [data[at : at + size] for at in range(0, len(data), size)]
-    sender, number = os.getpid(), next(_numbers)
-    return [_frames(_HEAD.pack(sender, number, place, len(parts)) + part, _PART) for place, part in enumerate(parts)]
+    key = os.getpid(), next(_numbers)
+    return [_frames(_PART_HEAD.pack(*key, place, len(parts)) + part, _PART) for place, part in enumerate(parts)]
 
 
 def _frames(data: bytes, kind: int = 0) -> bytearray:
-    """`data` as one write."""
-    count = -(-len(data) // SHORT)
+    count = -(-(len(data) + len(_MARK)) // (FRAME - 1))
     write = bytearray(FRAME * count)
-    write[0] = kind + count
-    write[count : count + len(data)] = data
-    write[1:count] = write[FRAME::FRAME]
-    write[FRAME::FRAME] = bytes(count - 1)  # _GOES_ON
+    start = len(_MARK) + count  # of the payload: behind the head and the displaced bytes
+    write[start : start + len(data)] = data
+    write[_HEAD_SIZE:start] = write[FRAME::FRAME]
+    write[FRAME::FRAME] = bytes(count - 1)
+    write[:_HEAD_SIZE] = bytes((kind + count,)) + _MARK
     return write
 
 
-def _data(write: bytearray, count: int) -> bytearray:
-    """What is in such a write of `count` frames, which is changed by that."""
-    write[FRAME::FRAME] = write[1:count]
-    return write[count:]
+def _payload(write: bytearray, count: int) -> bytes:
+    start = len(_MARK) + count
+    write[FRAME::FRAME] = write[_HEAD_SIZE:start]
+    return bytes(write[start:])
 
 
 class FrameDecoder:
-    """Finds the records in what is read from the pipe."""
+    """Find the records in what is read from the pipe. Memory is bounded, whatever the bytes are."""
 
     def __init__(self) -> None:
-        self._left = b""  # of what was read last: the beginning of a write
-        self._unfinished: dict[tuple[int, int], list[bytearray]] = {}
+        self._left = b""  # the beginning of a write whose rest has not been read
+        self._begun = False  # before that, the rest of a write may come whose beginning another listener has read
+        self._unfinished: dict[tuple[int, int], list[bytes]] = {}
 
-    def records(self, read: bytes) -> list[bytes | bytearray | memoryview]:
-        """The records that are complete with these frames, each with zeros behind it."""
+    def records(self, read: bytes) -> list[bytes]:
+        """Return the records that `read` completes, each padded with zeros. Never raises."""
         if self._left:
             read = self._left + read
-        found: list[bytes | bytearray | memoryview] = []
-        view, at = memoryview(read), 0
-        while at < len(read):
-            kind = read[at]
+        found: list[bytes] = []
+        at, end, is_single = 0, len(read), read.startswith
+        while at < end - len(_MARK):
             after = at + FRAME
-            if kind == 1:
-                found.append(view[at + 1 : after])
-            elif kind != _GOES_ON:  # which comes here only if its beginning has gone with a listener
-                count = kind & ~_PART
-                after = at + FRAME * count
-                if after > len(read):
+            if is_single(_SINGLE, at):
+                if after > end:
                     break
-                data = _data(bytearray(view[at:after]), count)
-                if whole := self._join(data) if kind & _PART else data:
-                    found.append(whole)
+                found.append(read[at + _HEAD_SIZE : after])
+            elif head := _ANY_HEAD.match(read, at):
+                count = head[0][0] & ~_PART
+                after = at + FRAME * count
+                if any(read[at + FRAME : after : FRAME]):  # these are not the frames of one write
+                    after = self._skip(read, at)
+                elif after > end:
+                    break
+                else:
+                    data = _payload(bytearray(read[at:after]), count)
+                    if whole := self._join(data) if head[0][0] & _PART else data:
+                        found.append(whole)
+            else:
+                after = self._skip(read, at)
+            if after == at:
+                break
             at = after
         self._left = read[at:]
+        self._begun = self._begun or bool(found)
         return found
 
-    def _join(self, data: bytearray) -> bytes:
-        """The record that is complete with this part; empty if none is."""
-        sender, number, place, count = _HEAD.unpack_from(data)
+    def _skip(self, read: bytes, at: int) -> int:
+        """Return where the next write begins: `at` itself if more has to be read to know."""
+        found = _ANY_HEAD.finditer(read, at + 1)
+        heads = [(head.start(), head.start() + FRAME * (head[0][0] & ~_PART)) for head in found]
+        after = max(at + 1, len(read) - len(_MARK))
+        for (start, end), (following, _) in itertools.pairwise([*heads, (len(read), 0)]):
+            if end > len(read):
+                return at
+            if end <= following:  # otherwise what looks like a head has a real one in its frames
+                after = start
+                break
+        if self._begun or read[at]:
+            reports.report("bytes", f"queue: {reports.COUNT} bytes skipped: they are no record", after - at)
+        return after
+
+    def _join(self, data: bytes) -> bytes:
+        """Return the record that is complete with this part; empty if none is."""
+        sender, number, place, count = _PART_HEAD.unpack_from(data)
         key = sender, number
+        size = len(data) - _PART_HEAD.size
+        if not place < count <= 1 + MAX_BYTES // size:
+            reports.report("part", "queue: 1 part of a long record dropped: no such part can be")
+            return b""
         if place == 0:
             self._unfinished[key] = []
             if len(self._unfinished) > _UNFINISHED:
                 del self._unfinished[next(iter(self._unfinished))]
         parts = self._unfinished.get(key)
-        if parts is None:  # those before it have gone with a listener
+        if parts is None:  # an earlier listener has read the parts before
             if place == count - 1:
-                reports.report("long records", f"{reports.COUNT} long records went with the listener before this one")
+                text = f"queue: {reports.COUNT} long records dropped: the previous listener had read a part of each"
+                reports.report("long records", text)
             return b""
-        if place != len(parts):  # twice: a signal handler has forked amid this record, and both go on with it
+        if place != len(parts):  # twice: a signal handler has forked amid this record, and both processes send the rest
             return b""
-        parts.append(data[_HEAD.size :])
+        parts.append(data[_PART_HEAD.size :])
         return b"".join(self._unfinished.pop(key)) if len(parts) == count else b""

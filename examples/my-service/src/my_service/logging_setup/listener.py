@@ -2,12 +2,12 @@
 
 It runs in a process of its own (see supervisor.py), or in a thread where that cannot be. The
 process ignores the signals that end an application, and ends by itself when the last process
-that could log has gone: what was accepted is written, whoever dies first.
+that could log has gone: what was accepted is written even if all of these are killed.
 """
 
 import contextlib
+import json
 import logging
-import marshal
 import os
 import signal
 import socket
@@ -16,14 +16,15 @@ from typing import Final
 
 from . import reports
 from .dispatcher import Dispatcher
-from .frames import AT_ONCE, FrameDecoder
+from .frames import AT_ONCE, FRAME, MAX_BYTES, FrameDecoder
 from .get_handlers import get_handlers
 from .records import restore
+from .redact import redact
 from .settings import Settings
-from .wire import MAX_BYTES, decode
+from .wire import DROPS, FLUSH, RECORD, decode, decode_drops, decode_flush
 
 ENDING: Final = b"ending"  # said on the control socket once every sender has gone
-TOGETHER: Final = 8  # records that are handed over at once while more wait; a killed listener takes them with it
+TOGETHER: Final = AT_ONCE // FRAME  # records that are handed over at once; lost if the listener is killed meanwhile
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
@@ -35,26 +36,29 @@ class Listener:
         self._acknowledge = acknowledge
         self._records: list[logging.LogRecord] = []  # taken, and not yet handed over
 
-    def take(self, data: bytes | bytearray | memoryview) -> None:
-        """Carry out a flush marker or a count of drops; hand a record over, at once or with some more. Never raises."""
+    def take(self, data: bytes) -> None:
+        """Carry out a flush marker or a count of drops; keep a record for `hand_over`. Never raises."""
         try:
+            if data[0] != RECORD:
+                self._obey(data)
+                return
             item = decode(data)
-            if type(item) is int:
-                self.hand_over()
-                self._dispatcher.flush()
-                self._acknowledge(marshal.dumps((item, self._dispatcher.counts())))
-                return
-            if len(item) == 2:
-                self._report_drops(*item)
-                return
             record = restore(item)
             if item[7]:
                 self._report_drops(record.process, item[7])
             self._records.append(record)
-            if len(self._records) >= TOGETHER:
-                self.hand_over()
         except Exception as error:  # noqa: BLE001 - whatever was sent, the next one is wanted
-            reports.report("decode", f"a record could not be read: {type(error).__name__}: {error}")
+            reports.report("decode", f"queue: record dropped, it cannot be decoded: {type(error).__name__}: {error}")
+
+    def _obey(self, marker: bytes) -> None:
+        if marker[0] == FLUSH:
+            self.hand_over()
+            self._dispatcher.flush()
+            self._acknowledge(decode_flush(marker) + json.dumps(self._dispatcher.counts()).encode())
+        elif marker[0] == DROPS:
+            self._report_drops(*decode_drops(marker))
+        else:
+            raise ValueError("neither a record nor a marker")
 
     def hand_over(self) -> None:
         """Hand the handlers what has been taken: to be called when there is nothing to take. Never raises."""
@@ -77,8 +81,10 @@ def main(reader_fd: int, control_fd: int) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
     _give_way()
     control = socket.socket(fileno=control_fd)
-    hello = decode(control.recv(MAX_BYTES))
-    dispatcher = Dispatcher(get_handlers(Settings(**hello["settings"])))
+    hello = json.loads(control.recv(MAX_BYTES))
+    settings = Settings(**hello["settings"])
+    redact.configure(on=settings.redact, keys=settings.redact_keys)  # for the reports of this process
+    dispatcher = Dispatcher(get_handlers(settings))
     if hello["note"]:
         reports.say(hello["note"])
 

@@ -7,7 +7,6 @@ queue's lock stops all the others' logging.
 
 import contextlib
 import itertools
-import marshal
 import queue
 import threading
 from typing import Any, Final
@@ -15,11 +14,12 @@ from typing import Any, Final
 from . import reports
 from .dispatcher import Dispatcher
 from .get_handlers import get_handlers
-from .listener import Listener
+from .listener import TOGETHER, Listener
 from .log_queue import GoneError, ThreadQueue
 from .main_logging import MainLogging
 from .queue_handler import LogQueueHandler
 from .settings import Settings
+from .wire import TOKEN_SIZE, encode_flush
 
 _END: Final = b""
 
@@ -34,26 +34,28 @@ class ListenerThread(MainLogging):
         self.queue = ThreadQueue(settings)
         self._handler = LogQueueHandler(self.queue)
         self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
-        self._tokens = itertools.count(1)
         self._changed = threading.Condition(threading.RLock())
-        self._acknowledged = 0
+        self._flushing: set[bytes] = set()
         self._dispatcher = Dispatcher(get_handlers(settings))
         self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
         self._thread.start()
-        self.start([self._handler])
+        self.start([self._handler], keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """See MainLogging."""
         if not self.mine:
             return False
-        token = next(self._tokens)
+        marker, token = encode_flush()
+        self._flushing.add(token)
         try:
-            if not self.queue.put(marshal.dumps(token), timeout):
+            if not self.queue.put(marker, timeout):
                 return False
+            with self._changed:
+                return self._changed.wait_for(lambda: token not in self._flushing, timeout)
         except GoneError:
             return False
-        with self._changed:
-            return self._changed.wait_for(lambda: self._acknowledged >= token, timeout)
+        finally:
+            self._flushing.discard(token)
 
     def counts(self) -> dict[str, Any]:
         """See MainLogging; blocks as flush() does."""
@@ -72,7 +74,7 @@ class ListenerThread(MainLogging):
 
     def _listen(self) -> None:
         incoming, listener = self.queue.queue, Listener(self._dispatcher, self._acknowledge)
-        while True:
+        for number in itertools.count(1):
             try:
                 data = incoming.get_nowait()
             except queue.Empty:
@@ -81,10 +83,12 @@ class ListenerThread(MainLogging):
             if data == _END:
                 break
             listener.take(data)
+            if number % TOGETHER == 0:
+                listener.hand_over()
         listener.hand_over()
         self._dispatcher.close()
 
     def _acknowledge(self, answer: bytes) -> None:
         with self._changed:
-            self._acknowledged = marshal.loads(answer)[0]  # noqa: S302 - from this very process
+            self._flushing.discard(answer[:TOKEN_SIZE])
             self._changed.notify_all()

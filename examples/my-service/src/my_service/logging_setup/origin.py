@@ -4,7 +4,8 @@ That spares the sender packing ten values a record, and the listener unpacking t
 same bytes come again and again, and are a look-up.
 """
 
-import marshal
+import json
+import logging
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,15 +13,24 @@ from .log_record import BLANK, file_and_module
 from .plain import plain
 from .redact import Redactor
 
-MARSHAL_VERSION: Final = 2  # the later ones look for values that come twice, which takes longer
 _MOST: Final = 2048  # origins that are remembered
-_LONGEST: Final = 1_000  # characters of one value
+_LONGEST: Final = 500  # characters of one value
 
 
 @lru_cache(_MOST)
 def pack_origin(redactor: Redactor, values: tuple[Any, ...]) -> bytes:
-    """The names of logger, process and thread, masked, and the other `values`: see `unpack_origin`."""
-    return marshal.dumps(tuple(map(_short, (*redactor.names(*values[:3]), *values[3:]))), MARSHAL_VERSION)
+    """Serialize the names of logger, process and thread, masked, and the other `values`: see `unpack_origin`."""
+    name, process, thread, levelno, *others = values
+    packed = (*redactor.names(name, process, thread), _number(levelno), *others)
+    return json.dumps(tuple(map(_short, packed)), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _number(level: Any) -> int:
+    """Return a level's number as an int: a Decimal, say, could not be compared in every handler."""
+    try:
+        return int(level)
+    except (TypeError, ValueError, OverflowError):
+        return logging.WARNING
 
 
 def simple(value: object) -> str | int | float | None:
@@ -36,9 +46,11 @@ def _short(value: object) -> str | int | float | None:
 
 @lru_cache(_MOST)
 def unpack_origin(origin: bytes) -> dict[str, Any]:
-    """The attributes of such a record, those of one alone being None; not to be changed, but copied."""
-    values = marshal.loads(origin)  # noqa: S302 - only our own processes hold the other end
+    """Return the attributes of such a record, to be copied. Raises ValueError or TypeError for other bytes."""
+    values = json.loads(origin.decode("utf-8", "surrogatepass"))
     name, process_name, thread_name, levelno, levelname, pathname, lineno, function, process, thread = values
+    if type(levelno) is not int or not all(isinstance(value, str | int | float | None) for value in values):
+        raise ValueError("no origin of a record")
     filename, module = file_and_module(str(pathname))
     return {
         **BLANK,

@@ -33,13 +33,13 @@ def probe(settings: Settings, timeout: float) -> list[Verdict]:
     """Try every sink at once; blocks for `timeout` seconds at most."""
     said: dict[str | None, list[str]] = {}
 
-    def hear(report: logging.LogRecord) -> None:
+    def hear(report: logging.LogRecord) -> bool:
         if report.levelno >= logging.WARNING:
             said.setdefault(report.threadName, []).append(report.getMessage())
+        return True
 
     reports.connect(hear)
-    # RecentRecords only keeps what a mail may need: it is no sink.
-    handlers = [handler for handler in get_handlers(settings) if handler.name != "recent"]
+    handlers = [handler for handler in get_handlers(settings) if getattr(handler, "delivers", True)]
     verdicts = {}
     threads = []
     deadline = time.monotonic() + timeout

@@ -2,14 +2,13 @@
 
 import itertools
 import logging
-import marshal
 import os
 import threading
 
 from . import reports
 from .log_queue import GoneError, LogQueue, ThreadQueue
 from .records import flatten, restore
-from .wire import encode
+from .wire import encode, encode_drops
 
 
 class LogQueueHandler(logging.Handler):
@@ -24,15 +23,20 @@ class LogQueueHandler(logging.Handler):
     def __init__(self, queue: LogQueue | ThreadQueue) -> None:
         super().__init__()
         self.queue = queue
-        self.accepted = 0  # records that the queue has taken, in this process
-        self.dropped = 0  # records that it has not
-        self._untold = 0  # of these, not yet told to the listener
         self._put = queue.put
-        self._timeout = self._patience = queue.settings.queue_timeout
-        self._count = itertools.count(1)
+        self._timeout = queue.settings.queue_timeout
+        self.start_counts()
         # For the counts of drops only: put() needs no lock. It is the handler's own, because
         # that is re-entrant (a signal handler may log) and new in a forked child.
         self._guard = self.lock or threading.RLock()
+
+    def start_counts(self) -> None:
+        """Count from zero: at first, and in a forked child, whose parent reports its own drops."""
+        self.accepted = 0  # records that the queue has taken, in this process
+        self.dropped = 0  # records that it has not
+        self._untold = 0  # of these, not yet told to the listener
+        self._patience = self._timeout
+        self._count = itertools.count(1)
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Send `record`; whatever goes wrong stays in here."""
@@ -50,7 +54,7 @@ class LogQueueHandler(logging.Handler):
             self._patience = 0.0
             self._drop(record, untold)
         except Exception as error:  # noqa: BLE001 - a log call never raises into the application
-            reports.to_stderr("ERROR", f"a record could not be logged: {type(error).__name__}")
+            reports.say(f"a record could not be logged: {type(error).__name__}", logging.ERROR)
         return False
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -62,9 +66,7 @@ class LogQueueHandler(logging.Handler):
             self.dropped += 1
             self._untold += untold + 1
         if record.levelno >= logging.WARNING:
-            lost = restore(flatten(record))
-            text = f"{lost.name} {lost.getMessage()}"
-            reports.to_stderr(lost.levelname, f"{text}\n{lost.exc_text}" if lost.exc_text else text)
+            reports.show(restore(flatten(record)))
 
     def _take_untold(self) -> int:
         with self._guard:
@@ -76,7 +78,17 @@ class LogQueueHandler(logging.Handler):
         untold = self._take_untold()
         if untold:
             try:
-                self._put(marshal.dumps((os.getpid(), untold)), self._timeout)
+                self._put(encode_drops(untold), self._timeout)
             except GoneError:
-                reports.to_stderr("WARNING", f"{untold} records dropped: the log listener is gone")
+                reports.say(f"{untold} records dropped: the log listener is gone")
         super().close()
+
+
+def _start_counts_in_child() -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogQueueHandler):
+            handler.start_counts()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_counts_in_child)

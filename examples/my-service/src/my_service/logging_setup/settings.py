@@ -4,6 +4,7 @@ An empty variable counts as not set. Values are of plain types only, so that the
 the listener as they are; secrets are not in the repr.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -14,22 +15,35 @@ from .redact import MASK, Redactor
 
 PACKAGE = (__package__ or "").rpartition(".")[0]  # the application's own package
 _LONGEST_SHOWN = 200  # characters of a bad value
-_OWN_LEVELS = f"{PACKAGE}=DEBUG,__main__=DEBUG,__mp_main__=DEBUG" if PACKAGE else ""
+OWN_LOGGERS = (PACKAGE, "__main__", "__mp_main__") if PACKAGE else ()  # DEBUG, unless LOG_LEVEL is set
 
 
-def _setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
+def _setting(variable: str, parser: parse.Parser, default: str, about: str, **more: Any) -> Any:
     """A field read from `variable`; .env.example and the README's table say the same of it."""
-    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": secret}
-    return field(default_factory=lambda: parser(default), repr=not secret, metadata=metadata)
+    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": False, **more}
+    return field(default_factory=lambda: parser(default), repr=not metadata["secret"], metadata=metadata)
+
+
+def _level(variable: str, unset: int, about: str) -> Any:
+    """A level that follows LOG_LEVEL where `variable` is not set, and is `unset` where neither is."""
+    return _setting(variable, lambda value: parse.level(value) if value else None, "", about, unset=unset)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How logging is set up. `from_environ` makes it; tests may make it directly."""
 
-    level: int = _setting("LOG_LEVEL", parse.level, "INFO", "level of the root logger")
+    level: int = _level(
+        "LOG_LEVEL", logging.INFO, "level of loggers and sinks; empty: INFO, and DEBUG for the application's package"
+    )
     levels: tuple[tuple[str, int], ...] = _setting(
-        "LOG_LEVELS", parse.levels, _OWN_LEVELS, "levels of single loggers: name=LEVEL,name=LEVEL"
+        "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
+    )
+    reattach: bool = _setting(
+        "LOG_REATTACH",
+        parse.switch,
+        "on",
+        "keep the log's handlers when other code takes them off the root logger: on or off",
     )
     redact: bool = _setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = _setting(
@@ -41,7 +55,7 @@ class Settings:
     queue_timeout: float = _setting(
         "LOG_QUEUE_TIMEOUT", parse.seconds(0, 60), "1", "seconds that a log call waits while the queue is full"
     )
-    console_level: int = _setting("LOG_CONSOLE_LEVEL", parse.level, "INFO", "level of the console")
+    console_level: int = _level("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
     console_format: str = _setting(
         "LOG_CONSOLE_FORMAT",
         parse.one_of("text", "json"),
@@ -55,7 +69,7 @@ class Settings:
         "logs/my-service.log",
         "path of the log file",
     )
-    file_level: int = _setting("LOG_FILE_LEVEL", parse.level, "DEBUG", "level of the log file")
+    file_level: int = _level("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
     file_format: str = _setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
     file_compress: str = _setting(
         "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
@@ -84,7 +98,7 @@ class Settings:
     )
     email_from: str = _setting("LOG_EMAIL_FROM", parse.text, "", "sender; empty: the user name, or one made up")
     email_to: tuple[str, ...] = _setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, between commas")
-    email_level: int = _setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of the e-mail alerts")
+    email_level: int = _setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
     email_history: int = _setting(
         "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
     )
@@ -94,6 +108,14 @@ class Settings:
     email_per_hour: int = _setting(
         "LOG_EMAIL_PER_HOUR", parse.whole(1, 10_000, "mails"), "20", "mails an hour, at most"
     )
+
+    def __post_init__(self) -> None:
+        """Resolve the levels that are not set, from LOG_LEVEL or its absence."""
+        own = logging.DEBUG if self.level is None else self.level
+        levels = dict.fromkeys(OWN_LOGGERS, own) | dict(self.levels)
+        unset = [each for each in fields(self) if "unset" in each.metadata and getattr(self, each.name) is None]
+        found = {each.name: each.metadata["unset"] if self.level is None else self.level for each in unset}
+        vars(self).update(found, levels=tuple(levels.items()))  # frozen for others
 
     @property
     def fault_file(self) -> str:

@@ -4,8 +4,10 @@ It ends by itself when nobody holds a sending end of the queue any more; nothing
 """
 
 import contextlib
-import itertools
-import marshal
+import io
+import json
+import logging
+import os
 import signal
 import socket
 import subprocess
@@ -17,11 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import reports
-from .listener import ENDING
+from .listener import ENDING, TOGETHER
 from .log_queue import GoneError, LogQueue, not_for_children, renumbered
-from .main_logging import MainLogging
+from .main_logging import MainLogging, fork_lock
 from .queue_handler import LogQueueHandler
 from .settings import Settings
+from .wire import TOKEN_SIZE, encode_flush
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
 _ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that nobody is left to log
@@ -44,37 +47,41 @@ class ListenerProcess(MainLogging):
         super().__init__()
         self.queue = LogQueue(settings)
         self._handler = LogQueueHandler(self.queue)
-        self._tokens = itertools.count(1)
         # Re-entrant: a signal handler may flush while its own thread is in flush().
         self._changed = threading.Condition(threading.RLock())
-        self._acknowledged = 0  # the last flush that the listener has carried out
+        self._flushing: set[bytes] = set()  # tokens of the flush markers that the listener has not acknowledged
         self._generation = 0  # how many listeners there have been
         self._counts: dict[str, Any] = {}
         self._letting_go = threading.Event()
         self._ending = self._ended = False
         self._start_listener(note="")
         threading.Thread(target=self._supervise, name="log-supervisor", daemon=True).start()
-        self.start([self._handler])
+        self.start([self._handler], keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """See MainLogging. A listener that dies meanwhile is asked again when it is back."""
         if not self.mine:
             return False
         until = time.monotonic() + timeout
-        token = next(self._tokens)
-        with self._changed:
-            while self._acknowledged < token and (left := until - time.monotonic()) > 0:
+        marker, token = encode_flush()
+        self._flushing.add(token)
+        try:
+            while token in self._flushing and (left := until - time.monotonic()) > 0:
                 generation = self._generation
-                try:
-                    if not self.queue.put(marshal.dumps(token), left):
-                        return False
-                except GoneError:
+                # Not under the lock: the supervisor needs it to restart a listener that has stopped reading.
+                if not self.queue.put(marker, left):
                     return False
-                self._changed.wait_for(
-                    lambda: self._acknowledged >= token or self._generation != generation,  # noqa: B023
-                    until - time.monotonic(),
-                )
-            return self._acknowledged >= token
+                with self._changed:
+                    self._changed.wait_for(
+                        lambda: token not in self._flushing or self._generation != generation,  # noqa: B023
+                        until - time.monotonic(),
+                    )
+        except GoneError:
+            return False
+        else:
+            return token not in self._flushing
+        finally:
+            self._flushing.discard(token)
 
     def counts(self) -> dict[str, Any]:
         """See MainLogging; blocks as flush() does."""
@@ -98,21 +105,24 @@ class ListenerProcess(MainLogging):
                 self._changed.wait_for(lambda: self._ended, until - time.monotonic())
 
     def _start_listener(self, note: str) -> None:
-        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours, theirs = (socket.socket(fileno=renumbered(end.detach())) for end in pair)
-        not_for_children.add(ours)
-        ours.send(marshal.dumps({"settings": asdict(self.queue.settings), "note": note}))
-        reader = self.queue.reader.fileno()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a file beside this one
-                [sys.executable, "-P", _MAIN, str(reader), str(theirs.fileno()), __package__],
-                pass_fds=(reader, theirs.fileno()),
-                stdin=subprocess.DEVNULL,
-                # A closed stdout is None here, and its number free for any file to take.
-                stdout=subprocess.DEVNULL if sys.__stdout__ is None else None,
-                stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
-                start_new_session=True,
-            )
+        # A child forked amid this would keep the listener's end of the pair open, and the pipe that Popen reads.
+        with fork_lock:
+            pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours, theirs = (socket.socket(fileno=renumbered(end.detach())) for end in pair)
+            not_for_children.add(ours)
+            ours.send(json.dumps({"settings": asdict(self.queue.settings), "note": note}).encode())
+            # A duplicate: the Popen of gevent forks in Python, and that child closes what is not for children.
+            with theirs, io.FileIO(renumbered(os.dup(self.queue.reader.fileno()))) as reader:
+                fds = reader.fileno(), theirs.fileno()
+                self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a file beside this one
+                    [sys.executable, "-P", _MAIN, *map(str, fds), __package__],
+                    pass_fds=fds,
+                    stdin=subprocess.DEVNULL,
+                    # A closed stdout is None here, and its number free for any file to take.
+                    stdout=subprocess.DEVNULL if sys.__stdout__ is None else None,
+                    stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
+                    start_new_session=True,
+                )
         self._control = ours
 
     def _supervise(self) -> None:
@@ -127,15 +137,18 @@ class ListenerProcess(MainLogging):
                     self._changed.notify_all()
                     return
             deaths = 0 if time.monotonic() - started > _LIVED_WELL else deaths + 1
-            self._restart(deaths, f"The log listener {_how(status)}; this is a new one")
+            note = f"queue: listener {_how(status)} and restarted, up to {TOGETHER} records it had read may be missing"
+            self._restart(deaths, note)
 
     def _restart(self, deaths: int, note: str) -> None:
         while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
+            if not self.mine:  # a greenlet of gevent's, which a fork copies
+                self._letting_go.wait()
             try:
                 self._start_listener(note)
             except (OSError, ValueError) as error:  # ValueError: the queue is being closed
                 deaths += 1
-                reports.to_stderr("ERROR", f"Cannot restart the log listener: {error}")
+                reports.say(f"Cannot restart the log listener: {error}", logging.ERROR)
             else:
                 break
         with self._changed:
@@ -150,7 +163,8 @@ class ListenerProcess(MainLogging):
                     if message == ENDING:
                         self._ending = True
                     else:
-                        self._acknowledged, self._counts = marshal.loads(message)  # noqa: S302 - our own process
+                        self._flushing.discard(message[:TOKEN_SIZE])
+                        self._counts = json.loads(message[TOKEN_SIZE:])
                     self._changed.notify_all()
 
 
@@ -158,6 +172,6 @@ def _how(status: int) -> str:
     if status >= 0:
         return f"ended with status {status}"
     try:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"killed by {signal.Signals(-status).name}"
     except ValueError:
-        return f"was ended by signal {-status}"
+        return f"killed by signal {-status}"

@@ -71,8 +71,10 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self._closed = False
         self._backlog: deque[Payload] = deque()
         self._size = 0  # of the backlog
+        self._due = False  # something in the backlog asks for a delivery
         self._on_its_way = 0  # records in the delivery now under way
-        self._failing = False
+        self.failing = False  # the last attempt to deliver has failed
+        self._told = False  # that was reported, so the recovery is to be
         self._lost_before = self.lost  # when the last delivery that succeeded began
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
 
@@ -107,15 +109,18 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         """
         passed: Any = self.filter(record)  # from 3.12 on, maybe another record
         if passed:
-            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+            try:
+                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+            except Exception:  # noqa: BLE001 - payload() may be anybody's code
+                self.handleError(record)
         return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See `handle`."""
+        """See `handle`; ValueError after close()."""
         dropped = 0
         with self._filled:
             if self._closed:
-                return
+                raise ValueError("it is closed")
             if not self._thread.is_alive() and not self._closing.is_set():
                 self._start()  # in a forked child: threads do not come along
             payload = self.payload(record)
@@ -124,6 +129,8 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
             while len(self._backlog) > MAX_RECORDS or self._size > MAX_SIZE:
                 self._size -= len(self._backlog.popleft())
                 dropped += 1
+            # A report on this very sink starts no delivery, which might cause the next report: it goes with one.
+            self._due = self._due or threading.get_ident() != self._thread.ident
             self._filled.notify()
         if dropped:
             self._lose(dropped, "the backlog is full")
@@ -170,7 +177,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         """Wait for the next batch; empty when this is the end."""
         while True:
             with self._filled:
-                self._filled.wait_for(lambda: self._backlog or self._closing.is_set())
+                self._filled.wait_for(lambda: self._due or self._closing.is_set())
             self._closing.wait(self.due_in())
             with self._filled:
                 batch: list[Payload] = []
@@ -179,6 +186,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
                     batch.append(self._backlog.popleft())
                     room -= len(batch[-1])
                 self._size = self._size - sum(map(len, batch)) if self._backlog else 0
+                self._due = bool(self._backlog)
                 self._on_its_way = len(batch)
                 if batch or self._closing.is_set():
                     return batch
@@ -190,21 +198,23 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
             try:
                 self.deliver(batch)
             except RefusedError as error:
+                self.failing = True
                 self._lose(len(batch), f"refused: {error}")
                 return True
             except Exception as error:  # noqa: BLE001 - any library's, for any reason
-                reason = f"{type(error).__name__}: {error}"
+                self.failing = True
+                reason = reports.describe(error)
                 if attempt == self._attempts:
                     self._lose(len(batch), f"given up after {attempt} attempts: {reason}")
                     return True
-                self._failing = True
-                reports.report(f"{self.name} failing", f"{self.name}: {reason}; will be tried again")
+                self._told |= reports.report(f"{self.name} failing", f"{self.name}: {reason}; will be tried again")
                 asked = min(error.seconds, _LONGEST_WAIT) if isinstance(error, LaterError) else 0.0
                 if not self._pause(max(pause, asked)):
                     return False
                 pause, attempt = min(2 * pause, LONGEST_PAUSE), attempt + 1
             else:
-                if self._failing:
+                self.failing = False
+                if self._told:
                     self._say_recovered()
                 return True
 
@@ -215,12 +225,10 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         return time.monotonic() < self._deadline
 
     def _say_recovered(self) -> None:
-        self._failing = False
+        self._told = False
         lost, self._lost_before = self.lost - self._lost_before, self.lost
-        if lost:
-            reports.say(f"{self.name} works again; {lost} records were lost meanwhile")
-        else:
-            reports.say(f"{self.name} works again; nothing was lost", logging.INFO)
+        what = f"{lost} records were lost meanwhile" if lost else "nothing was lost"
+        reports.say(f"{self.name} works again; {what}", logging.WARNING if lost else logging.INFO)
 
     def _lose(self, count: int, why: str) -> None:
         self.lost += count

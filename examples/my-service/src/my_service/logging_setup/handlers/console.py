@@ -32,6 +32,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         found: TextIO | None = getattr(sys, stream)
         super().__init__(found or io.StringIO())
         self.name = "console"
+        self.lost = 0  # records that were not written whole
         self._gone = found is None or _is_closed(found)
         self._descriptor = None if self._gone else _descriptor(found)
         self._encoding = getattr(found, "encoding", None) or "utf-8"
@@ -47,6 +48,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; OSError is reported, not raised."""
         if self._gone:
+            self.lost += 1
             return
         line = self.format(record) + "\n"
         try:
@@ -58,6 +60,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
             else:
                 self._write(self._descriptor, line.encode(self._encoding, "backslashreplace"))
         except (OSError, ValueError) as error:
+            self.lost += 1
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # it is a file
                 reports.report("console full", f"lines dropped: the console: {error.strerror}")
             else:  # a broken pipe; a stream that was closed
@@ -80,6 +83,7 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         finally:
             self._torn = bool(rest) and (self._torn or len(rest) < len(data))
         if rest:
+            self.lost += 1
             reports.report("console stalled", "lines dropped: the console takes nothing")
 
     def _spend(self, seconds: float) -> bool:
@@ -116,8 +120,9 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def _descriptor(stream: TextIO | None) -> int | None:
-    """The file behind `stream`, if it can be written to directly: not in a notebook, nor on Windows."""
-    if stream is None or os.name != "posix":
+    """The file behind `stream`, if it can be written to directly: not on Windows, nor for a stream of another
+    class, such as a notebook's: its fileno() is not where its write() goes."""
+    if not isinstance(stream, io.TextIOWrapper) or os.name != "posix":
         return None
     try:
         return stream.fileno()

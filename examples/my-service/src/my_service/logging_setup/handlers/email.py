@@ -31,6 +31,8 @@ _SERVICE: Final = "my-service"
 class RecentRecords(logging.Handler):
     """Remembers the last `size` records, whatever their level, for the mail that needs them."""
 
+    delivers = False
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.name = "recent"

@@ -44,7 +44,8 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._writing = False
         # What can simply be appended until the next look: records of these times, and this many bytes.
         self._start, self._end, self._room = _NOTHING
-        self._lost = 0  # records since it could last be written
+        self.lost = self._told = 0  # records that are in no file; those of them that were reported
+        self.failing = False  # the last attempt to write has failed
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
         if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
             os.register_at_fork(after_in_child=self._begin_anew)
@@ -115,7 +116,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         if time.monotonic() >= self._look_at:
             self._look()
         if self._file is None:
-            self._lost += len(lines)
+            self.lost += len(lines)
             return
         try:
             if self._file.rotates:
@@ -126,8 +127,9 @@ class RotatingFileHandler(logging.Handler, ABC):
             self._trouble(error, lines)
             return
         self._start, self._end, self._room = self._simple(self._file) if self._file else _NOTHING
-        if self._lost:
-            lost, self._lost = self._lost, 0
+        self.failing = False
+        if self.lost > self._told:
+            lost, self._told = self.lost - self._told, self.lost
             reports.say(f"{self._path} can be written again; {lost} records are not in it")
 
     def _write(self, file: OwnFile, created: float, lines: list[bytes]) -> None:
@@ -200,7 +202,8 @@ class RotatingFileHandler(logging.Handler, ABC):
         return self._file or self._open()
 
     def _trouble(self, error: OSError, lines: Sequence[bytes] = ()) -> None:
-        self._lost += len(lines) - (self._file.whole if self._file else 0)
+        self.lost += len(lines) - (self._file.whole if self._file else 0)
+        self.failing = True
         self._let_go()
         self._look_at = time.monotonic() + _RETRY_AFTER
         reason = error.strerror or error
@@ -220,9 +223,9 @@ class RotatingFileHandler(logging.Handler, ABC):
 
     def close(self) -> None:
         """Say what was lost, give a compression some time to finish, and let go of the file."""
-        if self._lost:
-            reports.say(f"{self._lost} records are not in {self._path}")
-            self._lost = 0  # told once: logging.shutdown closes again
+        if self.lost > self._told:
+            reports.say(f"{self.lost - self._told} records are not in {self._path}")
+            self._told = self.lost  # with this one: logging.shutdown closes again
         self._backups.join()
         self._let_go()
         super().close()
