@@ -116,8 +116,9 @@ def wants_colour(stream: TextIO) -> bool:
 
 
 def _descriptor(stream: TextIO | None) -> int | None:
-    """The file behind `stream`, if it can be written to directly: not in a notebook, nor on Windows."""
-    if stream is None or os.name != "posix":
+    """The file behind `stream`, if it can be written to directly: not on Windows, nor for a stream of another
+    class, such as a notebook's: its fileno() is not where its write() goes."""
+    if not isinstance(stream, io.TextIOWrapper) or os.name != "posix":
         return None
     try:
         return stream.fileno()
