@@ -1,6 +1,7 @@
 """Records to every handler, each on its own: its own level, its own failures, its own count."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ class Outlet:
         self.handler = handler
         self._handle = handler.handle
         self._emit = handler.emit
+        self.close, self.flush, self._owner = handler.close, handler.flush, os.getpid()
         # What Handler.handle does, without three calls; unless this handler does it otherwise.
         usual = (logging.Handler.handle, logging.Filterer.filter)
         self._lock = handler.lock if (type(handler).handle, type(handler).filter) == usual else None
@@ -38,6 +40,10 @@ class Outlet:
         self.called = self.failed = 0
         # Python's own handlers report their failures here, and print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
+
+    def closed_by_others(self) -> None:
+        """Flush only: logging.config closes every handler that exists. A forked child has no other end, and closes."""
+        (self.flush if os.getpid() == self._owner else self.close)()
 
     def handle_all(self, records: Sequence[logging.LogRecord]) -> None:
         """Call the handler for each of `records` that its level lets through, once for all if it can. Never raises."""
@@ -85,6 +91,8 @@ class Dispatcher:
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.outlets = [Outlet(handler) for handler in handlers]
+        for outlet in self.outlets:
+            outlet.handler.close = outlet.closed_by_others  # type: ignore[method-assign]
         self._at_once = [outlet for outlet in self.outlets if outlet.takes_all]
         self._by_one = [outlet for outlet in self.outlets if not outlet.takes_all]
         reports.connect(self._report)
@@ -116,7 +124,9 @@ class Dispatcher:
         slow = [outlet for outlet in self.outlets if hasattr(outlet.handler, "finish_by")]
         for outlet in slow:
             outlet.handler.finish_by(deadline)  # type: ignore[attr-defined]
-        self._each("close", slow)
+        for outlet in slow:
+            self._by_one = [each for each in self._by_one if each is not outlet]  # it takes no reports any more
+            self._each("close", [outlet])
         reports.report_held()
         self._each("close", [outlet for outlet in self.outlets if outlet not in slow])
         reports.connect(None)
@@ -129,6 +139,6 @@ class Dispatcher:
     def _each(method: str, outlets: Iterable[Outlet]) -> None:
         for outlet in outlets:
             try:
-                getattr(outlet.handler, method)()
+                getattr(outlet, method)()
             except Exception as error:  # noqa: BLE001 - see Outlet
                 reports.report(f"{outlet.name} {method}", f"{outlet.name} failed to {method}: {error}")

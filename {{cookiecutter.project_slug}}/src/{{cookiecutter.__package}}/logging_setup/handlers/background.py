@@ -107,15 +107,19 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         """
         passed: Any = self.filter(record)  # from 3.12 on, maybe another record
         if passed:
-            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+            try:
+                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+            except Exception:  # noqa: BLE001 - payload() may be anybody's code
+                self.handleError(record)
         return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See `handle`."""
+        """See `handle`; ValueError after close()."""
         dropped = 0
         with self._filled:
             if self._closed:
-                return
+                self.lost += 1
+                raise ValueError("it is closed")
             if not self._thread.is_alive() and not self._closing.is_set():
                 self._start()  # in a forked child: threads do not come along
             payload = self.payload(record)
