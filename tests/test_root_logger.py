@@ -1,4 +1,4 @@
-"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, case 43."""
+"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, 43, 44."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from conftest import Bake, Project
 from mail_server import mail_server
 from oracle import judge, log_lines
 from receivers import HttpReceiver
-from test_servers import free_port
+from test_servers import free_port, get, running, stop
 
 COUNT = 100  # records before, and after
 HEAD = """
@@ -17,6 +17,30 @@ from {package}.logging_setup import *
 from numbered import Writer
 """.strip()
 
+# What libraries do, as `reconfigure()`; each replaces the handlers of the root logger.
+REPLACE = {
+    "basicConfig": "logging.basicConfig(force=True, stream=sys.stderr)",
+    "dictConfig": """logging.config.dictConfig({
+        "version": 1,
+        "handlers": {"theirs": {"class": "logging.StreamHandler"}},
+        "root": {"level": "INFO", "handlers": ["theirs"]},
+    })""",
+    "fileConfig": """logging.config.fileConfig(io.StringIO('''
+[loggers]
+keys=root
+[handlers]
+keys=theirs
+[formatters]
+keys=
+[logger_root]
+level=INFO
+handlers=theirs
+[handler_theirs]
+class=StreamHandler
+args=()
+'''))""",
+    "clear": "logging.getLogger().handlers.clear()\n    logging.getLogger().addHandler(logging.StreamHandler())",
+}
 CLOSE = 'logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})'
 
 # Another thread logs on while logging is set up again and again.
@@ -39,6 +63,7 @@ BODY = """
     Writer(2).write(100)
     print("DURING", during.number)
 """
+without_and_with = pytest.mark.parametrize("mode", ["process", "direct"])
 modes = pytest.mark.parametrize("mode", ["process", "thread", "direct"])
 
 
@@ -118,3 +143,171 @@ assert email.lost and not logs.counts()["handlers"]["email"]["failed"]
         lines, _, _ = run(bake_for(bake, "direct"), tmp_path, code, "direct", LOG_EMAIL_LEVEL="WARNING", **email)
         assert sum("there was no time left" in line for line in lines) == 1
         assert not any("it is closed" in line for line in lines)
+
+
+class TestHandlersReplaced:
+    @modes
+    @pytest.mark.parametrize("how", REPLACE)
+    def test_nothing_is_lost_and_it_is_reported_once(self, bake: Bake, tmp_path: Path, mode: str, how: str) -> None:
+        code = f"{reconfigured(REPLACE[how])}with setup_main_logging():\n{BODY}"
+        lines, output, errors = run(bake_for(bake, mode), tmp_path, code, mode)
+        assert_each_once(lines, output)
+        [report] = [line for line in lines if "root logger: handlers replaced" in line]
+        assert "StreamHandler <stderr>" in report
+        assert "id=2.0" in errors, "the other code's handler is there as well"
+
+    @pytest.mark.parametrize("how", ["basicConfig", "dictConfig"])
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_a_worker_loses_nothing(self, bake: Bake, tmp_path: Path, how: str, method: str) -> None:
+        code = f"""{reconfigured(REPLACE[how])}
+def work(queue):
+    setup_proc_logging(queue)
+{BODY}
+    sys.stdout.flush()
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        worker = multiprocessing.get_context("{method}").Process(target=work, args=(logs.queue,))
+        worker.start()
+        worker.join()
+"""
+        lines, output, _ = run(bake(), tmp_path, code, "process")
+        assert_each_once(lines, output)
+        assert sum("root logger: handlers replaced" in line for line in lines) == 1
+
+    @pytest.mark.parametrize("how", ["basicConfig", "dictConfig"])
+    def test_handlers_are_left_alone_when_switched_off(self, bake: Bake, tmp_path: Path, how: str) -> None:
+        code = f"{reconfigured(REPLACE[how])}with setup_main_logging():\n"
+        code += "    Writer(0).write(9)\n    reconfigure()\n    Writer(1).write(9)\n"
+        lines, _, _ = run(bake(), tmp_path, code, "process", LOG_REATTACH="off")
+        assert judge(lines, {0: 9}).good
+        assert not any("root logger" in line for line in lines)
+
+    def test_handlers_do_not_come_back_after_stop(self, bake: Bake, tmp_path: Path) -> None:
+        code = f"""{reconfigured(REPLACE["basicConfig"])}
+logs = setup_main_logging()
+reconfigure()
+logs.stop()
+reconfigure()
+print(len(logging.getLogger().handlers), type(logging.getLogger().handlers).__name__)
+"""
+        assert run(bake(), tmp_path, code, "process")[1] == "1 list\n"
+
+    @modes
+    def test_loggers_that_were_enabled_are_so_again(self, bake: Bake, tmp_path: Path, mode: str) -> None:
+        code = """
+with setup_main_logging():
+    logging.getLogger("silenced").disabled = True
+    before = Writer(0)
+    for name in ("Zebra", "zebra", "my_service.numbered.child"):
+        logging.getLogger(name)
+    logging.config.dictConfig({"version": 1})
+    before.write(9)
+    for name in ("Zebra", "zebra", "my_service.numbered.child", "silenced"):
+        logging.getLogger(name).warning("after")
+"""
+        lines, _, _ = run(bake_for(bake, mode), tmp_path, code, mode)
+        assert judge(lines, {0: 9}).good
+        assert [line.split()[2] for line in lines if line.endswith(" after")] == [
+            "Zebra", "zebra", "my_service.numbered.child",
+        ]  # fmt: skip
+        assert sum("disabled by logging.config, enabled again" in line for line in lines) == 1
+
+
+DJANGO = """
+import django
+from django.conf import settings
+settings.configure(
+    LOGGING={logging}, ROOT_URLCONF=__name__, SECRET_KEY="x", ALLOWED_HOSTS=["testserver"], MIDDLEWARE=[]
+)
+
+def view(request, number):
+    from django.http import HttpResponse
+    Writer(number).write(10)
+    logging.getLogger("django.request").error("from Django")
+    return HttpResponse("ok")
+
+with setup_main_logging():
+    Writer(0).write(10)
+    early = Writer(1)
+    django.setup()
+    early.write(10)
+    from django.test import Client
+    from django.urls import path
+    urlpatterns = [path("<int:number>", view)]
+    assert Client().get("/2").content == b"ok"
+"""
+ROOT = """{"version": 1, "handlers": {"console": {"class": "logging.StreamHandler"}},
+           "root": {"handlers": ["console"], "level": "WARNING"}}"""
+FLASK = """
+from flask import Flask
+from logging.config import dictConfig
+{config}
+with setup_main_logging():
+    app = Flask("my_service.web")
+
+    @app.route("/<int:number>")
+    def view(number):
+        Writer(number).write(10)
+        app.logger.error("from Flask")
+        return "ok"
+
+    Writer(0).write(10)
+    early = Writer(1)
+    {inside}
+    early.write(10)
+    assert app.test_client().get("/2").data == b"ok"
+"""
+UVICORN = """
+import os, uvicorn
+if "MODE" != "direct":
+    os.environ["LOG_LISTENER"] = "MODE"
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        Writer(int(scope["path"][1:])).write(10)
+        if scope["path"] == "/2":
+            early.write(10)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+with setup_main_logging():
+    Writer(0).write(10)
+    early = Writer(1)
+    uvicorn.run(app, port=PORT)
+"""
+
+
+class TestFrameworks:
+    """Nothing is lost, and each line is in the file once, whatever a framework does to logging."""
+
+    @without_and_with
+    @pytest.mark.parametrize("logging", ["{}", ROOT], ids=["default", "root"])
+    def test_django(self, bake: Bake, tmp_path: Path, mode: str, logging: str) -> None:
+        lines, _, _ = run(bake_for(bake, mode), tmp_path, DJANGO.replace("{logging}", logging), mode)
+        verdict = judge(lines, dict.fromkeys(range(3), 10))
+        assert verdict.good, verdict
+        assert sum(line.endswith("django.request from Django") for line in lines) == 1
+
+    @without_and_with
+    @pytest.mark.parametrize("config", ["", f"dictConfig({ROOT})"], ids=["default", "dictConfig"])
+    def test_flask(self, bake: Bake, tmp_path: Path, mode: str, config: str) -> None:
+        code = FLASK.replace("{config}", "").replace("{inside}", config)
+        lines, _, _ = run(bake_for(bake, mode), tmp_path, code, mode)
+        verdict = judge(lines, dict.fromkeys(range(3), 10))
+        assert verdict.good, verdict
+        assert sum(line.endswith("from Flask") for line in lines) == 1
+
+    @without_and_with
+    def test_uvicorn_with_its_own_log_config(self, bake: Bake, tmp_path: Path, mode: str) -> None:
+        project = bake_for(bake, mode)
+        port = free_port()
+        (tmp_path / "numbered.py").write_bytes(Path(__file__).with_name("apps").joinpath("numbered.py").read_bytes())
+        code = HEAD.format(package=project.package) + UVICORN.replace("PORT", str(port))
+        (tmp_path / "app.py").write_text(code.replace("MODE", mode), "utf-8")
+        with running(project, tmp_path, port, "app.py") as server:
+            assert get(port, range(2, 12)) == list(range(2, 12))
+            stop(server)
+        lines = log_lines(tmp_path / "logs" / f"{project.slug}.log")
+        verdict = judge(lines, dict.fromkeys(range(12), 10))
+        assert verdict.good, verdict

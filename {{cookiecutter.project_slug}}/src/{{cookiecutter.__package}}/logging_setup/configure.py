@@ -16,6 +16,9 @@ from .main_logging import MainLogging, current
 from .queue_handler import LogQueueHandler
 # {% endif %}
 from .redact import KEYS, NoRedactor, Redactor, redact
+# {% if cookiecutter.multiprocessing %}
+from .root_logger import attach
+# {% endif %}
 from .settings import Settings, setting_fields
 # {% if cookiecutter.multiprocessing %}
 from .start_listener import start_listener
@@ -65,11 +68,9 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     The first line of a Process's target, or the `initializer=` of a Pool or
     ProcessPoolExecutor, with `initargs=(queue,)`. A second call changes nothing. Raises nothing, and does not block.
     """
-    root = logging.getLogger()
-    for handler in root.handlers[:]:
-        if isinstance(handler, LogQueueHandler):  # come along by a fork, with its parent's counts
-            root.removeHandler(handler)
-    root.addHandler(LogQueueHandler(queue))
+    # Not those come along by a fork, with their parent's counts.
+    others = [each for each in logging.getLogger().handlers if not isinstance(each, LogQueueHandler)]
+    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
     crashes.log_process_crash()
 

@@ -27,7 +27,7 @@ class DirectLogging(MainLogging):
         self._dispatcher = Dispatcher(handlers)
         for outlet in self._dispatcher.outlets:
             outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
-        self.start(handlers)
+        self.start(handlers, keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Have every handler write what it holds. A record has reached them when its call returns."""

@@ -40,7 +40,7 @@ class ListenerThread(MainLogging):
         self._dispatcher = Dispatcher(get_handlers(settings))
         self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
         self._thread.start()
-        self.start([self._handler])
+        self.start([self._handler], keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """See MainLogging."""

@@ -15,6 +15,7 @@ from .crashes import log_once
 # {% if cookiecutter.multiprocessing %}
 from .log_queue import LogQueue, ThreadQueue
 # {% endif %}
+from .root_logger import attach
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
@@ -30,6 +31,7 @@ class MainLogging(ABC):
     def __init__(self) -> None:
         self._owner = os.getpid()
         self._handlers: list[logging.Handler] = []
+        self._replaced: list[logging.Handler] = []
         self.stopped = False
 
     @abstractmethod
@@ -60,18 +62,17 @@ class MainLogging(ABC):
         """
         self._stop_within(STOP_WITHIN)
 
-    def start(self, handlers: Iterable[logging.Handler]) -> Self:
-        """Hang `handlers` on the root logger, and see to it that this ends in order."""
+    def start(self, handlers: Iterable[logging.Handler], *, keep: bool) -> Self:
+        """Attach `handlers` to the root logger, and register the shutdown hooks; `keep`: see root_logger.attach."""
         global _current
-        root = logging.getLogger()
-        for handler in root.handlers[:]:
-            # What basicConfig has left would write every line a second time; others (of
-            # pytest, of an error tracker) have their own purpose, and stay.
-            if type(handler).__module__.partition(".")[0] == "logging":
-                root.removeHandler(handler)
         self._handlers = list(handlers)
-        for handler in self._handlers:
-            root.addHandler(handler)
+        others: list[logging.Handler] = []
+        for handler in logging.getLogger().handlers:
+            # What basicConfig has left would write every line a second time, and is put back by stop(); others
+            # (of pytest, of an error tracker) have their own purpose, and stay.
+            usual = type(handler).__module__.partition(".")[0] == "logging"
+            (self._replaced if usual else others).append(handler)
+        attach(self._handlers, others, keep=keep)
         _current = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
@@ -84,8 +85,8 @@ class MainLogging(ABC):
             return
         self.stopped = True
         atexit.unregister(self.stop)
-        for handler in self._handlers:
-            logging.getLogger().removeHandler(handler)
+        root = logging.getLogger()
+        root.handlers = [*self._replaced, *(each for each in root.handlers if each not in self._handlers)]
         self._stop(within)
 
     def __enter__(self) -> Self:

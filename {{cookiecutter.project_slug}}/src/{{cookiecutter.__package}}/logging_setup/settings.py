@@ -34,6 +34,12 @@ class Settings:
     levels: tuple[tuple[str, int], ...] = _setting(
         "LOG_LEVELS", parse.levels, _OWN_LEVELS, "levels of single loggers: name=LEVEL,name=LEVEL"
     )
+    reattach: bool = _setting(
+        "LOG_REATTACH",
+        parse.switch,
+        "on",
+        "keep the log's handlers when other code takes them off the root logger: on or off",
+    )
     redact: bool = _setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = _setting(
         "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, between commas"

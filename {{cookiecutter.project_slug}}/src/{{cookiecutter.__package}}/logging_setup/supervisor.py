@@ -54,7 +54,7 @@ class ListenerProcess(MainLogging):
         self._ending = self._ended = False
         self._start_listener(note="")
         threading.Thread(target=self._supervise, name="log-supervisor", daemon=True).start()
-        self.start([self._handler])
+        self.start([self._handler], keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """See MainLogging. A listener that dies meanwhile is asked again when it is back."""
