@@ -1,4 +1,4 @@
-"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, 43, 44."""
+"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, 43, 44, 47."""
 
 import re
 from pathlib import Path
@@ -311,3 +311,93 @@ class TestFrameworks:
         lines = log_lines(tmp_path / "logs" / f"{project.slug}.log")
         verdict = judge(lines, dict.fromkeys(range(12), 10))
         assert verdict.good, verdict
+
+
+STOPPED = """
+import faulthandler, signal, traceback, warnings
+logging.basicConfig()
+def state():
+    return {
+        "excepthook": sys.excepthook, "threads": threading.excepthook, "unraisable": sys.unraisablehook,
+        "sigterm": signal.getsignal(signal.SIGTERM), "factory": logging.getLogRecordFactory(),
+        "root": logging.getLogger().level, "own": logging.getLogger("my_service").level,
+        "main": logging.getLogger("__main__").level, "warnings": warnings.showwarning,
+        "print_exc": traceback.print_exc, "faults": faulthandler.is_enabled(),
+        "handlers": logging.getLogger().handlers[:],
+    }
+"""
+
+
+class TestStop:
+    @modes
+    @pytest.mark.parametrize("faults", ["", "faulthandler.enable()"], ids=["", "faulthandler"])
+    def test_stop_puts_everything_back_as_found(self, bake: Bake, tmp_path: Path, mode: str, faults: str) -> None:
+        code = f"""{STOPPED}{faults}
+before = state()
+for number in range(2):
+    logs = setup_main_logging()
+    assert all(value != before[key] for key, value in state().items() if key not in ("print_exc", "faults"))
+    Writer(number).write(10)
+    logs.stop()
+    after = state()
+    assert after == before, [key for key in before if before[key] != after[key]]
+"""
+        lines, _, _ = run(bake_for(bake, mode), tmp_path, code, mode)
+        verdict = judge(lines, {0: 10, 1: 10})
+        assert verdict.good, verdict
+
+    def test_stop_leaves_what_other_code_has_set(self, bake: Bake, tmp_path: Path) -> None:
+        code = f"""{STOPPED}
+logs = setup_main_logging()
+class Record(logging.LogRecord): pass
+def hook(*_): pass
+sys.excepthook = threading.excepthook = sys.unraisablehook = warnings.showwarning = hook
+signal.signal(signal.SIGTERM, hook)
+logging.setLogRecordFactory(Record)
+for name, level in (("", 41), ("my_service", 42), ("__main__", 43)):
+    logging.getLogger(name).setLevel(level)
+logging.getLogger().addHandler(logging.NullHandler())
+theirs = state()
+logs.stop()
+found = theirs.pop("handlers"), theirs.pop("faults")
+assert theirs.items() <= state().items()
+assert type(logging.getLogger().handlers[-1]) is logging.NullHandler
+"""
+        run(bake(), tmp_path, code, "process")
+
+    def test_a_hook_that_wraps_ours_is_called_once(self, bake: Bake, tmp_path: Path) -> None:
+        code = """
+calls = []
+def wrap():
+    found = sys.excepthook
+    def theirs(*error):
+        calls.append(error)
+        assert len(calls) < 9
+        found(*error)
+    sys.excepthook = theirs
+
+logs = setup_main_logging()
+wrap()
+logs.stop()
+logs = setup_main_logging()
+setup_proc_logging(logs.queue)
+sys.excepthook(ValueError, ValueError("uncaught"), None)
+logs.stop()
+assert len(calls) == 1
+"""
+        lines, _, _ = run(bake(), tmp_path, code, "process")
+        assert sum("Uncaught exception in the main thread" in line for line in lines) == 1
+
+    def test_stop_in_another_thread_raises_nothing(self, bake: Bake, tmp_path: Path) -> None:
+        code = """
+logs = setup_main_logging()
+found = []
+def stop():
+    logs.stop()
+    found.append(sys.excepthook is sys.__excepthook__)
+thread = threading.Thread(target=stop)
+thread.start()
+thread.join()
+assert found == [True]
+"""
+        run(bake(), tmp_path, code, "process")

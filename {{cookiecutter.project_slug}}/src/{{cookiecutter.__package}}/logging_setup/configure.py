@@ -2,8 +2,10 @@
 
 import logging
 import os
+from functools import partial
 
 from . import crashes, reports
+from .changes import change
 # {% if not cookiecutter.multiprocessing %}
 from .direct import DirectLogging
 # {% endif %}
@@ -98,9 +100,9 @@ def use_settings(settings: Settings) -> None:
     """Have this process mask and filter as `settings` say; opens nothing."""
     keys = (*KEYS, *settings.redact_keys)
     redact.use(Redactor(keys) if settings.redact else NoRedactor(keys))
-    logging.getLogger().setLevel(settings.level)
-    for name, level in settings.levels:
-        logging.getLogger(name).setLevel(level)
+    for name, level in (("", settings.level), *settings.levels):
+        each = logging.getLogger(name)
+        change(partial(getattr, each, "level"), each.setLevel, level)
 
 
 def settings_or_exit() -> Settings:

@@ -5,18 +5,21 @@ An asyncio task's exception that nobody awaits is logged by asyncio itself.
 
 import contextlib
 import faulthandler
-import functools
 import logging
 import multiprocessing
 import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable
+from functools import partial, wraps
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, ParamSpec, TypeVar
+
+from .changes import change, undo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +27,7 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _LOGGED = "__logged__"  # set on an exception once it is in the log; pickling keeps it
-_previous: dict[str, Callable[..., Any]] = {}
+_previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # ours -> what it stands in the place of
 _fault_file: IO[str] | None = None  # kept open: a fault has no time to open it
 
 
@@ -34,14 +37,24 @@ def log_crashes(fault_file: str = "") -> None:
     The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, or goes to
     stderr if there is none, or if it cannot be written.
     """
+    shown = warnings.showwarning
     logging.captureWarnings(True)
-    if sys.excepthook is not _main_thread:
-        _previous["main"], sys.excepthook = sys.excepthook, _main_thread
-    if threading.excepthook is not _other_thread:
-        _previous["thread"], threading.excepthook = threading.excepthook, _other_thread
-    if sys.unraisablehook is not _unraisable:
-        _previous["unraisable"], sys.unraisablehook = sys.unraisablehook, _unraisable
+    if (ours := warnings.showwarning) is not shown:
+        undo.callback(lambda: logging.captureWarnings(warnings.showwarning is not ours))
+    _replace(sys, "excepthook", _main_thread)
+    _replace(threading, "excepthook", _other_thread)
+    _replace(sys, "unraisablehook", _unraisable)
+    undo.callback(lambda: _fault_file and _fault_file.close())
+    if faulthandler.is_enabled():
+        undo.callback(faulthandler.enable)  # to stderr
+    undo.callback(faulthandler.disable)
     _catch_faults(fault_file)
+
+
+def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
+    if ours not in _previous:  # else other code has wrapped it, and calls it
+        undo.callback(lambda: getattr(module, name) is _previous[ours] and _previous.pop(ours))
+        _previous[ours] = change(partial(getattr, module, name), partial(setattr, module, name), ours)
 
 
 def log_once(error: BaseException, origin: str) -> None:
@@ -56,7 +69,7 @@ def log_once(error: BaseException, origin: str) -> None:
 def logged(job: Callable[P, R]) -> Callable[P, R]:
     """Decorator for what a pool runs: its exception is logged where it happens, then raised as ever."""
 
-    @functools.wraps(job)
+    @wraps(job)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return job(*args, **kwargs)
@@ -86,9 +99,7 @@ def log_process_crash() -> None:
     Process._bootstrap tells it to nobody but stderr, and has no hook: so what it calls for that
     is watched. (Finalizers, which saw the exception until 3.12, come too late from 3.13 on.)
     """
-    if traceback.print_exc is not _print_exc:
-        _previous["process"] = traceback.print_exc
-        traceback.print_exc = _print_exc
+    _replace(traceback, "print_exc", _print_exc)
 
 
 def _print_exc(*args: Any, **options: Any) -> None:
@@ -96,24 +107,24 @@ def _print_exc(*args: Any, **options: Any) -> None:
     caller = sys._getframe(1).f_code  # noqa: SLF001 - inspect's own way, at a hundredth of its cost
     if error is not None and caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
         log_once(error, f"process {multiprocessing.current_process().name}")
-    _previous["process"](*args, **options)
+    _previous[_print_exc](*args, **options)
 
 
 def _main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     log_once(error, "the main thread")
-    _previous["main"](kind, error, trace)
+    _previous[_main_thread](kind, error, trace)
 
 
 def _other_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None:
         log_once(args.exc_value, f"thread {args.thread.name if args.thread else 'unknown'}")
-    _previous["thread"](args)
+    _previous[_other_thread](args)
 
 
 def _unraisable(args: Any) -> None:
     if args.exc_value is not None:
         log_once(args.exc_value, getattr(args.object, "__qualname__", type(args.object).__qualname__))
-    _previous["unraisable"](args)
+    _previous[_unraisable](args)
 
 
 def _catch_faults(path: str) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from .changes import change
+
 # What every record has, whatever factory the application uses.
 BLANK: Final[Mapping[str, Any]] = logging.LogRecord("", 0, "", 0, "", (), None).__dict__
 START: Final[float] = BLANK["created"] - BLANK["relativeCreated"] / 1000  # of `logging`, seconds since the epoch
@@ -108,6 +110,6 @@ def use_log_records() -> None:
     usual = logging.getLogRecordFactory() is logging.LogRecord
     on = logging.logThreads and logging.logProcesses and logging.logMultiprocessing
     if usual and on and getattr(logging, "logAsyncioTasks", True):
-        logging.setLogRecordFactory(LogRecord)
+        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
         if logging.makeLogRecord({}).__dict__.keys() != BLANK.keys():
             logging.setLogRecordFactory(logging.LogRecord)

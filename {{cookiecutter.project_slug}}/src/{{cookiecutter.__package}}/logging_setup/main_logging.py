@@ -8,9 +8,11 @@ import signal
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
+from .changes import change, undo
 from .crashes import log_once
 # {% if cookiecutter.multiprocessing %}
 from .log_queue import LogQueue, ThreadQueue
@@ -77,7 +79,7 @@ class MainLogging(ABC):
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, _terminate)
+                change(partial(signal.getsignal, signal.SIGTERM), partial(signal.signal, signal.SIGTERM), _terminate)
         return self
 
     def _stop_within(self, within: float) -> None:
@@ -88,6 +90,8 @@ class MainLogging(ABC):
         root = logging.getLogger()
         root.handlers = [*self._replaced, *(each for each in root.handlers if each not in self._handlers)]
         self._stop(within)
+        with contextlib.suppress(Exception):  # not in the main thread: the handler of SIGTERM stays; no stderr
+            undo.close()
 
     def __enter__(self) -> Self:
         return self
