@@ -50,10 +50,10 @@ def _generate(folder: Path, **answers: str) -> Path:
 
 
 def _add_slow_sink(package: Path, seconds: float) -> None:
-    (package / "handlers/slow.py").write_text(_SLOW.format(seconds=seconds), "utf-8")
+    (package / "sinks/slow.py").write_text(_SLOW.format(seconds=seconds), "utf-8")
     file = package / "get_handlers.py"
     code = file.read_text("utf-8")
-    line = '    from .handlers.slow import SlowHandler\n    return [SlowHandler("slow"), *handlers]\n'
+    line = '    from .sinks.slow import SlowHandler\n    return [SlowHandler("slow"), *handlers]\n'
     file.write_text(code.replace("    return handlers\n", line), "utf-8")
 
 

@@ -24,7 +24,7 @@ class Imported:
             sys.path.append(source)
         self.reported: list[str] = []
         self.handlers: list[logging.Handler] = []
-        reports: Any = self.module("reports")
+        reports: Any = self.module("process.reports")
         reports._held.clear()  # noqa: SLF001 - as in a process that has just started
         reports._next.clear()  # noqa: SLF001
         reports.connect(self._reported)
@@ -39,12 +39,12 @@ class Imported:
 
     def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
         """Give `handler` these records together, as the listener does."""
-        self.module("dispatcher").Outlet(handler).handle_all(records)
+        self.module("sinks.dispatcher").Outlet(handler).handle_all(records)
 
     def close(self) -> None:
         for handler in self.handlers:
             handler.close()
-        self.module("reports").connect(None)
+        self.module("process.reports").connect(None)
 
     def _reported(self, record: logging.LogRecord) -> bool:
         self.reported.append(record.getMessage())

@@ -28,7 +28,7 @@ import itertools, json, logging, time
 from pathlib import Path
 from my_service.logging_setup import setup_main_logging
 try:
-    from my_service.logging_setup.handlers import background
+    from my_service.logging_setup.sinks import background
     background.LONGEST_PAUSE = 0.3
 except ImportError:
     pass
@@ -743,5 +743,5 @@ def test_only_the_modules_of_the_choice_are_there(bake: Bake) -> None:
     }
     for sink, modules in expected.items():
         project = bake(collector_handler=sink, email_handler=False)
-        there = {file.name for file in (project.logging / "handlers").iterdir() if file.suffix == ".py"}
+        there = {file.name for file in (project.logging / "sinks").iterdir() if file.suffix == ".py"}
         assert there == common - ({"background.py"} if sink == "none" else set()) | modules

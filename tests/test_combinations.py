@@ -118,10 +118,10 @@ def imported(path: Path, source: str) -> Iterator[Path]:
 def test_each_handler_is_there_if_it_is_chosen_and_only_then(everything: Baked) -> None:
     for answers, (words, project) in zip(combinations.every_combination(), everything, strict=True):
         assert (project.source / "multi.py").exists() == answers["multiprocessing"], words
-        assert (project.logging / "log_queue.py").exists() == answers["multiprocessing"], words
+        assert (project.logging / "queue").exists() == answers["multiprocessing"], words
         for question in ("console", "file", "email"):
             chosen = answers[f"{question}_handler"] not in ("none", False)
-            assert (project.logging / "handlers" / f"{question}.py").exists() == chosen, words
+            assert (project.logging / "sinks" / f"{question}.py").exists() == chosen, words
             for name in ("README.md", ".env.example", f"src/{project.package}/logging_setup/settings.py"):
                 mentioned = f"LOG_{question.upper()}" in (project.path / name).read_text("utf-8")
                 assert mentioned == chosen, f"LOG_{question.upper()} in {name}: {words}"

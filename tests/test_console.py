@@ -104,7 +104,7 @@ def test_a_line_that_was_cut_short_does_not_run_into_the_next(bake: Bake, monkey
     reader, writer = os.pipe()
     with contextlib.closing(imported), os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as read:
         monkeypatch.setattr(sys, "stdout", stream)
-        handler = imported.module("handlers.console").ConsoleHandler()
+        handler = imported.module("sinks.console").ConsoleHandler()
         for _ in range(20):  # the last that goes into the pipe goes only in part
             handler.handle(record("x" * 9000))
         shown = read.read(100_000)

@@ -16,13 +16,13 @@ from conftest import Bake, Project
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
     """log_context, and the function `fields` that tells the context that a record made now would have."""
     with bake().imported() as load:
-        records = load("records")
+        records = load("records.serialize")
 
         def fields() -> dict[str, Any]:
             record = logging.getLogger("n").makeRecord("n", 20, __file__, 1, "m", (), None)
             return dict(records.restore(records.flatten(record)).fields)
 
-        yield SimpleNamespace(log_context=load("context").log_context, fields=fields)
+        yield SimpleNamespace(log_context=load("records.context").log_context, fields=fields)
 
 
 def test_an_inner_context_adds_to_the_outer_and_hides_its_namesakes(package: SimpleNamespace) -> None:

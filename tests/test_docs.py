@@ -107,7 +107,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_handler_of_the_house_is_one_new_file_and_one_line_in_get_handlers(fork: Path) -> None:
     before, after = contents_of_template(TEMPLATE), contents_of_template(fork)
     changed = {Path(name).name for name in after if before.get(name) != after[name]}
-    assert changed == {"cookiecutter.json", "README.md", "json_formatter.py", "audit.py", "get_handlers.py"}
+    assert changed == {"cookiecutter.json", "README.md", "formatters.py", "audit.py", "get_handlers.py"}
     assert before.keys() - after.keys() == set()
     assert [Path(name).name for name in after.keys() - before.keys()] == ["audit.py"]
     (name,) = (name for name in after if name.endswith("get_handlers.py"))

@@ -169,7 +169,7 @@ def test_a_handler_whose_own_filter_drops_the_test_record_is_not_said_to_be_reac
     copy = tmp_path / "copy"
     shutil.copytree(project.path, copy)
     house = Project(copy, project.slug)
-    (house.logging / "handlers" / "house.py").write_text(
+    (house.logging / "sinks" / "house.py").write_text(
         "import logging\n"
         "class House(logging.StreamHandler):\n"
         "    def __init__(self, _settings):\n"

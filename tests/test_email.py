@@ -45,7 +45,7 @@ class Mailer:
     """The e-mail handlers of a generated project, in this process."""
 
     def __init__(self, direct: Imported, pause: float, **settings: Any) -> None:
-        module = direct.module("handlers.email")
+        module = direct.module("sinks.email")
         made = direct.module("settings").Settings(email_host="localhost", email_to=("ops@example.com",), **settings)
         self.recent = module.RecentRecords(made.email_history)
         self.email = module.EmailHandler(made, self.recent, pause=pause)
@@ -143,7 +143,7 @@ class TestApplication:
             email = next(handler for handler in handlers if handler.name == "email")
             alerts: list[Any] = []
             email.deliver = alerts.extend
-            dispatcher = load("dispatcher").Dispatcher(handlers[-2:])
+            dispatcher = load("sinks.dispatcher").Dispatcher(handlers[-2:])
             levels = [logging.INFO] * 3 + [logging.CRITICAL] + [logging.INFO] * 4
             dispatcher.dispatch([record(f"number {place}", level=level) for place, level in enumerate(levels)])
             dispatcher.close()

@@ -76,22 +76,26 @@ class Ways:
     """The ways out of one generated project: each makes text of a record that is in the context of its fields."""
 
     def __init__(self, load: Callable[[str], Any]) -> None:
-        self.records, self.context, self.reports = load("records"), load("context"), load("reports")
-        self.formatters, self.doctor, self.probe = load("formatters"), load("__main__"), load("probe")
+        self.records, self.context, self.reports = (
+            load("records.serialize"),
+            load("records.context"),
+            load("process.reports"),
+        )
+        self.formatters, self.doctor, self.probe = load("formatters"), load("__main__"), load("doctor.probe")
         self.settings = load("settings").Settings(
             email_host="localhost", email_to=("ops@example.com",), collector_url="udp://127.0.0.1:9"
         )
-        mail = load("handlers.email")
+        mail = load("sinks.email")
         self.recent = mail.RecentRecords(3)
         self.mail = mail.EmailHandler(self.settings, self.recent)
         self.mail.setFormatter(self.formatters.make_formatter("text"))
-        syslog = load("handlers.syslog").SyslogHandler
+        syslog = load("sinks.syslog").SyslogHandler
         self.syslogs = [
             syslog(load("settings").Settings(collector_url=f"{scheme}://127.0.0.1:9")) for scheme in ("udp", "tcp")
         ]
-        queue = load("log_queue").LogQueue(self.settings)
+        queue = load("queue.pipe").LogQueue(self.settings)
         queue.reader.close()  # there is no listener
-        self.dropping = load("queue_handler").LogQueueHandler(queue)
+        self.dropping = load("queue.handler").LogQueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
 
     def ready(self, made: logging.LogRecord) -> Any:

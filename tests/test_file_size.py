@@ -18,8 +18,8 @@ from imported import Imported, record, until
 STOPS = """
 import logging, sys, threading, time
 from pathlib import Path
-from sized_file.logging_setup.handlers import backups
-from sized_file.logging_setup.handlers.file_size import SizeFileHandler
+from sized_file.logging_setup.sinks import backups
+from sized_file.logging_setup.sinks.size_file import SizeFileHandler
 
 def stop(*args):
     print("stopped", flush=True)
@@ -55,7 +55,7 @@ def sized(sized_project: Project) -> Iterator[Imported]:
 
 def make(sized: Imported, path: Path, **options: Any) -> logging.Handler:
     options = {"max_bytes": 1000, "backups": 5, **options}
-    handler: logging.Handler = sized.module("handlers.file_size").SizeFileHandler(str(path), **options)
+    handler: logging.Handler = sized.module("sinks.size_file").SizeFileHandler(str(path), **options)
     return sized.use(handler)
 
 
@@ -130,7 +130,7 @@ def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path:
 def test_nothing_is_renamed_under_a_compression(
     sized: Imported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backups = sized.module("handlers.backups")
+    backups = sized.module("sinks.backups")
     compress, seen = backups._compress, []  # noqa: SLF001
 
     def slowly(source: Path) -> None:

@@ -44,7 +44,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def make(timed: Imported, folder: Path, **options: Any) -> logging.Handler:
     options = {"when": "midnight", "backups": 1000, **options}
-    handler: logging.Handler = timed.module("handlers.file_timed").TimedFileHandler(str(folder / "app.log"), **options)
+    handler: logging.Handler = timed.module("sinks.timed_file").TimedFileHandler(str(folder / "app.log"), **options)
     return timed.use(handler)
 
 

@@ -79,7 +79,7 @@ def timed(bake: Bake) -> Iterator[Imported]:
 @pytest.fixture
 def impatient(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the handler does every few seconds, it does with every record."""
-    file = timed.module("handlers.file")
+    file = timed.module("sinks.rotating_file")
     for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER", "_WAIT_FOR_LOCK"):
         monkeypatch.setattr(file, name, 0.0)
 
@@ -99,7 +99,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def make(timed: Imported, path: Path, **options: Any) -> logging.Handler:
     options = {"when": "midnight", "backups": 1000, **options}
-    handler: logging.Handler = timed.module("handlers.file_timed").TimedFileHandler(str(path), **options)
+    handler: logging.Handler = timed.module("sinks.timed_file").TimedFileHandler(str(path), **options)
     return timed.use(handler)
 
 
@@ -157,7 +157,7 @@ class TestSecondInstance:
         assert not (tmp_path / "app.2.log").exists()
 
     def test_an_owner_that_is_just_ending_is_waited_for(self, timed: Imported, tmp_path: Path) -> None:
-        owner = timed.module("handlers.own_file").OwnFile(tmp_path / "app.log")
+        owner = timed.module("sinks.locked_file").OwnFile(tmp_path / "app.log")
         ending = threading.Timer(0.1, owner.close)
         ending.start()
         make(timed, tmp_path / "app.log").handle(record("a line"))
@@ -276,8 +276,8 @@ class TestCannotBeWritten:
         self, timed: Imported, small_disk: Path, monkeypatch: pytest.MonkeyPatch, together: int
     ) -> None:
         if together == 1:  # every line looks anew; with more, some of them find the disk full together
-            monkeypatch.setattr(timed.module("handlers.file"), "_LOOK_EVERY", 0.0)
-        monkeypatch.setattr(timed.module("handlers.file"), "_RETRY_AFTER", 0.0)
+            monkeypatch.setattr(timed.module("sinks.rotating_file"), "_LOOK_EVERY", 0.0)
+        monkeypatch.setattr(timed.module("sinks.rotating_file"), "_RETRY_AFTER", 0.0)
         filler = small_disk / "filler"
         filler.write_bytes(b"x" * 40_000)
         handler = make(timed, small_disk / "app.log")

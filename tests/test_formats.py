@@ -155,14 +155,17 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
     project: Project = bake()
     with project.imported() as load:
         yield SimpleNamespace(
-            **{name: load(name) for name in ("records", "wire", "formatters", "escapes", "plain")},
+            **{
+                name.rpartition(".")[2]: load(name)
+                for name in ("records.serialize", "queue.encoding", "formatters", "records.escapes", "records.values")
+            },
             schema=json.loads((project.path / "docs" / "log-record.schema.json").read_text("utf-8")),
         )
 
 
 def travelled(package: SimpleNamespace, record: logging.LogRecord) -> list[logging.LogRecord]:
     """The record as it reaches a handler: in one process, and by way of the queue."""
-    records, wire = package.records, package.wire
+    records, wire = package.serialize, package.encoding
     return [records.restore(records.flatten(record)), records.restore(wire.decode(wire.encode(record)))]
 
 
@@ -229,8 +232,8 @@ def test_a_value_that_never_ends_costs_no_time(package: SimpleNamespace) -> None
 
 
 def test_what_is_left_out_of_a_collection_is_told(package: SimpleNamespace) -> None:
-    assert package.plain.plain(list(range(1000)))[-1] == "[cut, 800 more]"
-    assert package.plain.plain({n: n for n in range(300)})["..."] == "[cut, 100 more]"
+    assert package.values.plain(list(range(1000)))[-1] == "[cut, 800 more]"
+    assert package.values.plain({n: n for n in range(300)})["..."] == "[cut, 100 more]"
 
 
 def test_a_group_with_notes_and_causes_is_whole_in_both_forms(package: SimpleNamespace) -> None:

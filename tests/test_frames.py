@@ -17,7 +17,7 @@ from test_log_path import run_script
 @pytest.fixture(scope="module")
 def frames(bake: Bake) -> Iterator[SimpleNamespace]:
     with bake().imported() as load:
-        yield SimpleNamespace(**vars(load("frames")))
+        yield SimpleNamespace(**vars(load("queue.frames")))
 
 
 # Bytes that look like the beginnings of frames, and lengths at and around every limit.

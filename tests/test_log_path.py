@@ -38,10 +38,10 @@ def with_handler(project: Project, folder: Path, source: str) -> Project:
     copy = folder / "copy"
     shutil.copytree(project.path, copy)
     house = Project(copy, project.slug)
-    (house.logging / "handlers" / "house.py").write_text(source, "utf-8")
+    (house.logging / "sinks" / "house.py").write_text(source, "utf-8")
     file = house.logging / "get_handlers.py"
     code = file.read_text("utf-8")
-    house_first = "    from .handlers.house import House\n    return [House(), *handlers]\n"
+    house_first = "    from .sinks.house import House\n    return [House(), *handlers]\n"
     code = code.replace("    return handlers\n", house_first)
     file.write_text(code, "utf-8")
     return house
@@ -168,7 +168,7 @@ if __name__ == "__main__":
 """,
         LOG_LISTENER=listener,
     )
-    assert sum("made by my_service.logging_setup.log_record" in line for line in lines) == 2
+    assert sum("made by my_service.logging_setup.records.factory" in line for line in lines) == 2
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
@@ -245,7 +245,7 @@ def test_a_handler_with_an_emit_of_its_own_gets_every_record_by_it(
 ) -> None:
     house = with_handler(project, tmp_path, OWN_EMIT)
     file = house.logging / "get_handlers.py"
-    code = file.read_text("utf-8").replace("from .handlers.file_timed import", "from .handlers.house import Choosy as")
+    code = file.read_text("utf-8").replace("from .sinks.timed_file import", "from .sinks.house import Choosy as")
     file.write_text(code, "utf-8")
     body = """
 with setup_main_logging() as logs:
@@ -472,7 +472,7 @@ if __name__ == "__main__":
 
 
 ORPHAN = """
-from my_service.logging_setup.log_queue import GoneError
+from my_service.logging_setup.queue.pipe import GoneError
 
 def work(queue, parent, listener):
     setup_proc_logging(queue)
@@ -590,7 +590,7 @@ third.stop()
 def test_stop_takes_bounded_time_while_the_queue_is_full(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, BLOCKED)
     body = """
-import my_service.logging_setup.main_logging as m
+import my_service.logging_setup.process.session as m
 m.STOP_WITHIN = 1.0
 logs = setup_main_logging()
 logger.info("block")

@@ -21,13 +21,23 @@ NOW = ("created", "msecs", "relativeCreated")
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
     with bake().imported() as load:
-        yield SimpleNamespace(**{name: load(name) for name in ("log_record", "records", "redact", "wire")})
+        yield SimpleNamespace(
+            **{
+                name.rpartition(".")[2]: load(name)
+                for name in ("records.factory", "records.serialize", "records.redaction", "queue.encoding")
+            }
+        )
 
 
 @pytest.fixture
 def ours(package: SimpleNamespace) -> Iterator[Any]:
-    yield package.log_record
+    yield package.factory
     logging.setLogRecordFactory(logging.LogRecord)
+
+
+def use(ours: Any) -> None:
+    if ours.is_usable():
+        logging.setLogRecordFactory(ours.LogRecord)
 
 
 def same(ours: Any, *args: Any, **more: Any) -> dict[str, Any]:
@@ -56,7 +66,7 @@ VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.dictionarie
 )
 def test_every_attribute_is_as_loggings_own(package: SimpleNamespace, **values: Any) -> None:
     order = (values["name"], values["level"], values["path"], 7, values["message"], values["args"], None)
-    same(package.log_record, *order, values["function"], "a stack")
+    same(package.factory, *order, values["function"], "a stack")
 
 
 def test_thread_task_and_process_are_named_as_by_logging(ours: Any) -> None:
@@ -96,7 +106,7 @@ def test_a_forked_child_has_its_own_process_id(ours: Any) -> None:
 
 @pytest.mark.parametrize("path", [None, 7, ["a"]])
 def test_what_is_no_path_raises_nothing(package: SimpleNamespace, path: Any) -> None:
-    found = same(package.log_record, "n", 20, path, 1, "m", (), None)
+    found = same(package.factory, "n", 20, path, 1, "m", (), None)
     assert found["module"] == "Unknown module"
 
 
@@ -106,7 +116,7 @@ def test_a_task_whose_name_cannot_be_had_raises_nothing(package: SimpleNamespace
             raise RuntimeError("no name")
 
     async def job() -> None:
-        same(package.log_record, "n", 20, __file__, 1, "m", (), None)
+        same(package.factory, "n", 20, __file__, 1, "m", (), None)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -138,7 +148,7 @@ def test_a_factory_of_the_applications_serves_the_application_alone(
 
     logging.setLogRecordFactory(factory)
     made = [logging.getLogger("a.b").makeRecord("a.b", 20, "p.py", 1, "m", (), None) for _ in range(2)]
-    restored = [package.records.restore(package.records.flatten(record)) for record in made]
+    restored = [package.serialize.restore(package.serialize.flatten(record)) for record in made]
     assert [(record.short, record.number) for record in restored] == [("b", 0), ("b", 1)]
     assert [record.fields for record in restored] == [{"short": "b", "number": 0}, {"short": "b", "number": 1}]
 
@@ -149,15 +159,15 @@ def test_odd_attributes_are_sent_and_never_too_long(package: SimpleNamespace, at
     record = logging.LogRecord("n", 20, "p.py", 1, "the message", (), None)
     setattr(record, attribute, value)
     for _ in range(2):  # the second time from what is remembered
-        data = package.wire.encode(record)
-        assert len(data) <= package.wire.MAX_BYTES
-        restored = package.records.restore(package.wire.decode(data))
+        data = package.encoding.encode(record)
+        assert len(data) <= package.encoding.MAX_BYTES
+        restored = package.serialize.restore(package.encoding.decode(data))
         assert restored.getMessage() == "the message"
         assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
 
 
 def test_it_makes_the_records_of_every_logger_and_of_make_log_record(ours: Any) -> None:
-    ours.use_log_records()
+    use(ours)
     assert type(logging.getLogger("any").makeRecord("n", 20, "p", 1, "m", (), None)) is ours.LogRecord
     assert logging.makeLogRecord({"msg": "hello", "created": 1.5}).created == 1.5
 
@@ -167,14 +177,14 @@ def test_a_factory_that_is_in_force_stays(ours: Any) -> None:
         return logging.LogRecord(*args, **more)
 
     logging.setLogRecordFactory(factory)
-    ours.use_log_records()
+    use(ours)
     assert logging.getLogRecordFactory() is factory
 
 
 @pytest.mark.parametrize("switch", ["logThreads", "logProcesses", "logMultiprocessing"])
 def test_what_was_switched_off_in_logging_stays_off(ours: Any, monkeypatch: pytest.MonkeyPatch, switch: str) -> None:
     monkeypatch.setattr(logging, switch, False)
-    ours.use_log_records()
+    use(ours)
     assert logging.getLogRecordFactory() is logging.LogRecord
 
 
@@ -182,13 +192,13 @@ def test_a_python_whose_records_have_more_keeps_its_own(ours: Any, monkeypatch: 
     newer = logging.makeLogRecord({})
     newer.__dict__["of a later Python"] = 1
     monkeypatch.setattr(ours, "BLANK", newer.__dict__)
-    ours.use_log_records()
+    use(ours)
     assert logging.getLogRecordFactory() is logging.LogRecord
 
 
 def test_a_name_that_is_remembered_is_masked_by_the_rules_in_force(package: SimpleNamespace) -> None:
-    redact, records = package.redact, package.records
-    record = package.log_record.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
+    redact, records = package.redaction, package.serialize
+    record = package.factory.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
     before = records.restore(records.flatten(record)).name
     redact.redact.use(redact.Redactor(["user"]))
     after = records.restore(records.flatten(record)).name

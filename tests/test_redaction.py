@@ -103,7 +103,7 @@ def opened(mail: bytes) -> str:
 def redact(bake: Bake) -> Iterator[Any]:
     """The generated redact module."""
     with bake().imported() as load:
-        yield load("redact")
+        yield load("records.redaction")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ KEPT = 0.90  # of the characters beside secrets, at least
 def redact(bake: Bake) -> Iterator[Any]:
     """The generated redact module."""
     with bake().imported() as load:
-        yield load("redact")
+        yield load("records.redaction")
 
 
 def lines(name: str, half: str) -> list[str]:

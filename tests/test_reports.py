@@ -139,7 +139,7 @@ def parts(bake: Bake) -> Any:
 
 class TestCounts:
     def test_what_a_background_handler_lost_is_failed(self, parts: Imported) -> None:
-        background = parts.module("handlers.background")
+        background = parts.module("sinks.background")
 
         class Refused(background.BackgroundHandler):  # type: ignore[misc, name-defined]
             def payload(self, made: logging.LogRecord) -> str:
@@ -149,7 +149,7 @@ class TestCounts:
                 if "bad" in batch:
                     raise background.RefusedError("no")
 
-        outlet = parts.module("dispatcher").Outlet(Refused("house"))
+        outlet = parts.module("sinks.dispatcher").Outlet(Refused("house"))
         for text in ("good", "bad", "good", "bad"):
             outlet.handle(record(text))
         until(lambda: outlet.count()["failed"] == 2)
@@ -161,14 +161,14 @@ class TestCounts:
     def test_what_a_console_lost_is_failed(self, parts: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
         with Path("/dev/full").open("w", encoding="utf-8") as full:
             monkeypatch.setattr("sys.stdout", full)
-            outlet = parts.module("dispatcher").Outlet(parts.module("handlers.console").ConsoleHandler())
+            outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
             outlet.handle(record("one"))
         assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 1)
         reader, writer = os.pipe()
         os.close(reader)
         with os.fdopen(writer, "w", encoding="utf-8") as broken:
             monkeypatch.setattr("sys.stdout", broken)
-            outlet = parts.module("dispatcher").Outlet(parts.module("handlers.console").ConsoleHandler())
+            outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
             for _ in range(3):  # the first finds out
                 outlet.handle(record("one"))
         assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 3)
@@ -179,8 +179,8 @@ class TestCounts:
         reader, writer = os.pipe()
         with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
             monkeypatch.setattr("sys.stdout", stream)
-            handler = parts.module("handlers.console").ConsoleHandler()
-            outlet = parts.module("dispatcher").Outlet(handler)
+            handler = parts.module("sinks.console").ConsoleHandler()
+            outlet = parts.module("sinks.dispatcher").Outlet(handler)
             for _ in range(20):
                 outlet.handle(record("x" * 9000))
             os.set_blocking(reader, False)
@@ -198,7 +198,7 @@ class TestCounts:
             def emit(self, _record: logging.LogRecord) -> None:
                 raise HostileError
 
-        outlet = parts.module("dispatcher").Outlet(House())
+        outlet = parts.module("sinks.dispatcher").Outlet(House())
         outlet.handle(record("one"))
         assert outlet.count()["failed"] == 1
         assert parts.reported == ["House failed: HostileError: <HostileError: str() failed with RuntimeError>"]
@@ -206,9 +206,9 @@ class TestCounts:
 
 class TestStderr:
     def test_a_report_is_not_of_the_work_that_met_it(self, parts: Imported, capsys: pytest.CaptureFixture[str]) -> None:
-        parts.module("reports").connect(None)
-        with parts.module("context").log_context(tenant="acme"):
-            parts.module("reports").say("one\ntwo")
+        parts.module("process.reports").connect(None)
+        with parts.module("records.context").log_context(tenant="acme"):
+            parts.module("process.reports").say("one\ntwo")
         first, second, _ = capsys.readouterr().err.split("\n")
         assert BEGINS.match(first)
         assert first.endswith("WARNING  report_parts.logging_setup one")
@@ -217,20 +217,20 @@ class TestStderr:
     def test_only_warnings_that_no_sink_takes_go_there(
         self, parts: Imported, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        recent = parts.module("handlers.email").RecentRecords(5)  # keeps them, and is no sink
+        recent = parts.module("sinks.email").RecentRecords(5)  # keeps them, and is no sink
         picky = logging.NullHandler(logging.ERROR)
-        parts.module("dispatcher").Dispatcher([recent, picky])
+        parts.module("sinks.dispatcher").Dispatcher([recent, picky])
         for level in (logging.INFO, logging.WARNING, logging.ERROR):
-            parts.module("reports").say(f"level {level}", level)
+            parts.module("process.reports").say(f"level {level}", level)
         assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["30"]
 
     @pytest.mark.parametrize("stream", [None, open(os.devnull, encoding="utf-8")])  # noqa: PTH123, SIM115
     def test_one_that_cannot_be_written_raises_nothing(
         self, parts: Imported, monkeypatch: pytest.MonkeyPatch, stream: Any
     ) -> None:
-        parts.module("reports").connect(None)
+        parts.module("process.reports").connect(None)
         monkeypatch.setattr("sys.stderr", stream)
-        parts.module("reports").say("one")
-        parts.module("reports").to_stderr("ERROR", "one")
+        parts.module("process.reports").say("one")
+        parts.module("process.reports").to_stderr("ERROR", "one")
         broken = logging.LogRecord("test", 30, __file__, 1, "%d", ("x",), None)
-        parts.module("reports").show(broken)
+        parts.module("process.reports").show(broken)

@@ -208,7 +208,7 @@ def test_rsyslogd_absent_then_killed_then_back_gets_what_is_logged(
 import logging, time
 from pathlib import Path
 from my_service.logging_setup import setup_main_logging
-from my_service.logging_setup.handlers import background
+from my_service.logging_setup.sinks import background
 background.LONGEST_PAUSE = 0.3
 logger = logging.getLogger("my_service")
 with setup_main_logging():

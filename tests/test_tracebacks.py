@@ -19,7 +19,7 @@ from conftest import Bake
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
     with bake().imported() as load:
-        yield SimpleNamespace(**{name: load(name) for name in ("exceptions", "tracebacks")})
+        yield SimpleNamespace(**{name: load(f"records.{name}") for name in ("exceptions", "tracebacks")})
 
 
 def nested(depth: int) -> None:

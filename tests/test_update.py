@@ -79,7 +79,7 @@ def make_up_the_previous_version(template: Path) -> None:
         text = path.read_text("utf-8")
         assert now in text
         path.write_text(text.replace(now, then), "utf-8")
-    (package / "logging_setup" / "redact.py").unlink()
+    (package / "logging_setup" / "records" / "redaction.py").unlink()
     (package / "logging_setup" / "taken_away.py").write_text('"""Of an earlier version."""\n', "utf-8")
 
 

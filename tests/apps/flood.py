@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from numbered import Writer
 
 from my_service.logging_setup import setup_main_logging, setup_proc_logging
-from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
+from my_service.logging_setup.queue.pipe import LogQueue, ThreadQueue
 
 
 def work(slot: int, records: int) -> None:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from my_service.logging_setup import reports
-from my_service.logging_setup.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
-from my_service.logging_setup.listener import Listener
-from my_service.logging_setup.wire import encode, encode_drops, encode_flush
+from my_service.logging_setup.queue.encoding import encode, encode_drops, encode_flush
+from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
+from my_service.logging_setup.queue.listener import Listener
 
 GOOD, BAD = "sound", "wrong"  # no three changed bytes make one of the other
 

@@ -7,13 +7,13 @@ from conftest import Run
 
 # {% if cookiecutter.file_handler == "timed" %}
 # {% filter replace("my_service", cookiecutter.__package) %}
-from my_service.logging_setup.handlers.file_timed import TimedFileHandler
+from my_service.logging_setup.sinks.timed_file import TimedFileHandler
 
 # {% endfilter %}
 # {% endif %}
 # {% if cookiecutter.file_handler == "size" %}
 # {% filter replace("my_service", cookiecutter.__package) %}
-from my_service.logging_setup.handlers.file_size import SizeFileHandler
+from my_service.logging_setup.sinks.size_file import SizeFileHandler
 
 # {% endfilter %}
 # {% endif %}

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 # {% filter replace("my_service", cookiecutter.__package) %}
 from my_service.logging_setup import log_context
 from my_service.logging_setup.formatters import JsonFormatter
-from my_service.logging_setup.records import flatten, restore
+from my_service.logging_setup.records.serialize import flatten, restore
 # {% endfilter %}
 
 SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schema.json").read_text("utf-8"))

@@ -8,9 +8,9 @@ from conftest import Run
 
 # {% filter replace("my_service", cookiecutter.__package) %}
 from my_service.logging_setup import log_context
-from my_service.logging_setup.context import current_context
 from my_service.logging_setup.formatters import make_formatter
-from my_service.logging_setup.records import flatten, restore
+from my_service.logging_setup.records.context import current_context
+from my_service.logging_setup.records.serialize import flatten, restore
 
 APPLICATION = "my_service"
 # {% endfilter %}

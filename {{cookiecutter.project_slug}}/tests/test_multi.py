@@ -13,10 +13,10 @@ from conftest import Run
 
 # {% filter replace("my_service", cookiecutter.__package) %}
 from my_service.logging_setup import Settings, setup_proc_logging
-from my_service.logging_setup.frames import AT_ONCE, FrameDecoder
-from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
-from my_service.logging_setup.records import restore
-from my_service.logging_setup.wire import decode
+from my_service.logging_setup.queue.encoding import decode
+from my_service.logging_setup.queue.frames import AT_ONCE, FrameDecoder
+from my_service.logging_setup.queue.pipe import LogQueue, ThreadQueue
+from my_service.logging_setup.records.serialize import restore
 
 APPLICATION = "my_service"
 # {% endfilter %}

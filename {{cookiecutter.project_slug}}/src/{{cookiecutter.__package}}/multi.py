@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from . import service
 from .logging_setup import log_exit, logged, setup_proc_logging
-from .logging_setup.log_queue import LogQueue, ThreadQueue
+from .logging_setup.queue.pipe import LogQueue, ThreadQueue
 
 logger = logging.getLogger(__name__)
 

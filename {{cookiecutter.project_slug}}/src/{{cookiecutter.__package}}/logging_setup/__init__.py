@@ -16,10 +16,10 @@ from .configure import (
     setup_proc_logging,
     # {% endif %}
 )
-from .context import log_context
-from .crashes import log_exit, log_once, logged
 from .get_handlers import get_handlers
-from .main_logging import MainLogging
+from .process.session import MainLogging
+from .process.uncaught import log_exit, log_once, logged
+from .records.context import log_context
 from .settings import Settings
 
 __all__ = [

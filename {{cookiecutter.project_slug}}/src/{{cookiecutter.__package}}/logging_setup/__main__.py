@@ -13,11 +13,12 @@ import os
 import sys
 from typing import Any
 
-from . import doctor, reports
 from .configure import settings_or_exit, use_settings
-from .escapes import clean
-from .probe import probe
-from .redact import redact
+from .doctor import checks as doctor
+from .doctor.probe import probe
+from .process import reports
+from .records.escapes import clean
+from .records.redaction import redact
 from .settings import PACKAGE
 
 _ENTRY = [f"{PACKAGE}.main"] if PACKAGE else []

@@ -4,29 +4,26 @@ import logging
 import os
 from functools import partial
 
-from . import crashes, reports
-from .changes import change
-# {% if cookiecutter.multiprocessing %}
-from .context import drop_inherited_context
-# {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-from .direct import DirectLogging
+from .get_handlers import get_handlers
 # {% endif %}
+from .process import reports, uncaught
+from .process.changes import change
 # {% if cookiecutter.multiprocessing %}
-from .log_queue import LogQueue, ThreadQueue
+from .process.root_logger import attach
 # {% endif %}
-from .log_record import use_log_records
-from .main_logging import MainLogging, current, fork_lock
+from .process.session import MainLogging, current, fork_lock
 # {% if cookiecutter.multiprocessing %}
-from .queue_handler import LogQueueHandler
+from .queue.handler import LogQueueHandler
+from .queue.pipe import LogQueue, ThreadQueue
+from .queue.start import start_listener
+from .records.context import drop_inherited_context
 # {% endif %}
-from .redact import redact
-# {% if cookiecutter.multiprocessing %}
-from .root_logger import attach
-# {% endif %}
+from .records.factory import LogRecord, is_usable
+from .records.redaction import redact
 from .settings import Settings, setting_fields
-# {% if cookiecutter.multiprocessing %}
-from .start_listener import start_listener
+# {% if not cookiecutter.multiprocessing %}
+from .sinks.direct import DirectLogging
 # {% endif %}
 
 logger = logging.getLogger(__name__)
@@ -51,7 +48,7 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
         running = start_listener(settings)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
-        running = DirectLogging(settings)
+        running = DirectLogging(get_handlers(settings), keep=settings.reattach)
         # {% endif %}
         _setup_process(settings)
     if from_environ:
@@ -81,22 +78,23 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
     attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
-    crashes.log_process_crash()
+    uncaught.log_process_crash()
 
 
 # {% endif %}
 def _setup_process(settings: Settings) -> None:
     """What every process needs, whatever its handlers are."""
     use_settings(settings)
-    use_log_records()
-    crashes.log_crashes(settings.fault_file)
+    if is_usable():
+        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
+    uncaught.log_crashes(settings.fault_file)
 
 
 def _name_misspelt() -> None:
     """Warn of each LOG_* variable that nothing reads, and that looks like one that is read."""
     known = {each.metadata["variable"] for each in setting_fields()}
     if any(name.startswith("LOG_") and name not in known for name in os.environ):
-        from .doctor import unknown_variables  # here: hardly ever wanted
+        from .doctor.checks import unknown_variables  # here: hardly ever wanted
 
         for line in unknown_variables(os.environ):
             if "did you mean" in line:

@@ -1,66 +1,79 @@
-"""A record as one line of text; and the choice between that and JSON.
-
-Whatever is in a record, it cannot forge another one (CWE-117): control characters are escaped,
-and further lines indented.
-"""
+"""The formats of a line: JSON, which docs/log-record.schema.json describes, and text (records/text.py)."""
 
 import logging
-from functools import lru_cache
+from typing import Any, Final
 
-from .escapes import INDENT, as_pairs, clean, is_clean, lines, stamp
-from .json_formatter import JsonFormatter
+from .records.escapes import stamp, to_json
+from .records.text import TextFormatter
 
-__all__ = ["JsonFormatter", "TextFormatter", "clean", "make_formatter"]
+# The names that the schema gives a meaning: a field that has one of them gets "fields." before it.
+_RESERVED: Final = frozenset(
+    (
+        "timestamp",
+        "level",
+        "logger",
+        "message",
+        "process.pid",
+        "process.name",
+        "thread.id",
+        "thread.name",
+        "code.file.path",
+        "code.line.number",
+        "code.function.name",
+        "code.stacktrace",
+        "service.name",
+        "exception.type",
+        "exception.message",
+        "exception.stacktrace",
+        "exception.notes",
+        "exception.causes",
+    )
+)
 
-_RESET = "\x1b[0m"
-_COLOURS = {  # level number, rounded down to tens, over ten -> escape sequence
-    1: "\x1b[2m",
-    2: "",
-    3: "\x1b[33m",
-    4: "\x1b[31m",
-    5: "\x1b[1;31m",
-}
 
+class JsonFormatter(logging.Formatter):
+    """One strict JSON object, on one line, with OpenTelemetry's names for what they name.
 
-class TextFormatter(logging.Formatter):
-    """`time level logger [process or thread] message key=value`, one line a record.
-
-    Time is ISO 8601, local, with milliseconds and offset. Further lines of a message, and
-    tracebacks, are indented. With `colour`, the level's word is coloured.
+    `service` becomes service.name.
     """
 
-    def __init__(self, *, colour: bool = False) -> None:
+    def __init__(self, service: str = "") -> None:
         super().__init__()
-        self._colour = colour
+        self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
         data = record.__dict__
-        head = _head(data["levelname"], data["name"], data["processName"], data["threadName"], self._colour)
-        message = data["msg"] if not data["args"] else record.getMessage()
-        if type(message) is not str:
-            message = str(message)
-        rest = ""
-        if not is_clean(message):
-            message, newline, rest = lines(message.rstrip("\n")).partition("\n")
-            rest = newline + rest
-        fields = data.get("fields")
-        pairs = as_pairs(fields) if fields else ""
-        if data["exc_text"]:
-            rest += f"\n{INDENT}{lines(data['exc_text'])}"
+        entry: dict[str, Any] = {
+            "timestamp": stamp(int(data["created"] * 1000)),
+            "level": data["levelname"],
+            "logger": data["name"],
+            "message": record.getMessage(),
+            "process.pid": data["process"],
+            "process.name": data["processName"],
+            "thread.id": data["thread"],
+            "thread.name": data["threadName"],
+            "code.file.path": data["pathname"],
+            "code.line.number": data["lineno"],
+            "code.function.name": data["funcName"],
+            "service.name": self._service,
+        }
+        exception = data.get("exception")
+        if exception:
+            entry["exception.type"] = exception["type"]
+            entry["exception.message"] = exception["message"]
+            entry["exception.stacktrace"] = exception["stacktrace"]
+            if exception.get("notes"):
+                entry["exception.notes"] = exception["notes"]
+            if exception.get("causes"):
+                entry["exception.causes"] = exception["causes"]
         if data["stack_info"]:
-            rest += f"\n{INDENT}{lines(data['stack_info'])}"
-        return f"{stamp(int(data['created'] * 1000))} {head} {message}{pairs}{rest}"
-
-
-@lru_cache(1024)
-def _head(level: str, logger: str, process: str | None, thread: str | None, colour: bool) -> str:
-    """The level, the logger, and where a record is from if that is not the main thread of the main process."""
-    number = logging.getLevelNamesMapping().get(level, 0)
-    before = _COLOURS.get(number // 10, "") if colour else ""
-    word = f"{before}{clean(level):8}{_RESET if before else ''}"
-    names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
-    where = clean("/".join(names))
-    return f"{word} {clean(logger)} [{where}]" if where else f"{word} {clean(logger)}"
+            entry["code.stacktrace"] = data["stack_info"]
+        for name, value in (data.get("fields") or {}).items():
+            key = name
+            while key in entry or key in _RESERVED:
+                key = f"fields.{key}"
+            entry[key] = value
+        return to_json(entry)
 
 
 def make_formatter(kind: str, *, colour: bool = False) -> logging.Formatter:

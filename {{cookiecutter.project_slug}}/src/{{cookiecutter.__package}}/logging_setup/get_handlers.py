@@ -7,18 +7,18 @@ from typing import Final
 # {% if cookiecutter.email_handler or cookiecutter.console_handler != "none" or cookiecutter.file_handler != "none" %}
 from .formatters import make_formatter
 # {% endif %}
+from .settings import Settings
 # {% if cookiecutter.console_handler != "none" %}
-from .handlers.console import ConsoleHandler, wants_colour
+from .sinks.console import ConsoleHandler, wants_colour
 # {% endif %}
 # {% if cookiecutter.file_handler == "size" %}
-from .handlers.file_size import SizeFileHandler
+from .sinks.size_file import SizeFileHandler
 # {% endif %}
 # {% if cookiecutter.file_handler == "timed" %}
-from .handlers.file_timed import TimedFileHandler
+from .sinks.timed_file import TimedFileHandler
 # {% endif %}
-from .settings import Settings
 
-# Handlers of your own: "audit:AuditHandler" is the class of that name in handlers/audit.py,
+# Handlers of your own: "audit:AuditHandler" is the class of that name in sinks/audit.py,
 # which is called with the settings.
 OWN_HANDLERS: Final[tuple[str, ...]] = ()
 
@@ -50,7 +50,7 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
     # {% endif %}
     # {% if cookiecutter.email_handler %}
     if settings.email_host:
-        from .handlers.email import EmailHandler, RecentRecords  # here: it takes long to import
+        from .sinks.email import EmailHandler, RecentRecords  # here: it takes long to import
 
         recent = RecentRecords(settings.email_history)
         email = EmailHandler(settings, recent)
@@ -62,7 +62,7 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
     if settings.collector_url:
         # {% filter replace("syslog", cookiecutter.collector_handler) %}
         # {% filter replace("Syslog", cookiecutter.collector_handler | capitalize) %}
-        from .handlers.syslog import SyslogHandler  # here, where it is wanted: some libraries take long to import
+        from .sinks.syslog import SyslogHandler  # here, where it is wanted: some libraries take long to import
 
         collector = SyslogHandler(settings)
         # {% endfilter %}
@@ -70,5 +70,5 @@ def get_handlers(settings: Settings) -> list[logging.Handler]:
         collector.setLevel(settings.collector_level)
         handlers.append(collector)
     # {% endif %}
-    handlers += [resolve_name(f"{__package__}.handlers.{name}")(settings) for name in OWN_HANDLERS]
+    handlers += [resolve_name(f"{__package__}.sinks.{name}")(settings) for name in OWN_HANDLERS]
     return handlers

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self
 
-from . import parsers as parse
-from .redact import MASK, Redactor
+from .env import parsers as parse
+from .records.redaction import MASK, Redactor
 
 PACKAGE = (__package__ or "").rpartition(".")[0]  # the application's own package
 _LONGEST_SHOWN = 200  # characters of a bad value

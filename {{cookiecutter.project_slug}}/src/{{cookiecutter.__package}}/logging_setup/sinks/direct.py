@@ -1,0 +1,66 @@
+"""Logging in one process: the handlers hang on the root logger, with nothing in between."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..process import reports
+from ..process.session import MainLogging
+from ..records.serialize import READY, completed
+from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
+
+# How often a handler may be called from within a handler: by a signal's handler that logs, and
+# by the libraries of handlers, whose records about records must come to an end.
+_DEEPEST = 3
+_nested = threading.local()
+
+
+class DirectLogging(MainLogging):
+    """The handlers on the root logger, each called so that its failure reaches nobody."""
+
+    def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
+        super().__init__()
+        self._dispatcher = Dispatcher(handlers)
+        for outlet in self._dispatcher.outlets:
+            outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
+        self.start(handlers, keep=keep)
+
+    def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
+        """Have every handler write what it holds. A record has reached them when its call returns."""
+        self._dispatcher.flush()
+        return True
+
+    def counts(self) -> dict[str, Any]:
+        """See MainLogging; here every record is accepted."""
+        counts = self._dispatcher.counts()
+        accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
+        return {"accepted": accepted, "dropped": 0, "handlers": counts}
+
+    def _stop(self, within: float) -> None:
+        self._dispatcher.close(min(within, CLOSE_WITHIN))
+
+
+def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
+    """`outlet`, given the record as a listener would give it; that is made once for all handlers."""
+
+    def handle(record: logging.LogRecord) -> bool:
+        depth = getattr(_nested, "depth", 0)
+        if depth == _DEEPEST:
+            return False
+        _nested.depth = depth + 1
+        try:
+            ready = record.__dict__.get(READY)
+            if ready is None:
+                # The same holds for what such libraries log in a handler's own thread.
+                if record.thread in reports.own_threads:
+                    return False
+                ready = record.__dict__[READY] = completed(record)
+            outlet.handle(ready)
+        except Exception:  # noqa: BLE001 - a log call never raises into the application
+            return False
+        finally:
+            _nested.depth = depth
+        return True
+
+    return handle

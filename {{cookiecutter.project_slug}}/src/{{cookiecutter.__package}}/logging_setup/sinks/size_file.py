@@ -1,0 +1,45 @@
+"""A log file that rolls over before it grows past a number of bytes."""
+
+from pathlib import Path
+
+from .backups import Backups
+from .locked_file import OwnFile
+from .rotating_file import RotatingFileHandler
+
+
+class SizeFileHandler(RotatingFileHandler):
+    """Keeps the file below `max_bytes`; backups are app.log.1 (the latest), app.log.2 and so on.
+
+    A record longer than that has a file to itself. While backups are being compressed nothing
+    is renamed, and the file may grow longer.
+    """
+
+    def __init__(self, path: str, max_bytes: int, backups: int, *, compress: str = "none") -> None:
+        self._max_bytes = max_bytes
+        self._keep = backups
+        numbers = Backups(backups, r"[1-9]\d{0,5}", lambda number: -int(number), compress=compress == "gzip")
+        super().__init__(path, numbers)
+
+    def _is_due(self, file: OwnFile, created: float, size: int) -> bool:  # noqa: ARG002
+        return file.size > 0 and file.size + size > self._max_bytes and not self._backups.busy
+
+    def _simple(self, file: OwnFile) -> tuple[float, float, float]:
+        return (float("-inf"), float("inf"), self._max_bytes - file.size)
+
+    def _make_room(self, path: Path) -> Path:
+        # Only up to the first number that is free: a roll-over that fails, and is tried again
+        # and again, moves nothing twice. What is one too many is deleted after it.
+        taken = 0
+        while taken < self._keep and _files(path, taken + 1):
+            taken += 1
+        for number in range(taken, 0, -1):
+            for file in _files(path, number):
+                ending = file.name.removeprefix(f"{path.name}.{number}")
+                file.replace(path.with_name(f"{path.name}.{number + 1}{ending}"))
+        return path.with_name(f"{path.name}.1")
+
+
+def _files(path: Path, number: int) -> list[Path]:
+    """The files of one backup: as it is, compressed, or about to be."""
+    names = (f"{path.name}.{number}{ending}" for ending in ("", ".gz", ".gzipping"))
+    return [file for file in map(path.with_name, names) if file.is_file()]
