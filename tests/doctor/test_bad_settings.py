@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from conftest import Bake, Project
+
+from tests.support.project import Bake, Project
 
 BAD = {
     "LOG_LEVEL": ("LOUD", "a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number"),

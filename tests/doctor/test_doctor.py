@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from conftest import Bake, Project
+
+from tests.support.doctor import examine
+from tests.support.network import free_port
+from tests.support.project import Bake, Project
 
 TEST = "This is a test"
 
@@ -58,12 +61,6 @@ def mail_server() -> Iterator[tuple[int, list[bytes]]]:
     controller.stop()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
-
-
 def mail_to(port: int) -> dict[str, str]:
     return {
         "LOG_EMAIL_HOST": "127.0.0.1",
@@ -71,14 +68,6 @@ def mail_to(port: int) -> dict[str, str]:
         "LOG_EMAIL_SECURITY": "none",
         "LOG_EMAIL_TO": "ops@example.com",
     }
-
-
-def examine(project: Project, folder: Path, *options: str, status: int = 0, **variables: str) -> dict[str, Any]:
-    """What the doctor says, as data."""
-    run = project.run("-m", f"{project.package}.logging_setup", "--json", *options, cwd=folder, **variables)
-    assert run.returncode == status, run.stderr
-    report: dict[str, Any] = json.loads(run.stdout)
-    return report
 
 
 def verdicts(report: dict[str, Any]) -> dict[str, tuple[str, str]]:

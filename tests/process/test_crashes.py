@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Project
-from test_log_path import HEAD, Script, run_script, script  # noqa: F401 - the fixture
+
+from tests.support.project import Project
+from tests.support.scripts import HEAD, Script
 
 PROCESS_END = """
 def work(queue):
@@ -34,7 +35,7 @@ if __name__ == "__main__":
     ids=["os._exit", "SIGTERM", "SIGSEGV"],
 )
 def test_all_that_a_process_logged_before_its_end_is_there_and_its_end_too(
-    script: Script,  # noqa: F811
+    script: Script,
     end: str,
     told: str,
 ) -> None:
@@ -44,7 +45,7 @@ def test_all_that_a_process_logged_before_its_end_is_there_and_its_end_too(
     assert sum(before in line and after in line for line in lines) == 1
 
 
-def test_the_stack_of_a_fatal_signal_is_kept_beside_the_log(script: Script, tmp_path: Path) -> None:  # noqa: F811
+def test_the_stack_of_a_fatal_signal_is_kept_beside_the_log(script: Script, tmp_path: Path) -> None:
     script(PROCESS_END.format(end="os.kill(os.getpid(), signal.SIGSEGV); time.sleep(60)"))
     fault = (tmp_path / "app.log.fault").read_text("utf-8")
     assert "Segmentation fault" in fault
@@ -91,13 +92,13 @@ def test_an_exception_that_nobody_catches_is_logged_once_with_its_origin(
     assert entry["exception.type"] == "ValueError"
 
 
-def test_the_uncaught_exception_of_a_program_without_a_with_block_is_logged(script: Script) -> None:  # noqa: F811
+def test_the_uncaught_exception_of_a_program_without_a_with_block_is_logged(script: Script) -> None:
     lines = script("setup_main_logging()\nraise ValueError('caught by nobody')\n", status=1)
     assert sum("Uncaught exception in the main thread" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_the_exception_that_ends_a_process_is_logged_once(script: Script, method: str) -> None:  # noqa: F811
+def test_the_exception_that_ends_a_process_is_logged_once(script: Script, method: str) -> None:
     lines = script(
         f"""
 def work(queue):
@@ -118,7 +119,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("fetched", [True, False])
 @pytest.mark.parametrize("pool", ["Pool", "ProcessPoolExecutor"])
 def test_the_exception_of_a_pools_job_is_logged_once_fetched_or_not(
-    script: Script,  # noqa: F811
+    script: Script,
     pool: str,
     fetched: bool,
 ) -> None:
@@ -148,7 +149,7 @@ if __name__ == "__main__":
     assert sum("Uncaught exception in the main thread" in line for line in lines) == fetched
 
 
-def test_warnings_reach_the_log(script: Script) -> None:  # noqa: F811
+def test_warnings_reach_the_log(script: Script) -> None:
     lines = script("import warnings\nwith setup_main_logging():\n    warnings.warn('mind the gap')\n")
     assert sum("mind the gap" in line and "py.warnings" in line for line in lines) == 1
 
@@ -202,7 +203,7 @@ def test_a_shell_that_closes_stdout_and_stderr_costs_the_file_nothing(project: P
     assert "Done" in (tmp_path / "app.log").read_text("utf-8")
 
 
-def test_at_the_recursion_limit_and_deep_in_data_nothing_raises(script: Script) -> None:  # noqa: F811
+def test_at_the_recursion_limit_and_deep_in_data_nothing_raises(script: Script) -> None:
     lines = script(
         """
 deep = []

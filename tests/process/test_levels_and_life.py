@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Bake, Project
-from imported import until
-from test_doctor import examine
-from test_log_path import HEAD, Script, run_script, script  # noqa: F401 - the fixture
+
+from tests.support.doctor import examine
+from tests.support.network import wait_until
+from tests.support.project import DEADLINE, Bake, Project
+from tests.support.scripts import HEAD, Script, run_script
 
 queue_or_not = pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 
@@ -190,7 +191,7 @@ if __name__ == "__main__":
 
 class TestContextOfAWorker:
     @pytest.mark.parametrize("pool", POOLS)
-    def test_a_pools_job_has_no_request_of_the_fork(self, script: Script, pool: str) -> None:  # noqa: F811
+    def test_a_pools_job_has_no_request_of_the_fork(self, script: Script, pool: str) -> None:
         make, submit = POOLS[pool]
         lines = script(REQUESTS.format(make=make, first=submit.format("1,"), second=submit.format("2,")))
         said = [re.sub(r"\[.*\] ", "", line.partition("my_service.app ")[2]) for line in lines]
@@ -326,7 +327,7 @@ class TestSigterm:
                 service.terminate()
                 assert service.wait(DEADLINE) == -signal.SIGTERM
                 again = run_script(project, tmp_path, "with setup_main_logging():\n    logger.info('again')\n")
-                until(lambda: not list(session(service.pid)))
+                wait_until(lambda: not list(session(service.pid)))
                 assert all(map(ended, workers))
             finally:
                 with contextlib.suppress(ProcessLookupError):
@@ -364,7 +365,7 @@ if __name__ == "__main__":
                 assert service.stdout.readline() == "ready\n"
                 service.terminate()
                 assert service.wait(DEADLINE) == -signal.SIGTERM
-                until(lambda: not list(session(service.pid)))
+                wait_until(lambda: not list(session(service.pid)))
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(service.pid, signal.SIGKILL)
@@ -412,7 +413,7 @@ Entries = Callable[..., list[tuple[str, str]]]
 
 
 @pytest.fixture
-def entries(script: Script) -> Entries:  # noqa: F811
+def entries(script: Script) -> Entries:
     """Run a program; returns level and message of its own records, and of those with an exception."""
 
     def run(body: str, **options: Any) -> list[tuple[str, str]]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import DEADLINE, Bake
 from nbclient import NotebookClient
+
+from tests.support.project import DEADLINE, Bake
 
 # With a listener process a line comes back by a pipe that a thread of the kernel reads: a cell waits for it.
 SET_UP = """

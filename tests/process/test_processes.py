@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Bake, Project
-from test_container import first_process
-from test_log_path import HEAD, run_script, with_handler
+
+from tests.support.processes import first_process
+from tests.support.project import DEADLINE, Bake, Project
+from tests.support.scripts import HEAD, run_script, with_handler
 
 LONG = 60  # seconds that children live which are killed at the end
 STOP_WITHIN = 10.0  # seconds: main_logging.STOP_WITHIN

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bake, Project
-from imported import Imported, record, until
-from test_every_way_out import BEGINS, FORBIDDEN
-from test_log_path import BLOCKED, HEAD, with_handler
+
+from tests.support.hostile import BEGINS, FORBIDDEN
+from tests.support.imported import Imported, record
+from tests.support.network import wait_until
+from tests.support.project import Bake, Project
+from tests.support.scripts import BLOCKED, HEAD, with_handler
 
 WAYS = {"process": {}, "thread": {"LOG_LISTENER": "thread"}, "direct": {}}
 ways = pytest.mark.parametrize("way", WAYS)
@@ -152,7 +154,7 @@ class TestCounts:
         outlet = parts.module("sinks.dispatcher").Outlet(Refused("house"))
         for text in ("good", "bad", "good", "bad"):
             outlet.handle(record(text))
-        until(lambda: outlet.count()["failed"] == 2)
+        wait_until(lambda: outlet.count()["failed"] == 2)
         assert outlet.count()["handled"] == 2
         outlet.handler.close()
         outlet.handle(record("after its end"))

@@ -4,11 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Bake, Project
-from mail_server import mail_server
-from oracle import judge, log_lines
-from receivers import HttpReceiver
-from test_servers import free_port, get, running, stop
+
+from tests.support.mail_server import mail_server
+from tests.support.network import free_port
+from tests.support.oracle import judge, log_lines
+from tests.support.project import Bake, Project
+from tests.support.receivers import HttpReceiver
+from tests.support.scripts import APPS
+from tests.support.servers import get, running, stop
 
 COUNT = 100  # records before, and after
 HEAD = """
@@ -73,9 +76,8 @@ def bake_for(bake: Bake, mode: str, **answers: object) -> Project:
 
 def run(project: Project, folder: Path, code: str, mode: str, **variables: str) -> tuple[list[str], str, str]:
     """Run a program of HEAD and `code`; the lines of its log, its stdout and stderr."""
-    apps = Path(__file__).with_name("apps")
     (folder / "app.py").write_text(HEAD.format(package=project.package) + "\n" + code, "utf-8")
-    path = f"{project.path / 'src'}:{apps}:{folder}"
+    path = f"{project.path / 'src'}:{APPS}:{folder}"
     options = {"LOG_FILE": "app.log", "LOG_CONSOLE_LEVEL": "60", "PYTHONPATH": path, **variables}
     if mode != "direct":
         options["LOG_LISTENER"] = mode
@@ -302,7 +304,7 @@ class TestFrameworks:
     def test_uvicorn_with_its_own_log_config(self, bake: Bake, tmp_path: Path, mode: str) -> None:
         project = bake_for(bake, mode)
         port = free_port()
-        (tmp_path / "numbered.py").write_bytes(Path(__file__).with_name("apps").joinpath("numbered.py").read_bytes())
+        (tmp_path / "numbered.py").write_bytes((APPS / "numbered.py").read_bytes())
         code = HEAD.format(package=project.package) + UVICORN.replace("PORT", str(port))
         (tmp_path / "app.py").write_text(code.replace("MODE", mode), "utf-8")
         with running(project, tmp_path, port, "app.py") as server:

@@ -1,18 +1,16 @@
 """Real servers log through the generated logging: every access line once, in its form, also when they restart."""
 
-import http.client
 import re
 import signal
-import socket
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Project
+
+from tests.support.network import free_port
+from tests.support.project import Project
+from tests.support.servers import get, running, stop
 
 REQUESTS = 200
 LINE = re.compile(r"^\S+ INFO     (\S+)( \[[^]]*\])? .*GET /(\d+) HTTP/1.1")
@@ -71,62 +69,11 @@ def post_fork(server, worker):  # in each worker, also after a reload
 """
 
 
-@contextmanager
-def running(project: Project, folder: Path, port: int, *args: str) -> Iterator["subprocess.Popen[str]"]:
-    """A server that answers; it is ended with the test, whatever happens."""
-    process = project.start(*args, cwd=folder, PYTHONPATH=f"{project.path / 'src'}:{folder}", LOG_CONSOLE_LEVEL="60")
-    try:
-        deadline = time.monotonic() + DEADLINE
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdout, process.stderr):
-            assert stream
-            stream.close()
-
-
-def get(port: int, numbers: range) -> list[int]:
-    """Ask for /<number> for each; returns those that were answered. Servers that reload may hang up on some."""
-    answered = []
-    for number in numbers:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        try:
-            connection.request("GET", f"/{number}")
-            if connection.getresponse().read() == b"ok":
-                answered.append(number)
-        except OSError:
-            continue
-        finally:
-            connection.close()
-    return answered
-
-
-def stop(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """Stop it gracefully; returns what it has printed."""
-    process.send_signal(signal.SIGTERM)
-    return process.communicate(timeout=DEADLINE)
-
-
 def access_lines(project: Project, folder: Path) -> Counter[int]:
     """How often each number is in the log file; the last writer may still be at it for a moment."""
     files = list((folder / "logs").glob("*.log"))
     assert [file.name for file in files] == [f"{project.slug}.log"]
     return Counter(int(found[3]) for line in files[0].read_text("utf-8").splitlines() if (found := LINE.match(line)))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 def assert_each_once(project: Project, folder: Path, answered: list[int]) -> None:

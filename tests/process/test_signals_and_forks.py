@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Project
-from oracle import judge, log_lines
-from test_log_path import HEAD
+
+from tests.support.oracle import judge, log_lines
+from tests.support.project import DEADLINE, Project
+from tests.support.scripts import APPS, HEAD
 
 PROMPT_WITHIN = 2.0  # seconds after which the shell's prompt is to be back
 
@@ -162,7 +163,7 @@ def test_logging_in_a_signal_handler_every_two_milliseconds_does_not_deadlock(
         folder.mkdir()
         head = HEAD if name == "queue" else HEAD.replace(", setup_proc_logging", "")
         (folder / "app.py").write_text(head + SIGNALLED, "utf-8")
-        apps = f"{Path(__file__).with_name('apps')}"
+        apps = str(APPS)
         variables = {"PYTHONPATH": f"{each.path / 'src'}:{apps}"}
         process = each.start("app.py", cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)
         running.append((folder, process))
@@ -209,7 +210,7 @@ def test_a_thousand_forks_while_four_threads_log(
     project = bake() if multiprocessing else bake(multiprocessing=False)
     head = HEAD if multiprocessing else HEAD.replace(", setup_proc_logging", "")
     (tmp_path / "app.py").write_text(head + FORKS, "utf-8")
-    apps = f"{Path(__file__).with_name('apps')}"
+    apps = str(APPS)
     run = project.run(
         "-W", "ignore::DeprecationWarning", "app.py", cwd=tmp_path,
         LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", PYTHONPATH=f"{project.path / 'src'}:{apps}",

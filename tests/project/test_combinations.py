@@ -9,9 +9,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-import combinations
 import pytest
-from conftest import Bake, Project
+
+from tests.support import combinations
+from tests.support.project import Bake, Project
 
 OF_GITHUB = re.compile(r"\$\{\{ [\w.-]+ \}\}")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Bake, Project
+
+from tests.support.processes import first_process
+from tests.support.project import DEADLINE, Bake, Project
 
 Instructions = list[tuple[str, str]]
 
@@ -116,18 +118,6 @@ def test_done_in_a_folder_it_installs_and_logs_json_to_stdout_and_to_no_file(pro
     assert messages[-1] == "Done"
     assert list(work.iterdir()) == []
     assert not Path("/dev/null.fault").exists()
-
-
-def first_process() -> list[str]:
-    """What makes a command the first process of a container, as far as signals go; or a reason to skip."""
-    for command in (["unshare"], ["unshare", "--user", "--map-root-user"]):
-        command += ["--pid", "--fork", "--kill-child"]
-        try:
-            subprocess.run([*command, "true"], capture_output=True, timeout=DEADLINE, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return command
-    pytest.skip("process namespaces cannot be had here")
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ASKED, DEADLINE, QUESTIONS, TEMPLATE, Bake
+
+from tests.support.project import ASKED, DEADLINE, QUESTIONS, TEMPLATE, Bake
 
 NO_HANDLER = {name: "none" for name in ASKED if name.endswith("_handler") and name != "email_handler"}
 NO_HANDLER["email_handler"] = "no"

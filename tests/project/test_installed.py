@@ -9,7 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import Project
+
+from tests.support.project import Project
 
 INSTALL_WITHIN = 200.0  # seconds; a network is in between
 

@@ -8,13 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from conftest import DEADLINE, Project
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        return int(found.getsockname()[1])
+from tests.support.network import free_port
+from tests.support.project import DEADLINE, Project
 
 
 def test_the_readmes_commands_for_e_mail_alerts_send_one_to_a_local_server(project: Project, tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import combinations
 import pytest
-from conftest import Bake
+
+from tests.support import combinations
+from tests.support.project import Bake
 
 SOME = combinations.every_pair()
 

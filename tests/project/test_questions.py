@@ -1,7 +1,7 @@
 """cookiecutter.json: everything that is asked is asked in words."""
 
-import combinations
-from conftest import ASKED, QUESTIONS
+from tests.support import combinations
+from tests.support.project import ASKED, QUESTIONS
 
 PROMPTS = QUESTIONS["__prompts__"]
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import Project
-from oracle import Verdict, judge, log_lines
 
-APPS = Path(__file__).with_name("apps")
+from tests.support.oracle import Verdict, judge, log_lines
+from tests.support.project import Project
+from tests.support.scripts import APPS
+
 WORKERS, RECORDS = 4, 5_000
 
 

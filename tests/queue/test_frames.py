@@ -8,10 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Bake, Project
 from hypothesis import given
 from hypothesis import strategies as st
-from test_log_path import run_script
+
+from tests.support.project import Bake, Project
+from tests.support.scripts import run_script
 
 
 @pytest.fixture(scope="module")

@@ -9,15 +9,17 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, Project
-from oracle import Verdict, judge, log_lines, returned_calls
 
-STORM = str(Path(__file__).with_name("apps") / "storm.py")
+from tests.support.oracle import Verdict, judge, log_lines, returned_calls
+from tests.support.processes import children, command, pids, working_folder
+from tests.support.project import DEADLINE, Project
+from tests.support.scripts import APPS
+
+STORM = str(APPS / "storm.py")
 TIMES = int(os.environ.get("STRESS", "1"))
 QUEUE_TIMEOUT = 1.0  # seconds, the default of LOG_QUEUE_TIMEOUT
 
@@ -64,37 +66,6 @@ class Storm:
         while self.left() and time.monotonic() < until:
             time.sleep(0.02)
         assert self.left() == []
-
-
-def pids() -> Iterator[int]:
-    return (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit())
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""
-
-
-def working_folder(pid: int) -> str:
-    try:
-        return str(Path(f"/proc/{pid}/cwd").readlink())
-    except OSError:
-        return ""
-
-
-def children(parent: int) -> list[int]:
-    found = []
-    for pid in pids():
-        try:
-            status = Path(f"/proc/{pid}/stat").read_text()
-        except OSError:
-            continue
-        state, ppid = status.rpartition(")")[2].split()[:2]
-        if int(ppid) == parent and state != "Z":
-            found.append(pid)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -154,6 +125,7 @@ def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
     print(f"\n{kills} kills of the listener, {method}, {size} characters: {verdict}; {dropped} not accepted")
     assert len(workers) == 2
     assert not verdict.doubled
+    assert not verdict.never_logged
     assert len(verdict.torn) <= kills
     assert len(verdict.lost) <= dropped + kills * HELD
     assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0

@@ -1,50 +1,14 @@
 """What becomes of a record between the call and the sinks: FAILURES.md, cases 1 to 4 and 9 to 20."""
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Project
 
-HEAD = """
-import logging, multiprocessing, os, signal, sys, threading, time
-from my_service.logging_setup import log_context, log_exit, logged, setup_main_logging, setup_proc_logging
-logger = logging.getLogger("my_service.app")
-"""
-Script = Callable[..., list[str]]
-listeners = pytest.mark.parametrize("listener", ["process", "thread"])
-
-
-def run_script(project: Project, folder: Path, body: str, status: int = 0, **variables: str) -> list[str]:
-    """Run HEAD and `body` as a program of its own, to its end; the lines of its log file."""
-    file = folder / "app.py"
-    file.write_text(HEAD + body, "utf-8")
-    run = project.run(str(file), cwd=folder, LOG_FILE="app.log", **variables)
-    assert run.returncode == status, run.stderr
-    log = folder / "app.log"
-    return log.read_text("utf-8").splitlines() if log.exists() else []
-
-
-@pytest.fixture
-def script(project: Project, tmp_path: Path) -> Script:
-    return lambda body, **options: run_script(project, tmp_path, body, **options)
-
-
-def with_handler(project: Project, folder: Path, source: str) -> Project:
-    """A copy of the project with a house handler: `class House(...)` in a file of its own."""
-    copy = folder / "copy"
-    shutil.copytree(project.path, copy)
-    house = Project(copy, project.slug)
-    (house.logging / "sinks" / "house.py").write_text(source, "utf-8")
-    file = house.logging / "get_handlers.py"
-    code = file.read_text("utf-8")
-    house_first = "    from .sinks.house import House\n    return [House(), *handlers]\n"
-    code = code.replace("    return handlers\n", house_first)
-    file.write_text(code, "utf-8")
-    return house
+from tests.support.project import DEADLINE, Project
+from tests.support.scripts import BLOCKED, HEAD, Script, listeners, run_script, with_handler
 
 
 @listeners
@@ -500,15 +464,6 @@ def test_a_worker_notices_when_nobody_is_left_to_read(project: Project, tmp_path
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log")
     assert (tmp_path / "gone").exists(), run.stderr
     assert "a last word" in run.stderr
-
-
-BLOCKED = """
-import logging, os, time
-class House(logging.Handler):
-    def emit(self, record):
-        while "block" in record.getMessage() and not os.path.exists("release"):
-            time.sleep(0.01)
-"""
 
 
 @listeners

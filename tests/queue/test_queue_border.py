@@ -7,10 +7,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Project
-from test_log_path import HEAD, listeners, run_script
 
-APPS = Path(__file__).parent / "apps"
+from tests.support.project import DEADLINE, Project
+from tests.support.scripts import APPS, HEAD, listeners, run_script
+
 FRAMES = int(os.environ.get("FUZZ_FRAMES", "2000000"))  # FUZZ_FRAMES=100000000 for a long run
 
 

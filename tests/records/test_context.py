@@ -9,7 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Bake, Project
+
+from tests.support.project import Bake, Project
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Bake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_formats import exceptions, extras, raised, values
 
-BEGINS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d ")
-FORGED = "2026-01-01T00:00:00.000+00:00 CRITICAL forged"
-MARKS = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ud800\udfff"
-FORBIDDEN = frozenset([*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *MARKS])
+from tests.support.hostile import BEGINS, FORBIDDEN, FORGED, exceptions, extras, raised, values
+from tests.support.project import Bake
+
 WORST = f"a{''.join(sorted(FORBIDDEN))}\n{FORGED}\r\n{FORGED}\x85{FORGED}\u2028{FORGED}"
 INDENT = "    "
 SET_LATER = ("levelname", "process", "processName", "thread", "threadName", "taskName")  # as a filter may

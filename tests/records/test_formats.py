@@ -1,7 +1,6 @@
 """Whatever an application logs: text cannot forge a record, and JSON is strict and as its schema says."""
 
 import datetime
-import decimal
 import json
 import logging
 import os
@@ -13,10 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Bake, Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+
+from tests.support.hostile import cyclic, exceptions, extras, huge, raised, shared, texts, values
+from tests.support.project import Bake, Project
 
 BEGINS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d [A-Z]")
 LOGGER = logging.getLogger("shop.orders")
@@ -25,120 +26,6 @@ OFTEN = settings(
 )
 
 
-class HostileError(Exception):
-    """Cannot be asked for its text, nor for its notes."""
-
-    def __str__(self) -> str:
-        raise RuntimeError("no")
-
-    __repr__ = __str__
-    __notes__ = property(__str__)  # type: ignore[assignment]
-
-
-class Liar(str):
-    """A text whose methods return what they please."""
-
-    __slots__ = ()
-
-    def __str__(self) -> Any:
-        return self
-
-    def __mod__(self, _: object) -> Any:
-        return 7
-
-    def lower(self) -> Any:
-        return None
-
-
-def huge() -> int:
-    """More digits than Python will write."""
-    return -(7**9000)
-
-
-def cyclic() -> Any:
-    """A collection that holds itself, many times over."""
-    wide: dict[Any, Any] = {"again": []}
-    wide["again"].extend([wide] * 150)
-    return wide
-
-
-def shared() -> Any:
-    """Ten to the power of thirty members, by sharing."""
-    laughs: list[Any] = ["ha"] * 10
-    for _ in range(30):
-        laughs = [laughs] * 10
-    return laughs
-
-
-def raised(error: BaseException) -> Any:
-    """`error` as exc_info, having been raised."""
-    try:
-        raise error  # noqa: TRY301
-    except BaseException as caught:  # noqa: BLE001
-        return type(caught), caught, caught.__traceback__
-
-
-FORGERIES = [
-    "\n2026-01-01T00:00:00.000+00:00 CRITICAL forged",
-    "\r",
-    "\x1b[2J",
-    "\x85",
-    "\u2028",
-    "\u202e",
-    "\x00",
-    "\ud800",
-]
-texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=30) | st.sampled_from(FORGERIES).flatmap(
-    lambda forgery: st.text(max_size=5).map(lambda text: text + forgery + text)
-)
-numbers = st.integers() | st.floats() | st.decimals() | st.builds(huge)
-leaves = (
-    st.none()
-    | st.booleans()
-    | numbers
-    | texts
-    | st.binary(max_size=20)
-    | st.datetimes()
-    | st.builds(cyclic)
-    | st.builds(HostileError)
-    | texts.map(Liar)
-    | st.sampled_from([object(), len, int, ..., decimal.Decimal("NaN"), datetime.timedelta(1)])
-)
-values = st.recursive(
-    leaves,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(texts | st.integers() | st.tuples(texts, st.floats()), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-@st.composite
-def exceptions(draw: Any) -> BaseException:
-    """Exceptions of all sorts: with notes, with a cause, in groups, hostile."""
-    error: BaseException = draw(
-        st.builds(ValueError, values) | st.builds(HostileError) | st.builds(OSError, st.integers(), texts)
-    )
-    if isinstance(error, ValueError):
-        for note in draw(st.lists(texts, max_size=2)):
-            error.add_note(note)
-        if draw(st.booleans()):
-            error.__cause__ = draw(st.builds(HostileError) | st.builds(KeyError, values))
-    return ExceptionGroup(draw(texts), [error, KeyError(1)]) if draw(st.booleans()) else error
-
-
-# What makeRecord refuses to take as the name of an extra, it refuses with a KeyError to the caller.
-extras = st.dictionaries(
-    (
-        texts
-        | st.sampled_from(
-            ["level", "timestamp", "exception.type", "exception.causes", "fields", "_ready", "fields.level"]
-        )
-    ).filter(lambda name: name not in {*logging.makeLogRecord({}).__dict__, "message", "asctime"}),
-    values,
-    max_size=4,
-)
 records = st.builds(
     lambda message, args, extra, info, name: LOGGER.makeRecord(name, 40, __file__, 1, message, args, info, extra=extra),
     values | texts.map(lambda text: text + "%s %r %(a)s"),

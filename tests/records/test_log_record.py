@@ -11,9 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Bake
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.support.project import Bake
 
 NOW = ("created", "msecs", "relativeCreated")
 

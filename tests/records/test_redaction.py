@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from conftest import Bake, Project
 from hypothesis import given
 from hypothesis import strategies as st
 
-LEAKY = str(Path(__file__).with_name("apps") / "leaky.py")
+from tests.support.project import Bake, Project
+from tests.support.scripts import APPS
+
+LEAKY = str(APPS / "leaky.py")
 SECRET = "hunter2"  # noqa: S105
 
 

@@ -1,6 +1,6 @@
 """What redaction finds and what it leaves: figures on a corpus, written before the patterns were.
 
-tests/corpus/secrets.txt has one case a line, its secrets between << and >>; ¦ splits what a secret
+corpus/secrets.txt has one case a line, its secrets between << and >>; ¦ splits what a secret
 scanner would take for a live key, and stands for nothing; ⏎ is a line break. innocent.txt has
 lines that must stay as they are. The patterns were tuned on every other line of each file;
 the lines between are held out, and their figures count alone.
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bake
+
+from tests.support.project import Bake
 
 CORPUS = Path(__file__).with_name("corpus")
 HALVES = {"tuned": 0, "held out": 1}

@@ -13,7 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Bake
+
+from tests.support.project import Bake
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import pytest
 import trustme
-from conftest import Bake, Project
-from daemons import Daemon, needs
 from pytest_cookies.plugin import Cookies
-from receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, free_port, hanging, wait_until
+
+from tests.support.daemons import Daemon, needs
+from tests.support.network import free_port, wait_until
+from tests.support.project import Bake, Project
+from tests.support.receivers import HttpReceiver, OtlpReceiver, TcpReceiver, UdpReceiver, hanging
 
 MOST = 10_000  # records in a backlog
 

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, Bake, Project
-from imported import Imported, record
+
+from tests.support.imported import Imported, record
+from tests.support.project import DEADLINE, Bake, Project
 
 LINES = """
 import logging, sys

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import trustme
-from conftest import Bake, Project
-from imported import Imported, record, until
-from mail_server import CA, PASSWORD, USER, MailServer, free_port, mail_server
+
+from tests.support.imported import Imported, record
+from tests.support.mail_server import CA, PASSWORD, USER, MailServer, mail_server
+from tests.support.network import free_port, wait_until
+from tests.support.project import Bake, Project
 
 APPLICATION = """
 import logging, sys
@@ -214,8 +216,8 @@ class TestFlood:
             for number in range(200):
                 mail.log(f"alarm number {number:03d}")
                 if number == 0:
-                    until(lambda: server.mails)  # the first goes at once
-            until(lambda: mail.email.due_in() > 50)  # the others wait for each other
+                    wait_until(lambda: server.mails)  # the first goes at once
+            wait_until(lambda: mail.email.due_in() > 50)  # the others wait for each other
             mail.end()
             assert len(server.mails) == 2
             assert all(f"alarm number {number:03d}" in "".join(server.bodies()) for number in range(200))
@@ -225,7 +227,7 @@ class TestFlood:
         with mail_server() as server:
             mail = mailer(server)
             mail.log("first")
-            until(lambda: server.mails)
+            wait_until(lambda: server.mails)
             for _ in range(150):
                 mail.log("the same")
             mail.end()
@@ -236,10 +238,10 @@ class TestFlood:
         with mail_server() as server:
             mail = mailer(server, email_interval=0.2)
             mail.log("first")
-            until(lambda: server.mails)
+            wait_until(lambda: server.mails)
             for number in range(5):
                 mail.log(f"next {number}")
-            until(lambda: len(server.mails) == 2)
+            wait_until(lambda: len(server.mails) == 2)
             assert all(f"next {number}" in server.bodies()[1] for number in range(5))
             mail.end()
 
@@ -248,7 +250,7 @@ class TestFlood:
             mail = mailer(server, email_interval=0.0, email_per_hour=2)
             for number in range(2):
                 mail.log(f"alarm {number}")
-                until(lambda: len(server.mails) == number + 1)  # noqa: B023
+                wait_until(lambda: len(server.mails) == number + 1)  # noqa: B023
             mail.log("one more")
             assert mail.email.due_in() > 3000
             mail.log("and another")
@@ -264,7 +266,7 @@ class TestTrouble:
     ) -> None:
         mail = mailer(email_port=free_port())
         mail.log("alarm")
-        until(lambda: any("given up after 6 attempts" in line for line in direct.reported))
+        wait_until(lambda: any("given up after 6 attempts" in line for line in direct.reported))
         assert len(direct.reported) == 2
         assert "will be tried again" in direct.reported[0]
         assert "Connection refused" in direct.reported[0]
@@ -277,7 +279,7 @@ class TestTrouble:
         waits = mail.email._closing.wait  # noqa: SLF001
         monkeypatch.setattr(mail.email._closing, "wait", lambda s: pauses.append(s) or waits(s))  # noqa: SLF001
         mail.log("alarm")
-        until(lambda: any("given up" in line for line in direct.reported))
+        wait_until(lambda: any("given up" in line for line in direct.reported))
         assert pauses[-5:] == [0.01, 0.02, 0.04, 0.08, 0.16]
 
     def test_a_server_that_comes_back_gets_the_mail(self, direct: Imported, mailer: Any) -> None:
@@ -285,7 +287,7 @@ class TestTrouble:
             server.answers = ["451 later", "451 later"]
             mail = mailer(server)
             mail.log("alarm")
-            until(lambda: server.mails)
+            wait_until(lambda: server.mails)
             mail.end()
             assert server.attempts == 3
         assert direct.reported[-1] == "email works again; nothing was lost"
@@ -339,7 +341,7 @@ class TestContent:
         with mail_server() as server:
             mail = mailer(server)
             mail.log("first")
-            until(lambda: server.mails)
+            wait_until(lambda: server.mails)
             for number in range(3000):
                 mail.log(f"{number} " + "x" * 100)
             mail.end()

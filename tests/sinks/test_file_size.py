@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bake, Project
-from imported import Imported, record, until
+
+from tests.support.imported import Imported, record
+from tests.support.network import wait_until
+from tests.support.project import Bake, Project
 
 # Writes two files' worth of lines, and stops for ever within the compression of the first.
 STOPS = """
@@ -121,7 +123,7 @@ def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path:
     backups = handler._backups  # noqa: SLF001
     for number in range(100):
         handler.handle(record(f"{number:099d}"))
-        until(lambda: not backups.busy)
+        wait_until(lambda: not backups.busy)
     files = ["app.log.3.gz", "app.log.2.gz", "app.log.1.gz", "app.log"]
     assert {path.name for path in tmp_path.iterdir()} == set(files)
     assert [int(line) for name in files for line in text(tmp_path / name).splitlines()] == list(range(60, 100))
@@ -136,14 +138,14 @@ def test_nothing_is_renamed_under_a_compression(
     def slowly(source: Path) -> None:
         compress(source)
         seen.append(source)
-        until(lambda: handler_is_done)
+        wait_until(lambda: handler_is_done)
 
     handler_is_done: list[bool] = []
     monkeypatch.setattr(backups, "_compress", slowly)
     handler = make(sized, tmp_path / "app.log", backups=50, compress="gzip")
     for number in range(100):
         handler.handle(record(f"{number:099d}"))
-    until(lambda: seen)
+    wait_until(lambda: seen)
     assert {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"}
     handler_is_done.append(True)
     assert numbers(tmp_path) == list(range(100))
@@ -157,11 +159,11 @@ def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
         end.callback(process.kill)
         assert process.stdout
         assert process.stdout.readline() == "stopped\n"
-        until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
+        wait_until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
     for path in tmp_path.glob("*.gz"):
         assert len(text(path).splitlines()) == 100  # raises if it is not whole
     make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))
-    until(lambda: {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"})
+    wait_until(lambda: {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"})
     assert numbers(tmp_path) == list(range(150))
 
 
@@ -169,7 +171,7 @@ def test_gzip_itself_can_read_what_is_compressed(sized: Imported, tmp_path: Path
     handler = make(sized, tmp_path / "app.log", compress="gzip")
     for number in range(11):
         handler.handle(record(f"{number:099d}"))
-    until((tmp_path / "app.log.1.gz").exists)
+    wait_until((tmp_path / "app.log.1.gz").exists)
     shown = subprocess.run(["gzip", "-dc", "app.log.1.gz"], cwd=tmp_path, capture_output=True, check=True)
     assert shown.stdout.count(b"\n") == 10
     assert (tmp_path / "app.log.1.gz").stat().st_mode & 0o777 == 0o640

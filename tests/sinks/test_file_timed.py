@@ -12,8 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import Bake
-from imported import Imported, record, until
+
+from tests.support.imported import Imported, record
+from tests.support.network import wait_until
+from tests.support.project import Bake
 
 NOON = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - local, as the file's days are
 ZONES = [
@@ -187,11 +189,11 @@ def test_a_late_record_joins_its_compressed_day(timed: Imported, tmp_path: Path)
     handler.handle(record("one", day(1)))
     handler.handle(record("two", day(2)))
     whole = tmp_path / "app.log.2026-01-01.gz"
-    until(whole.exists)
+    wait_until(whole.exists)
     handler.handle(record("late", day(1) + 60))
     handler.handle(record("three", day(3)))
     handler.close()  # a roll-over while backups are being compressed leaves the rest to the next start
     again = make(timed, tmp_path, compress="gzip")
     again.handle(record("three, too", day(3)))
-    until(lambda: names(tmp_path) == {"app.log", "app.log.2026-01-01.gz", "app.log.2026-01-02.gz"})
+    wait_until(lambda: names(tmp_path) == {"app.log", "app.log.2026-01-01.gz", "app.log.2026-01-02.gz"})
     assert gzip.decompress(whole.read_bytes()) == b"one\nlate\n"

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bake, Project
-from imported import Imported, record, until
+
+from tests.support.imported import Imported, record
+from tests.support.network import wait_until
+from tests.support.project import Bake, Project
 
 # Logs its name and a number, time and again, until it finds a file of its name.
 INSTANCE = """
@@ -131,14 +133,14 @@ class TestSecondInstance:
         with contextlib.ExitStack() as stack:
             first = stack.enter_context(project.start("-c", script, "first", "1000", cwd=tmp_path, **options))
             stack.callback(first.kill)
-            until(lambda: (tmp_path / "app.log").exists())
+            wait_until(lambda: (tmp_path / "app.log").exists())
             second = stack.enter_context(project.start("-c", script, "second", "1000", cwd=tmp_path, **options))
             stack.callback(second.kill)
-            until(lambda: (tmp_path / "first.ready").exists() and (tmp_path / "second.ready").exists())
-            until(lambda: said(tmp_path, "app.2.log*", "is being written by another process"))
+            wait_until(lambda: (tmp_path / "first.ready").exists() and (tmp_path / "second.ready").exists())
+            wait_until(lambda: said(tmp_path, "app.2.log*", "is being written by another process"))
             (tmp_path / "first.end").touch()
             first.communicate()
-            until(lambda: said(tmp_path, "app.log*", "is free again"))
+            wait_until(lambda: said(tmp_path, "app.log*", "is free again"))
             (tmp_path / "second.end").touch()
             second.communicate()
         assert lines(tmp_path) == sorted(f"line {who} {n}" for who in ("first", "second") for n in range(1000))
@@ -148,7 +150,7 @@ class TestSecondInstance:
         options = {"LOG_FILE": str(tmp_path / "app.log")}
         script = INSTANCE.format(package=project.package)
         with project.start("-c", script, "killed", "100", cwd=tmp_path, **options) as process:
-            until((tmp_path / "killed.ready").exists)
+            wait_until((tmp_path / "killed.ready").exists)
             process.kill()
             project.run("-c", ONE_LINE.format(package=project.package), cwd=tmp_path, **options)
             process.communicate()
@@ -182,7 +184,7 @@ class TestForks:
     ) -> None:
         with forking.start("-c", ORPHAN, cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log")) as process:
             process.wait()
-            until(lambda: (tmp_path / "orphan").exists() and text(tmp_path / "orphan"))
+            wait_until(lambda: (tmp_path / "orphan").exists() and text(tmp_path / "orphan"))
             script = ONE_LINE.format(package="forking")
             forking.run("-c", script, cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
             os.kill(int(text(tmp_path / "orphan")), 9)
@@ -200,7 +202,7 @@ class TestMoved:
             handler.handle(record("after"))
             return (tmp_path / "app.log").exists()
 
-        until(reopened)
+        wait_until(reopened)
         assert text(tmp_path / "moved").startswith("before\n")
         assert set(text(tmp_path / "app.log").splitlines()) == {"after"}
 

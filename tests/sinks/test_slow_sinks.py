@@ -7,10 +7,10 @@ import json
 import subprocess
 from pathlib import Path
 
-from conftest import DEADLINE, Project
-from oracle import log_lines
-from test_kills import children
-from test_log_path import HEAD, with_handler
+from tests.support.oracle import log_lines
+from tests.support.processes import children
+from tests.support.project import DEADLINE, Project
+from tests.support.scripts import APPS, HEAD, with_handler
 
 SLOW = """
 import time
@@ -124,7 +124,7 @@ if __name__ == "__main__":
 def test_a_main_process_that_computes_slows_the_listener_far_less_than_the_textbook(
     project: Project, tmp_path: Path
 ) -> None:
-    apps = str(Path(__file__).with_name("apps"))
+    apps = str(APPS)
     rates: dict[bool, float] = {}
     for textbook, records in ((True, 4_000), (False, 80_000)):
         file = "storm.log" if textbook else "app.log"

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 import trustme
-from conftest import Bake, Project
-from daemons import Daemon, needs
-from receivers import free_port, wait_until
+
+from tests.support.daemons import Daemon, needs
+from tests.support.network import free_port, wait_until
+from tests.support.project import Bake, Project
 
 CONFIGURATION = """
 global(workDirectory="{folder}")

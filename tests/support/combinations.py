@@ -6,7 +6,7 @@ Both are computed from cookiecutter.json, so a new question or choice is tested 
 import itertools
 from typing import Any
 
-from conftest import ASKED, QUESTIONS
+from tests.support.project import ASKED, QUESTIONS
 
 Answers = dict[str, Any]
 

@@ -7,8 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE
-from receivers import wait_until
+
+from tests.support.network import wait_until
+from tests.support.project import TEMPLATE
 
 UNPACKED = TEMPLATE / "build" / "daemons"
 PATHS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", str(UNPACKED / "usr" / "sbin")))

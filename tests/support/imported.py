@@ -6,12 +6,10 @@ Import it from projects with different slugs only: one interpreter has one packa
 import importlib
 import logging
 import sys
-import time
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from conftest import DEADLINE, Project
+from tests.support.project import Project
 
 
 class Imported:
@@ -60,11 +58,3 @@ def record(text: str, created: float | None = None, level: int = logging.INFO) -
     if created is not None:
         made.created = created
     return made
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what must come to be."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.01)

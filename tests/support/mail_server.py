@@ -1,6 +1,5 @@
 """A real SMTP server on loopback that keeps what it is sent, and misbehaves on request."""
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from typing import Any
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+
+from tests.support.network import free_port
 
 USER, PASSWORD = "alerts@example.com", "s3cr3t-password"
 CA = trustme.CA()
@@ -72,9 +73,3 @@ def mail_server(
         yield server
     finally:
         controller.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("localhost", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port

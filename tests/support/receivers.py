@@ -13,26 +13,12 @@ import socketserver
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-DEADLINE = 20.0  # seconds after which something awaited is said not to come
-
-
-def wait_until(true: Callable[[], object], what: str = "", within: float = DEADLINE) -> None:
-    """Poll until `true()`; fail after the deadline."""
-    until = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < until, f"not within {within} s: {what}"
-        time.sleep(0.01)
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+from tests.support.network import free_port, wait_until
+from tests.support.project import DEADLINE
 
 
 class Receiver:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE
+
+from tests.support.project import TEMPLATE
 
 SCENARIOS = ["a", "b", "c", "d1", "d2", "e", "f", "g", "h"]
 

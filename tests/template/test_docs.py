@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, TEMPLATE, Project
+
+from tests.support.project import DEADLINE, TEMPLATE, Project
 
 DOCS = TEMPLATE / "docs"
 COOKIECUTTER = shlex.join((sys.executable, "-m", "cookiecutter", "--default-config"))

@@ -4,7 +4,8 @@ import re
 import sys
 
 import pytest
-from conftest import TEMPLATE
+
+from tests.support.project import TEMPLATE
 
 sys.path.insert(0, str(TEMPLATE / "docs"))
 import pictures

@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATE, Bake, Project
+
+from tests.support.project import TEMPLATE, Bake, Project
 
 WORKFLOW = Path(".github", "workflows", "ci.yml")
 PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")

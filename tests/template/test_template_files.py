@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ASKED, DEADLINE, QUESTIONS, TEMPLATE
+
+from tests.support.project import ASKED, DEADLINE, QUESTIONS, TEMPLATE
 
 SKELETON = TEMPLATE / "{{cookiecutter.project_slug}}"
 README = (TEMPLATE / "README.md").read_text("utf-8")

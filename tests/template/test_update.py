@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, TEMPLATE
+
+from tests.support.project import DEADLINE, TEMPLATE
 
 SERVICE = "src/my_service/service.py"
 NOT_THE_TEMPLATE = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", "*_cache")
