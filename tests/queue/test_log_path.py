@@ -195,7 +195,7 @@ import logging
 class House(logging.Handler):
     def emit(self, record):
         pass
-from .file_timed import TimedFileHandler
+from .timed_file import TimedFileHandler
 class Choosy(TimedFileHandler):
     def emit(self, record):
         if "noise" not in record.getMessage():
@@ -292,7 +292,7 @@ with setup_main_logging() as logs:
 
 LATER = """
 import logging, threading
-from .. import reports
+from ..process import reports
 class House(logging.Handler):
     def emit(self, record):
         if record.getMessage() == "begin":

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from my_service.logging_setup import reports
+from my_service.logging_setup.process import reports
 from my_service.logging_setup.queue.encoding import encode, encode_drops, encode_flush
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
 from my_service.logging_setup.queue.listener import Listener
