@@ -11,7 +11,7 @@ import pytest
 from tests.support.project import DEADLINE, Project
 from tests.support.scripts import APPS, HEAD, listeners, run_script
 
-FRAMES = int(os.environ.get("FUZZ_FRAMES", "2000000"))  # FUZZ_FRAMES=100000000 for a long run
+FRAMES = int(os.environ.get("FUZZ_FRAMES", "1200000"))  # FUZZ_FRAMES=100000000 for a long run
 
 
 class TestDecoder:
