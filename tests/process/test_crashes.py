@@ -34,7 +34,7 @@ if __name__ == "__main__":
     ],
     ids=["os._exit", "SIGTERM", "SIGSEGV"],
 )
-def test_all_that_a_process_logged_before_its_end_is_there_and_its_end_too(
+def test_records_before_a_crash_and_the_crash_are_logged(
     script: Script,
     end: str,
     told: str,
@@ -45,7 +45,7 @@ def test_all_that_a_process_logged_before_its_end_is_there_and_its_end_too(
     assert sum(before in line and after in line for line in lines) == 1
 
 
-def test_the_stack_of_a_fatal_signal_is_kept_beside_the_log(script: Script, tmp_path: Path) -> None:
+def test_fatal_signal_leaves_its_stack_beside_the_log(script: Script, tmp_path: Path) -> None:
     script(PROCESS_END.format(end="os.kill(os.getpid(), signal.SIGSEGV); time.sleep(60)"))
     fault = (tmp_path / "app.log.fault").read_text("utf-8")
     assert "Segmentation fault" in fault
@@ -74,7 +74,7 @@ UNCAUGHT = {
 
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 @pytest.mark.parametrize("origin", list(UNCAUGHT))
-def test_an_exception_that_nobody_catches_is_logged_once_with_its_origin(
+def test_uncaught_exception_is_logged_once_with_its_origin(
     bake: Callable[..., Project], tmp_path: Path, origin: str, multiprocessing: bool
 ) -> None:
     code, status = UNCAUGHT[origin]
@@ -92,13 +92,13 @@ def test_an_exception_that_nobody_catches_is_logged_once_with_its_origin(
     assert entry["exception.type"] == "ValueError"
 
 
-def test_the_uncaught_exception_of_a_program_without_a_with_block_is_logged(script: Script) -> None:
+def test_uncaught_exception_outside_a_with_block_is_logged(script: Script) -> None:
     lines = script("setup_main_logging()\nraise ValueError('caught by nobody')\n", status=1)
     assert sum("Uncaught exception in the main thread" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_the_exception_that_ends_a_process_is_logged_once(script: Script, method: str) -> None:
+def test_exception_that_ends_a_worker_is_logged_once(script: Script, method: str) -> None:
     lines = script(
         f"""
 def work(queue):
@@ -118,7 +118,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("fetched", [True, False])
 @pytest.mark.parametrize("pool", ["Pool", "ProcessPoolExecutor"])
-def test_the_exception_of_a_pools_job_is_logged_once_fetched_or_not(
+def test_exception_of_a_pool_job_is_logged_once(
     script: Script,
     pool: str,
     fetched: bool,
@@ -168,7 +168,7 @@ ODD_STREAMS = [
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("odd", ODD_STREAMS)
-def test_missing_and_closed_streams_raise_nothing_and_cost_the_file_nothing(
+def test_missing_streams_do_not_affect_the_file(
     bake: Callable[..., Project], tmp_path: Path, odd: str, when: str, multiprocessing: bool
 ) -> None:
     project = bake() if multiprocessing else bake(multiprocessing=False)
@@ -191,7 +191,7 @@ with setup_main_logging():
     assert text.count(" three\n") == 1
 
 
-def test_a_shell_that_closes_stdout_and_stderr_costs_the_file_nothing(project: Project, tmp_path: Path) -> None:
+def test_streams_closed_by_the_shell_do_not_affect_the_file(project: Project, tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -203,7 +203,7 @@ def test_a_shell_that_closes_stdout_and_stderr_costs_the_file_nothing(project: P
     assert "Done" in (tmp_path / "app.log").read_text("utf-8")
 
 
-def test_at_the_recursion_limit_and_deep_in_data_nothing_raises(script: Script) -> None:
+def test_recursion_limit_and_nested_data_raise_nothing(script: Script) -> None:
     lines = script(
         """
 deep = []

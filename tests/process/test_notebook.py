@@ -43,7 +43,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("mode", ["process", "thread", "direct"])
-def test_each_line_is_in_the_output_of_its_cell(
+def test_cell_shows_its_own_lines(
     bake: Bake, tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     project = bake(multiprocessing=False) if mode == "direct" else bake()

@@ -87,7 +87,7 @@ def assert_each_once(project: Project, folder: Path, answered: list[int]) -> Non
 
 
 @pytest.mark.parametrize("way", ["run", "command", "workers"])
-def test_uvicorn(project: Project, tmp_path: Path, way: str) -> None:
+def test_uvicorn_access_lines_are_logged_once(project: Project, tmp_path: Path, way: str) -> None:
     port = free_port()
     begin = ASGI_BEGIN.format(package=project.package) if way == "command" else ""
     (tmp_path / "app.py").write_text(ASGI.format(begin=begin))
@@ -105,7 +105,8 @@ def test_uvicorn(project: Project, tmp_path: Path, way: str) -> None:
     assert_each_once(project, tmp_path, answered)
 
 
-def test_gunicorn_with_two_workers_a_reload_and_a_graceful_stop(project: Project, tmp_path: Path) -> None:
+def test_gunicorn_access_lines_are_logged_once(project: Project, tmp_path: Path) -> None:
+    """Two workers, a reload, and a graceful stop."""
     port = free_port()
     (tmp_path / "app.py").write_text(WSGI)
     (tmp_path / "gunicorn.conf.py").write_text(GUNICORN.format(package=project.package))

@@ -44,7 +44,7 @@ def variables(stage: Instructions) -> dict[str, str]:
     return dict(pair.split("=", 1) for rest in arguments(stage, "ENV") for pair in shlex.split(rest))
 
 
-def test_there_are_two_stages_and_the_last_is_not_root_and_has_no_shell_between(project: Project) -> None:
+def test_image_has_two_stages_and_runs_without_root_or_shell(project: Project) -> None:
     before, build, final = read(project)
     assert arguments(before, "ARG") == ["PYTHON=3.13"]
     assert [arguments(stage, "FROM") for stage in (build, final)] == [
@@ -57,7 +57,7 @@ def test_there_are_two_stages_and_the_last_is_not_root_and_has_no_shell_between(
     assert arguments(final, "COPY") == ["--from=build /venv /venv"]
 
 
-def test_the_builder_gets_all_that_it_needs_and_no_secret(project: Project) -> None:
+def test_build_context_has_the_sources_and_no_secrets(project: Project) -> None:
     ignored = (project.path / ".dockerignore").read_text("utf-8").split("\n")
     wanted = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert "*" in ignored
@@ -77,7 +77,7 @@ def test_the_builder_gets_all_that_it_needs_and_no_secret(project: Project) -> N
         ),
     ],
 )
-def test_the_image_logs_json_to_stdout_if_there_is_a_console(
+def test_image_logs_json_to_stdout_if_there_is_a_console(
     bake: Bake, answers: dict[str, str], expected: dict[str, str]
 ) -> None:
     final = read(bake(**answers))[2]
@@ -85,7 +85,8 @@ def test_the_image_logs_json_to_stdout_if_there_is_a_console(
     assert ("VOLUME" in dict(final)) == ("/var/log/service/my-service.log" in expected.values())
 
 
-def test_done_in_a_folder_it_installs_and_logs_json_to_stdout_and_to_no_file(project: Project, tmp_path: Path) -> None:
+def test_instructions_install_a_service_that_logs_to_stdout(project: Project, tmp_path: Path) -> None:
+    """The Dockerfile's commands, run in a folder: the service logs JSON to stdout and writes no file."""
     _, build, final = read(project)
     folder, venv, work = tmp_path / "build", tmp_path / "venv", tmp_path / "srv"
     folder.mkdir()
@@ -121,9 +122,7 @@ def test_done_in_a_folder_it_installs_and_logs_json_to_stdout_and_to_no_file(pro
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])
-def test_sigterm_ends_the_first_process_of_a_container_with_its_log_written(
-    bake: Bake, tmp_path: Path, multiprocessing: bool
-) -> None:
+def test_sigterm_ends_pid_1_with_its_log_written(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
     """The kernel ignores the default action of a signal there, even if the process sends it to itself."""
     project = bake(multiprocessing=multiprocessing)
     app = (

@@ -19,7 +19,7 @@ def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("answers", SOME, ids=map(combinations.words, SOME))
-def test_a_project_passes_mypy_and_its_own_tests(bake: Bake, mypy_cache: Path, answers: combinations.Answers) -> None:
+def test_project_passes_mypy_and_its_own_tests(bake: Bake, mypy_cache: Path, answers: combinations.Answers) -> None:
     project = bake(**answers)
     processes = [
         subprocess.Popen(

@@ -71,9 +71,7 @@ class Storm:
 @pytest.mark.parametrize(
     ("method", "size", "kills"), [("fork", 0, 100), ("fork", 8000, 50), ("spawn", 0, 25), ("forkserver", 0, 25)]
 )
-def test_killed_workers_take_nothing_with_them(
-    project: Project, tmp_path: Path, method: str, size: int, kills: int
-) -> None:
+def test_killed_workers_lose_nothing(project: Project, tmp_path: Path, method: str, size: int, kills: int) -> None:
     storm = Storm(project, tmp_path, method=method, workers=2, size=size, kills=kills * TIMES)
     storm.hear("at work")
     end = storm.hear("end")
@@ -88,9 +86,8 @@ def test_killed_workers_take_nothing_with_them(
 
 @pytest.mark.parametrize("size", [0, 8000])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_killed_main_process_takes_nothing_with_it_and_leaves_nothing_running(
-    project: Project, tmp_path: Path, method: str, size: int
-) -> None:
+def test_killed_main_process_loses_nothing(project: Project, tmp_path: Path, method: str, size: int) -> None:
+    """It leaves no process running either."""
     for number in range(TIMES):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -106,9 +103,10 @@ def test_a_killed_main_process_takes_nothing_with_it_and_leaves_nothing_running(
 
 
 @pytest.mark.parametrize(("method", "size"), [("fork", 0), ("spawn", 0), ("forkserver", 0), ("fork", 8000)])
-def test_a_killed_listener_is_replaced_and_costs_only_what_it_held(
+def test_killed_listener_is_restarted_with_bounded_loss(
     project: Project, tmp_path: Path, method: str, size: int
 ) -> None:
+    """Only records that the listener had read are lost, and each listener's number of those is bounded."""
     kills = 5 * TIMES
     storm = Storm(project, tmp_path, method=method, workers=2, size=size, seconds=0.5 * kills + 1)
     storm.hear("at work")
@@ -142,7 +140,7 @@ def wait_for_growth(file: Path) -> None:
         time.sleep(0.005)
 
 
-def test_the_same_harness_sees_the_textbook_pattern_fail(project: Project, tmp_path: Path) -> None:
+def test_harness_notices_that_the_textbook_pattern_fails(project: Project, tmp_path: Path) -> None:
     storm = Storm(project, tmp_path, method="fork", workers=2, size=0, kills=100, textbook=True)
     storm.hear("at work")
     end = storm.hear("end")

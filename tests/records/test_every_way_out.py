@@ -189,14 +189,14 @@ def ways(bake: Bake) -> Iterator[Ways]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_worst_record_stays_one(ways: Ways, way: str) -> None:
+def test_hostile_record_stays_one_record(ways: Ways, way: str) -> None:
     name = f"Error{WORST}".encode("utf-8", "ignore").decode().replace("\0", "")  # what a class may be called
     fields = worst(type(name, (ValueError,), {"__module__": WORST})(WORST))
     with ways.context.log_context(**fields["context"]):
         getattr(ways, way)(record(fields))
 
 
-def test_a_syslog_message_cut_amid_an_indentation_stays_one(ways: Ways) -> None:
+def test_syslog_message_cut_in_an_indent_stays_one(ways: Ways) -> None:
     for length in range(8):
         made = record({**worst(ValueError()), "message": "x" * length + "\n" * 4000, "args": ()})
         ways.syslog(made)
@@ -204,7 +204,7 @@ def test_a_syslog_message_cut_amid_an_indentation_stays_one(ways: Ways) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(fields=everything)
-def test_any_record_stays_one_in_every_way_out(ways: Ways, fields: dict[str, Any]) -> None:
+def test_any_record_stays_one_in_every_output(ways: Ways, fields: dict[str, Any]) -> None:
     made = record(fields)
     with ways.context.log_context(**fields["context"]):
         for way in WAYS:

@@ -52,7 +52,7 @@ def run_on(project: Project, stdout: int, folder: Path, *args: str) -> "subproce
 
 @BOTH
 class TestReader:
-    def test_a_pipe_that_closes_after_a_line_is_reported_once(self, project: Project, tmp_path: Path) -> None:
+    def test_pipe_closed_after_a_line_is_reported_once(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         shown = subprocess.run(  # noqa: S602
             f"{shlex.quote(sys.executable)} script.py 5000 | head -1; echo ${{PIPESTATUS[0]}}",
@@ -70,9 +70,7 @@ class TestReader:
         assert numbered(tmp_path) == 5000
         assert sum("nothing more goes to the console" in line for line in in_file(tmp_path)) == 1
 
-    def test_a_reader_that_never_reads_stops_nothing_and_the_drops_are_told(
-        self, project: Project, tmp_path: Path
-    ) -> None:
+    def test_reader_that_never_reads_blocks_nothing(self, project: Project, tmp_path: Path) -> None:
         reader, writer = os.pipe()
         done = run_on(project, writer, tmp_path, script(project), "5000")
         os.close(writer)
@@ -85,7 +83,7 @@ class TestReader:
         rest = int(told[1].rpartition("(")[2].split()[0])
         assert len(shown) + 1 + rest == len(in_file(tmp_path)) - 1  # before that end was written
 
-    def test_a_terminal_that_nobody_reads_stops_nothing(self, project: Project, tmp_path: Path) -> None:
+    def test_terminal_that_is_not_read_blocks_nothing(self, project: Project, tmp_path: Path) -> None:
         ours, theirs = pty.openpty()
         done = run_on(project, theirs, tmp_path, script(project), "5000")
         os.close(ours)
@@ -94,13 +92,13 @@ class TestReader:
         assert numbered(tmp_path) == 5000
         assert any("the console takes nothing" in line for line in in_file(tmp_path))
 
-    def test_a_reader_that_keeps_up_gets_every_line(self, project: Project, tmp_path: Path) -> None:
+    def test_reader_that_keeps_up_gets_every_line(self, project: Project, tmp_path: Path) -> None:
         done = project.run("-c", script(project), "5000", cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         lines = [line[-5:] for line in done.stdout.splitlines() if " line " in line]
         assert lines == [f"{number:05d}" for number in range(5000)]
 
 
-def test_a_line_that_was_cut_short_does_not_run_into_the_next(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cut_line_is_ended_before_the_next(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
     imported = Imported(bake(project_slug="console-log", multiprocessing=False))
     reader, writer = os.pipe()
     with contextlib.closing(imported), os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as read:
@@ -119,9 +117,7 @@ def test_a_line_that_was_cut_short_does_not_run_into_the_next(bake: Bake, monkey
 @BOTH
 class TestClosed:
     @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
-    def test_an_application_without_stdout_logs_to_its_file(
-        self, project: Project, tmp_path: Path, closed: str
-    ) -> None:
+    def test_application_without_stdout_logs_to_its_file(self, project: Project, tmp_path: Path, closed: str) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         environment = project.environment(LOG_FILE=str(tmp_path / "app.log"))
         command = f"{shlex.quote(sys.executable)} script.py 100 {closed}"
@@ -131,14 +127,14 @@ class TestClosed:
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         assert numbered(tmp_path) == 100
 
-    def test_a_full_disk_under_stdout_is_reported(self, project: Project, tmp_path: Path) -> None:
+    def test_full_disk_under_stdout_is_reported(self, project: Project, tmp_path: Path) -> None:
         with Path("/dev/full").open("wb") as full:
             done = run_on(project, full.fileno(), tmp_path, script(project), "100")
         assert done.returncode == 0
         assert numbered(tmp_path) == 100
         assert "lines dropped: the console: No space left" in "\n".join(in_file(tmp_path))
 
-    def test_stdout_closed_by_the_application_goes_on(self, project: Project, tmp_path: Path) -> None:
+    def test_stdout_closed_by_the_application_is_still_used(self, project: Project, tmp_path: Path) -> None:
         then = "sys.stdout.close(); logging.info('line 00100')"
         done = project.run("-c", script(project, then), "100", cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         assert done.returncode == 0
@@ -166,7 +162,7 @@ class TestColour:
             assert process.wait(DEADLINE) == 0
         return shown.decode()
 
-    def test_a_terminal_has_colour_and_a_pipe_has_none(self, project: Project, tmp_path: Path) -> None:
+    def test_terminal_has_colour_and_a_pipe_has_none(self, project: Project, tmp_path: Path) -> None:
         assert "\x1b[31mERROR" in self.run(project, tmp_path, terminal=True)
         assert "\x1b" not in self.run(project, tmp_path, terminal=False)
         assert "\x1b" not in (tmp_path / "app.log").read_text("utf-8")

@@ -46,9 +46,7 @@ def resident(pid: int) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
-def test_a_sink_a_hundred_times_too_slow_costs_neither_memory_nor_the_file_a_line(
-    project: Project, tmp_path: Path
-) -> None:
+def test_slow_sink_costs_no_memory_and_no_line_of_the_file(project: Project, tmp_path: Path) -> None:
     house = with_handler(project, tmp_path, SLOW)
     (tmp_path / "app.py").write_text("import json\n" + HEAD + FLOOD, "utf-8")
     import sys
@@ -78,7 +76,7 @@ def test_a_sink_a_hundred_times_too_slow_costs_neither_memory_nor_the_file_a_lin
     assert any("the backlog is full" in line for line in told)
 
 
-def test_a_console_that_nobody_reads_costs_the_file_nothing(project: Project, tmp_path: Path) -> None:
+def test_unread_console_does_not_affect_the_file(project: Project, tmp_path: Path) -> None:
     body = """
 with setup_main_logging() as logs:
     for number in range(20000):
@@ -121,9 +119,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_main_process_that_computes_slows_the_listener_far_less_than_the_textbook(
-    project: Project, tmp_path: Path
-) -> None:
+def test_busy_main_process_does_not_slow_the_listener(project: Project, tmp_path: Path) -> None:
+    """Far less than it slows the textbook's listener thread."""
     apps = str(APPS)
     rates: dict[bool, float] = {}
     for textbook, records in ((True, 4_000), (False, 80_000)):

@@ -168,7 +168,7 @@ with setup_main_logging(), log_context(order='1" ]2'):
         *(pytest.param("syslog_ng", each, marks=needs("syslog-ng")) for each in ("tcp", "udp")),
     ],
 )
-def test_a_thousand_records_are_a_thousand_messages(
+def test_thousand_records_are_a_thousand_messages(
     project: Project, request: pytest.FixtureRequest, tmp_path: Path, daemon: str, transport: str
 ) -> None:
     receiver = request.getfixturevalue(daemon)
@@ -201,9 +201,7 @@ def test_a_thousand_records_are_a_thousand_messages(
 
 @needs("rsyslogd")
 @pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
-def test_rsyslogd_absent_then_killed_then_back_gets_what_is_logged(
-    project: Project, tmp_path: Path, transport: str
-) -> None:
+def test_rsyslogd_restarts_lose_no_record(project: Project, tmp_path: Path, transport: str) -> None:
     daemon = Rsyslogd(tmp_path)
     script = """
 import logging, time
@@ -263,9 +261,7 @@ with setup_main_logging():
 
 @needs("syslog-ng")
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_no_line_of_a_message_passes_for_a_message(
-    project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str
-) -> None:
+def test_line_of_a_message_is_no_message(project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str) -> None:
     """Case 49: this receiver writes a newline as it is."""
     ended = project.run("-c", FORGING, cwd=tmp_path, LOG_COLLECTOR_URL=syslog_ng.urls[transport])
     assert ended.returncode == 0, ended
@@ -280,7 +276,7 @@ def test_no_line_of_a_message_passes_for_a_message(
     assert sum("forged" in line for line in lines) >= 400
 
 
-def test_a_message_is_cut_to_what_receivers_take(project: Project, tmp_path: Path) -> None:
+def test_message_is_cut_to_the_receivers_limit(project: Project, tmp_path: Path) -> None:
     script = r"""
 import logging
 from my_service.logging_setup import setup_main_logging
@@ -299,7 +295,7 @@ with setup_main_logging():
     assert text.endswith("bytes]")
 
 
-def test_over_tls_messages_are_counted_and_the_certificate_is_checked(project: Project, tmp_path: Path) -> None:
+def test_tls_frames_messages_and_checks_the_certificate(project: Project, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     import ssl

@@ -26,13 +26,13 @@ def compared(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["questions", "run", "doctor"])
-def test_a_picture_says_what_a_run_says_today(terminals: dict[str, str], name: str) -> None:
+def test_picture_shows_the_output_of_a_run(terminals: dict[str, str], name: str) -> None:
     kept = (TEMPLATE / "docs" / f"{name}.svg").read_text("utf-8")
     today = pictures.picture(name, terminals[name])
     assert compared(pictures.words(kept)) == compared(pictures.words(today)), "make pictures"
 
 
-def test_nobodys_folder_and_no_failure_is_in_a_picture() -> None:
+def test_picture_shows_no_home_folder_and_no_failure() -> None:
     for name in ("questions", "run", "doctor"):
         path = TEMPLATE / "docs" / f"{name}.svg"
         said = "\n".join(pictures.words(path.read_text("utf-8")))

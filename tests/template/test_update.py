@@ -143,9 +143,7 @@ def with_own_work(fresh: Path) -> dict[str, str]:
     return expected
 
 
-def test_an_update_gives_a_fresh_project_and_keeps_what_the_owner_wrote(
-    template: Path, project: Path, tmp_path: Path
-) -> None:
+def test_update_keeps_the_owners_changes(template: Path, project: Path, tmp_path: Path) -> None:
     assert cruft("check", "--checkout", "main", cwd=project).returncode == 1
     update(project, "--checkout", "main")
     assert contents(project) == with_own_work(create(template, tmp_path / "fresh"))
@@ -155,9 +153,7 @@ def test_an_update_gives_a_fresh_project_and_keeps_what_the_owner_wrote(
     assert git("rev-parse", "HEAD^{tree}", cwd=project) == before
 
 
-def test_a_choice_is_changed_on_an_existing_project_there_and_back(
-    template: Path, project: Path, tmp_path: Path
-) -> None:
+def test_choice_is_changed_and_changed_back(template: Path, project: Path, tmp_path: Path) -> None:
     update(project, "--checkout", "main")
     for answers in (
         {"multiprocessing": False, "file_handler": "size", "email_handler": False},
@@ -168,7 +164,7 @@ def test_a_choice_is_changed_on_an_existing_project_there_and_back(
         assert contents(project) == with_own_work(fresh)
 
 
-def test_a_text_answer_is_changed_with_what_derives_from_it(template: Path, project: Path, tmp_path: Path) -> None:
+def test_text_answer_is_changed_with_its_derivatives(template: Path, project: Path, tmp_path: Path) -> None:
     answers = json.dumps({"description": 'Tea, "hot".', "author_name": "Ann"})
     update(project, "--checkout", "main", "--variables-to-update", answers)
     fresh = create(template, tmp_path / "fresh", "--extra-context", answers)
