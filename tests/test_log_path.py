@@ -472,7 +472,7 @@ if __name__ == "__main__":
 
 
 ORPHAN = """
-from my_service.logging_setup.queue.pipe import GoneError
+from my_service.logging_setup.queue.pipe import QueueClosedError
 
 def work(queue, parent, listener):
     setup_proc_logging(queue)
@@ -483,7 +483,7 @@ def work(queue, parent, listener):
     while time.monotonic() < end:
         try:
             queue.put(b"anybody?", 0.0)
-        except GoneError:
+        except QueueClosedError:
             open("gone", "w").close()
             break
     logger.warning("a last word")

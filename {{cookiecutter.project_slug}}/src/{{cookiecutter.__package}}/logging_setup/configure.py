@@ -12,9 +12,9 @@ from .process.changes import change
 # {% if cookiecutter.multiprocessing %}
 from .process.root_logger import attach
 # {% endif %}
-from .process.session import MainLogging, current, fork_lock
+from .process.session import LoggingSession, current, fork_lock
 # {% if cookiecutter.multiprocessing %}
-from .queue.handler import LogQueueHandler
+from .queue.handler import QueueHandler
 from .queue.pipe import LogQueue, ThreadQueue
 from .queue.start import start_listener
 from .records.context import drop_inherited_context
@@ -29,7 +29,7 @@ from .sinks.direct import DirectLogging
 logger = logging.getLogger(__name__)
 
 
-def setup_main_logging(settings: Settings | None = None) -> MainLogging:
+def setup_main_logging(settings: Settings | None = None) -> LoggingSession:
     """Set logging up for the whole application; to be called once, in the main process.
 
     Returns what ends it: leave its `with` block, or call stop(). A second call returns the
@@ -74,9 +74,8 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     """
     drop_inherited_context()
     # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    name = LogQueueHandler.__name__
-    others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
-    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
+    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
+    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
     uncaught.log_process_crash()
 

@@ -29,7 +29,7 @@ TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
 fork_lock: Final = threading.RLock()
 
 
-class MainLogging(ABC):
+class LoggingSession(ABC):
     """Logging of the main process. Stops at the end of a `with` block (see __exit__), or at exit, or at SIGTERM."""
 
     # {% if cookiecutter.multiprocessing %}
@@ -61,7 +61,7 @@ class MainLogging(ABC):
         """Write what is left, in at most `within` seconds."""
 
     @property
-    def mine(self) -> bool:
+    def is_owner(self) -> bool:
         """Whether this process has set it up, not inherited it by a fork."""
         return os.getpid() == self._owner
 
@@ -96,7 +96,7 @@ class MainLogging(ABC):
 
     def _stop_within(self, within: float) -> bool:
         """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
-        if not self.mine or not self._stopping.acquire(timeout=within):
+        if not self.is_owner or not self._stopping.acquire(timeout=within):
             return True
         if self.stopped:
             self._stopping.release()
@@ -138,12 +138,12 @@ class MainLogging(ABC):
 
 
 # Kept on the root logger too: when this module is imported a second time, that logging still runs.
-_current: MainLogging | None = vars(logging.getLogger()).get(_PACKAGE)
+_current: LoggingSession | None = vars(logging.getLogger()).get(_PACKAGE)
 
 
-def current() -> MainLogging | None:
+def current() -> LoggingSession | None:
     """The logging that this process has set up and not stopped."""
-    return _current if _current and _current.mine and not _current.stopped else None
+    return _current if _current and _current.is_owner and not _current.stopped else None
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:

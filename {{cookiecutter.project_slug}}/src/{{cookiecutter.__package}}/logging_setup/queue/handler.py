@@ -8,10 +8,10 @@ import threading
 from ..process import reports
 from ..records.serialize import flatten, restore
 from .encoding import encode, encode_drops
-from .pipe import GoneError, LogQueue, ThreadQueue
+from .pipe import LogQueue, QueueClosedError, ThreadQueue
 
 
-class LogQueueHandler(logging.Handler):
+class QueueHandler(logging.Handler):
     """Puts each record into the log queue; when that cannot be, WARNING and above go to stderr.
 
     A call returns at once while the queue has room, waits up to `LOG_QUEUE_TIMEOUT` seconds
@@ -49,7 +49,7 @@ class LogQueueHandler(logging.Handler):
                     self.accepted = next(self._count)
                     self._patience = self._timeout
                     return True
-            except GoneError:
+            except QueueClosedError:
                 pass
             self._patience = 0.0
             self._drop(record, untold)
@@ -79,14 +79,14 @@ class LogQueueHandler(logging.Handler):
         if untold:
             try:
                 self._put(encode_drops(untold), self._timeout)
-            except GoneError:
+            except QueueClosedError:
                 reports.say(f"{untold} records dropped: the log listener is gone")
         super().close()
 
 
 def _start_counts_in_child() -> None:
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, LogQueueHandler):
+        if isinstance(handler, QueueHandler):
             handler.start_counts()
 
 

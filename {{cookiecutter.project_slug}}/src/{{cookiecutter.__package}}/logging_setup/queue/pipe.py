@@ -61,7 +61,7 @@ def renumbered(descriptor: int, least: int = 3) -> int:
     return found
 
 
-class GoneError(Exception):
+class QueueClosedError(Exception):
     """Nobody reads this queue any more, and nobody will."""
 
 
@@ -85,7 +85,7 @@ class LogQueue:
     def put(self, data: bytes, timeout: float) -> bool:
         """Send one record; True once the kernel has all of it.
 
-        Waits for room up to `timeout` seconds, then returns False. Raises GoneError when there
+        Waits for room up to `timeout` seconds, then returns False. Raises QueueClosedError when there
         is no listener and no process that could start one.
         """
         try:
@@ -93,7 +93,7 @@ class LogQueue:
                 return True
             return self._put_patiently(data, time.monotonic() + timeout)
         except (OSError, ValueError) as error:  # nobody reads; it is closed
-            raise GoneError from error
+            raise QueueClosedError from error
 
     def _put_patiently(self, data: bytes, until: float) -> bool:
         for frames in split(data):
@@ -128,11 +128,11 @@ class ThreadQueue:
         self.queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(self.SIZE)
 
     def put(self, data: bytes, timeout: float) -> bool:
-        """Queue one record; False if there was no room for `timeout` seconds. Raises GoneError."""
+        """Queue one record; False if there was no room for `timeout` seconds. Raises QueueClosedError."""
         try:
             self.queue.put(data, timeout=timeout)
         except queue.Full:
             return False
         except (OSError, ValueError, AssertionError, RuntimeError) as error:
-            raise GoneError from error
+            raise QueueClosedError from error
         return True

@@ -3,19 +3,19 @@
 import sys
 from pathlib import Path
 
-from ..process.session import MainLogging
+from ..process.session import LoggingSession
 from ..settings import Settings
 
 
-def start_listener(settings: Settings) -> MainLogging:
+def start_listener(settings: Settings) -> LoggingSession:
     """Start the listener that LOG_LISTENER asks for; a thread where a process cannot be had."""
     if settings.listener == "process" and _can_start_process():
-        from .supervisor import ListenerProcess  # does not import on Windows
+        from .supervisor import ProcessSession  # does not import on Windows
 
-        return ListenerProcess(settings)
-    from .thread import ListenerThread
+        return ProcessSession(settings)
+    from .thread import ThreadSession
 
-    return ListenerThread(settings)
+    return ThreadSession(settings)
 
 
 def _can_start_process() -> bool:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
-from ..process.session import MainLogging, fork_lock
+from ..process.session import LoggingSession, fork_lock
 from ..settings import Settings
 from .encoding import TOKEN_SIZE, encode_flush
-from .handler import LogQueueHandler
+from .handler import QueueHandler
 from .listener import ENDING, TOGETHER
-from .pipe import GoneError, LogQueue, not_for_children, renumbered
+from .pipe import LogQueue, QueueClosedError, not_for_children, renumbered
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
 _ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that nobody is left to log
@@ -34,7 +34,7 @@ _PAUSES: Final = (0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _LIVED_WELL: Final = 1.0  # seconds after which a listener's death counts as the first again
 
 
-class ListenerProcess(MainLogging):
+class ProcessSession(LoggingSession):
     """A listener in a process of its own, in a session of its own: Ctrl-C does not reach it.
 
     A thread waits for its death, and starts the next one; what waits in the queue meanwhile
@@ -46,7 +46,7 @@ class ListenerProcess(MainLogging):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.queue = LogQueue(settings)
-        self._handler = LogQueueHandler(self.queue)
+        self._handler = QueueHandler(self.queue)
         # Re-entrant: a signal handler may flush while its own thread is in flush().
         self._changed = threading.Condition(threading.RLock())
         self._flushing: set[bytes] = set()  # tokens of the flush markers that the listener has not acknowledged
@@ -59,8 +59,8 @@ class ListenerProcess(MainLogging):
         self.start([self._handler], keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """See MainLogging. A listener that dies meanwhile is asked again when it is back."""
-        if not self.mine:
+        """See LoggingSession. A listener that dies meanwhile is asked again when it is back."""
+        if not self.is_owner:
             return False
         until = time.monotonic() + timeout
         marker, token = encode_flush()
@@ -76,7 +76,7 @@ class ListenerProcess(MainLogging):
                         lambda: token not in self._flushing or self._generation != generation,  # noqa: B023
                         until - time.monotonic(),
                     )
-        except GoneError:
+        except QueueClosedError:
             return False
         else:
             return token not in self._flushing
@@ -84,7 +84,7 @@ class ListenerProcess(MainLogging):
             self._flushing.discard(token)
 
     def counts(self) -> dict[str, Any]:
-        """See MainLogging; blocks as flush() does."""
+        """See LoggingSession; blocks as flush() does."""
         self.flush()
         return {
             "accepted": self._handler.accepted,
@@ -142,7 +142,7 @@ class ListenerProcess(MainLogging):
 
     def _restart(self, deaths: int, note: str) -> None:
         while not self._letting_go.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
-            if not self.mine:  # a greenlet of gevent's, which a fork copies
+            if not self.is_owner:  # a greenlet of gevent's, which a fork copies
                 self._letting_go.wait()
             try:
                 self._start_listener(note)

@@ -13,26 +13,26 @@ from typing import Any, Final
 
 from ..get_handlers import get_handlers
 from ..process import reports
-from ..process.session import MainLogging
+from ..process.session import LoggingSession
 from ..settings import Settings
 from ..sinks.dispatcher import Dispatcher
 from .encoding import TOKEN_SIZE, encode_flush
-from .handler import LogQueueHandler
+from .handler import QueueHandler
 from .listener import TOGETHER, Listener
-from .pipe import GoneError, ThreadQueue
+from .pipe import QueueClosedError, ThreadQueue
 
 _END: Final = b""
 
 
-class ListenerThread(MainLogging):
-    """The same interface as ListenerProcess has."""
+class ThreadSession(LoggingSession):
+    """The same interface as ProcessSession has."""
 
     queue: ThreadQueue
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.queue = ThreadQueue(settings)
-        self._handler = LogQueueHandler(self.queue)
+        self._handler = QueueHandler(self.queue)
         self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
         self._changed = threading.Condition(threading.RLock())
         self._flushing: set[bytes] = set()
@@ -42,8 +42,8 @@ class ListenerThread(MainLogging):
         self.start([self._handler], keep=settings.reattach)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """See MainLogging."""
-        if not self.mine:
+        """See LoggingSession."""
+        if not self.is_owner:
             return False
         marker, token = encode_flush()
         self._flushing.add(token)
@@ -52,13 +52,13 @@ class ListenerThread(MainLogging):
                 return False
             with self._changed:
                 return self._changed.wait_for(lambda: token not in self._flushing, timeout)
-        except GoneError:
+        except QueueClosedError:
             return False
         finally:
             self._flushing.discard(token)
 
     def counts(self) -> dict[str, Any]:
-        """See MainLogging; blocks as flush() does."""
+        """See LoggingSession; blocks as flush() does."""
         self.flush()
         return {
             "accepted": self._handler.accepted,
@@ -68,7 +68,7 @@ class ListenerThread(MainLogging):
 
     def _stop(self, within: float) -> None:
         self._handler.close()
-        with contextlib.suppress(GoneError):
+        with contextlib.suppress(QueueClosedError):
             self.queue.put(_END, within)
         self._thread.join(within)
 
