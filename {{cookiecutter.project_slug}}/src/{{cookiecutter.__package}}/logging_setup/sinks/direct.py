@@ -20,11 +20,11 @@ class DirectLogging(LoggingSession):
     """The handlers on the root logger, each called so that its failure reaches nobody."""
 
     def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
-        super().__init__()
+        super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
         for outlet in self._dispatcher.outlets:
             outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
-        self.start(handlers, keep=keep)
+        self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Have every handler write what it holds. A record has reached them when its call returns."""
