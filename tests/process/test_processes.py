@@ -97,7 +97,7 @@ with setup_main_logging() as logs:
     assert logs.flush()
 """
         run_script(project, tmp_path, LISTENER + body)
-        text = "queue: listener killed by SIGKILL and restarted, up to 8 records it had read may be missing"
+        text = "listener: restarted, up to 8 records may be missing: killed by SIGKILL"
         assert len(logged(tmp_path, text)) == 1
 
 

@@ -92,7 +92,7 @@ def test_long_records_that_went_with_a_listener_are_counted(
     for _ in range(2):
         assert frames.FrameDecoder().records(b"".join(frames.split(b"x" * 10_000)[1:])) == []
     frames.reports.report_held()
-    assert capsys.readouterr().err.count("queue: 1 long records dropped: the previous listener") == 2
+    assert capsys.readouterr().err.count("queue: 1 long records dropped: partly read by the previous listener") == 2
 
 
 def test_long_records_whose_senders_were_killed_are_not_kept_for_ever(frames: SimpleNamespace) -> None:

@@ -27,11 +27,10 @@ QUEUE_TIMEOUT = 1.0  # seconds, the default of LOG_QUEUE_TIMEOUT
 class Storm:
     """A running storm.py, its log, and what it says."""
 
-    def __init__(self, project: Project, folder: Path, **options: Any) -> None:
+    def __init__(self, project: Project, folder: Path, listener: str = "process", **options: Any) -> None:
         self.folder, self.options = folder, options
-        self.process = project.start(
-            STORM, json.dumps(options), cwd=folder, LOG_FILE="storm.log", LOG_CONSOLE_LEVEL="60"
-        )
+        variables = {"LOG_FILE": "storm.log", "LOG_CONSOLE_LEVEL": "60", "LOG_LISTENER": listener}
+        self.process = project.start(STORM, json.dumps(options), cwd=folder, **variables)
 
     def hear(self, event: str) -> dict[str, Any]:
         """The next thing that it says, which is to be this event."""
@@ -69,12 +68,21 @@ class Storm:
 
 
 @pytest.mark.parametrize(
-    ("method", "size", "kills"), [("fork", 0, 100), ("fork", 8000, 50), ("spawn", 0, 25), ("forkserver", 0, 25)]
+    ("listener", "method", "size", "kills"),
+    [
+        ("process", "fork", 0, 100),
+        ("process", "fork", 8000, 50),
+        ("process", "spawn", 0, 25),
+        ("process", "forkserver", 0, 25),
+        ("thread", "fork", 0, 60),
+        ("thread", "fork", 8000, 20),
+        ("thread", "spawn", 0, 10),
+    ],
 )
 def test_killed_workers_take_nothing_with_them(
-    project: Project, tmp_path: Path, method: str, size: int, kills: int
+    project: Project, tmp_path: Path, listener: str, method: str, size: int, kills: int
 ) -> None:
-    storm = Storm(project, tmp_path, method=method, workers=2, size=size, kills=kills * TIMES)
+    storm = Storm(project, tmp_path, listener, method=method, workers=2, size=size, kills=kills * TIMES)
     storm.hear("at work")
     end = storm.hear("end")
     assert end["hangs"] == 0

@@ -330,7 +330,7 @@ with setup_main_logging() as logs:
 """,
         LOG_LISTENER=listener,
     )
-    assert any("queue: record dropped, it cannot be decoded" in line for line in lines)
+    assert any("queue: record dropped, it cannot be deserialized" in line for line in lines)
     assert any("still here" in line for line in lines)
 
 
@@ -436,7 +436,7 @@ if __name__ == "__main__":
 
 
 ORPHAN = """
-from my_service.logging_setup.queue.pipe import GoneError
+from my_service.logging_setup.queue.pipe import QueueClosedError
 
 def work(queue, parent, listener):
     setup_proc_logging(queue)
@@ -447,7 +447,7 @@ def work(queue, parent, listener):
     while time.monotonic() < end:
         try:
             queue.put(b"anybody?", 0.0)
-        except GoneError:
+        except QueueClosedError:
             open("gone", "w").close()
             break
     logger.warning("a last word")

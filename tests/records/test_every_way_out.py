@@ -92,7 +92,7 @@ class Ways:
         ]
         queue = load("queue.pipe").LogQueue(self.settings)
         queue.reader.close()  # there is no listener
-        self.dropping = load("queue.handler").LogQueueHandler(queue)
+        self.dropping = load("queue.handler").QueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
 
     def ready(self, made: logging.LogRecord) -> Any:

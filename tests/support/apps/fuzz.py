@@ -106,14 +106,10 @@ def main() -> None:
             sent += 1
             stream += bad + good
         for at in range(0, len(stream), AT_ONCE):
-            for data in decoder.records(stream[at : at + AT_ONCE]):
-                listener.take(data)
-            listener.hand_over()
+            listener.handle(decoder.records(stream[at : at + AT_ONCE]))
         if not before and fed > frames // 10:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for data in decoder.records(framed(encode(record("end"))) * 8):
-        listener.take(data)
-    listener.hand_over()
+    listener.handle(decoder.records(framed(encode(record("end"))) * 8))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     delivered, once = sum(map(bool, sink.good)), sink.good.count(1)
     print(json.dumps({"frames": fed, "sent": sent, "delivered": delivered, "once": once, "grown_kb": grown}))
