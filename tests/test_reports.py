@@ -1,9 +1,11 @@
 """Reports of logging on itself, and stderr: masked, escaped, counted, and never only in a sink that fails."""
 
+import contextlib
 import json
 import logging
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,19 +175,18 @@ class TestCounts:
                 guarded.handle(record("one"))
         assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 3)
 
-    def test_what_a_console_without_a_reader_lost_is_failed(
-        self, parts: Imported, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_a_console_without_a_reader_lost_is_failed(self, bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+        parts = Imported(bake(project_slug="report-console"))
         reader, writer = os.pipe()
-        with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
+        with contextlib.closing(parts), os.fdopen(writer, "w", encoding="utf-8") as stream:
             monkeypatch.setattr("sys.stdout", stream)
-            handler = parts.module("sinks.console").ConsoleHandler()
-            guarded = parts.module("sinks.dispatcher").GuardedHandler(handler)
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
             for _ in range(20):
                 guarded.handle(record("x" * 9000))
-            os.set_blocking(reader, False)
-            shown = read.read().splitlines()
-        whole = shown.count(b"x" * 9000)
+            guarded.handler.finish_by(time.monotonic() + 0.5)
+            guarded.handler.close()
+            whole = os.read(reader, 1_000_000).split(b"\n").count(b"x" * 9000)
+            os.close(reader)
         assert 0 < whole < 20
         assert guarded.count() == {"handled": whole, "failed": 20 - whole}
 
