@@ -36,7 +36,7 @@ OPTIONAL = {
     SINKS / "backups.py": FILE != "none",
     SINKS / "timed_file.py": FILE == "timed",
     SINKS / "size_file.py": FILE == "size",
-    SINKS / "background.py": EMAIL or COLLECTOR != "none",
+    SINKS / "background.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
     SINKS / "email.py": EMAIL,
     SINKS / "syslog.py": COLLECTOR == "syslog",
     SINKS / "tcp.py": COLLECTOR == "tcp",

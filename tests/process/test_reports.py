@@ -1,9 +1,11 @@
 """Reports of logging on itself, and stderr: masked, escaped, counted, and never only in a sink that fails."""
 
+import contextlib
 import json
 import logging
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -151,45 +153,44 @@ class TestCounts:
                 if "bad" in batch:
                     raise background.RefusedError("no")
 
-        outlet = parts.module("sinks.dispatcher").Outlet(Refused("house"))
+        guarded = parts.module("sinks.dispatcher").GuardedHandler(Refused("house"))
         for text in ("good", "bad", "good", "bad"):
-            outlet.handle(record(text))
-        wait_until(lambda: outlet.count()["failed"] == 2)
-        assert outlet.count()["handled"] == 2
-        outlet.handler.close()
-        outlet.handle(record("after its end"))
-        assert (outlet.count()["handled"], outlet.count()["failed"]) == (2, 3)
+            guarded.handle(record(text))
+        wait_until(lambda: guarded.count()["failed"] == 2)
+        assert guarded.count()["handled"] == 2
+        guarded.handler.close()
+        guarded.handle(record("after its end"))
+        assert (guarded.count()["handled"], guarded.count()["failed"]) == (2, 3)
 
     def test_what_a_console_lost_is_failed(self, parts: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
         with Path("/dev/full").open("w", encoding="utf-8") as full:
             monkeypatch.setattr("sys.stdout", full)
-            outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
-            outlet.handle(record("one"))
-        assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 1)
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
+            guarded.handle(record("one"))
+        assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 1)
         reader, writer = os.pipe()
         os.close(reader)
         with os.fdopen(writer, "w", encoding="utf-8") as broken:
             monkeypatch.setattr("sys.stdout", broken)
-            outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
             for _ in range(3):  # the first finds out
-                outlet.handle(record("one"))
-        assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 3)
+                guarded.handle(record("one"))
+        assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 3)
 
-    def test_what_a_console_without_a_reader_lost_is_failed(
-        self, parts: Imported, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_a_console_without_a_reader_lost_is_failed(self, bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+        parts = Imported(bake(project_slug="report-console"))
         reader, writer = os.pipe()
-        with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
+        with contextlib.closing(parts), os.fdopen(writer, "w", encoding="utf-8") as stream:
             monkeypatch.setattr("sys.stdout", stream)
-            handler = parts.module("sinks.console").ConsoleHandler()
-            outlet = parts.module("sinks.dispatcher").Outlet(handler)
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
             for _ in range(20):
-                outlet.handle(record("x" * 9000))
-            os.set_blocking(reader, False)
-            shown = read.read().splitlines()
-        whole = shown.count(b"x" * 9000)
+                guarded.handle(record("x" * 9000))
+            guarded.handler.finish_by(time.monotonic() + 0.5)
+            guarded.handler.close()
+            whole = os.read(reader, 1_000_000).split(b"\n").count(b"x" * 9000)
+            os.close(reader)
         assert 0 < whole < 20
-        assert outlet.count() == {"handled": whole, "failed": 20 - whole}
+        assert guarded.count() == {"handled": whole, "failed": 20 - whole}
 
     def test_an_exception_without_a_text_is_reported(self, parts: Imported) -> None:
         class HostileError(Exception):
@@ -200,9 +201,9 @@ class TestCounts:
             def emit(self, _record: logging.LogRecord) -> None:
                 raise HostileError
 
-        outlet = parts.module("sinks.dispatcher").Outlet(House())
-        outlet.handle(record("one"))
-        assert outlet.count()["failed"] == 1
+        guarded = parts.module("sinks.dispatcher").GuardedHandler(House())
+        guarded.handle(record("one"))
+        assert guarded.count()["failed"] == 1
         assert parts.reported == ["House failed: HostileError: <HostileError: str() failed with RuntimeError>"]
 
 

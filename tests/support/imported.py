@@ -37,7 +37,7 @@ class Imported:
 
     def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
         """Give `handler` these records together, as the listener does."""
-        self.module("sinks.dispatcher").Outlet(handler).handle_all(records)
+        self.module("sinks.dispatcher").GuardedHandler(handler).handle_all(records)
 
     def close(self) -> None:
         for handler in self.handlers:

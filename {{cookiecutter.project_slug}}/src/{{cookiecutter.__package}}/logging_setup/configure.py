@@ -22,7 +22,7 @@ from .records.factory import LogRecord, is_usable
 from .records.redaction import redact
 from .settings import Settings, setting_fields
 # {% if not cookiecutter.multiprocessing %}
-from .sinks.direct import DirectLogging
+from .sinks.direct import DirectSession
 # {% endif %}
 
 # {% if cookiecutter.multiprocessing %}
@@ -56,7 +56,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         running = start_listener(settings, get_handlers)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
-        running = DirectLogging(get_handlers(settings), keep=settings.reattach)
+        running = DirectSession(get_handlers(settings), keep=settings.reattach)
         # {% endif %}
         _setup_process(settings)
     if from_environ:
