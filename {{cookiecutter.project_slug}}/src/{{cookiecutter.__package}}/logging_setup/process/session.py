@@ -17,8 +17,7 @@ from typing import Any, Final, NoReturn, Self
 # {% if cookiecutter.multiprocessing %}
 from ..queue.pipe import LogQueue, ThreadQueue
 # {% endif %}
-from .changes import change, undo
-from .root_logger import attach, detach
+from .global_state import attach, change, detach, undo
 from .uncaught import log_once
 
 _PACKAGE: Final = (__package__ or "").rpartition(".")[0]
