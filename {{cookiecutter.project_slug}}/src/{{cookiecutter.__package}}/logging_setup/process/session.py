@@ -12,8 +12,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from .changes import change, undo
-from .root_logger import attach, detach
+from .global_state import attach, change, detach, undo
 from .uncaught import log_once
 
 _PACKAGE: Final = (__package__ or "").rpartition(".")[0]
