@@ -32,7 +32,7 @@ class RefusedError(Exception):
     """The other side has said no to this batch, and would say no again: it is given up."""
 
 
-class LaterError(Exception):
+class RetryLaterError(Exception):
     """The other side wants to be asked again, and not before `seconds` have passed."""
 
     def __init__(self, reason: object, seconds: float) -> None:
@@ -208,7 +208,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
                     self._lose(len(batch), f"given up after {attempt} attempts: {reason}")
                     return True
                 self._told |= reports.report(f"{self.name} failing", f"{self.name}: {reason}; will be tried again")
-                asked = min(error.seconds, _LONGEST_WAIT) if isinstance(error, LaterError) else 0.0
+                asked = min(error.seconds, _LONGEST_WAIT) if isinstance(error, RetryLaterError) else 0.0
                 if not self._pause(max(pause, asked)):
                     return False
                 pause, attempt = min(2 * pause, LONGEST_PAUSE), attempt + 1

@@ -4,18 +4,18 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from .background import LaterError, RefusedError
+from .background import RetryLaterError, RefusedError
 
 _TRY_AGAIN: Final = (408, 425, 429)  # time-out, too early, too many
 
 
 def check(status: int, reason: str, retry_after: str | None) -> None:
-    """Return for 2xx; raise LaterError for what may pass, 5xx above all, else RefusedError."""
+    """Return for 2xx; raise RetryLaterError for what may pass, 5xx above all, else RefusedError."""
     if 200 <= status < 300:
         return
     answer = f"the collector answered {status} {reason}".rstrip()
     if status in _TRY_AGAIN or status >= 500:
-        raise LaterError(answer, _seconds(retry_after))
+        raise RetryLaterError(answer, _seconds(retry_after))
     raise RefusedError(answer)
 
 
