@@ -450,7 +450,7 @@ def test_over_tls_the_last_record_survives_the_end_of_its_sender(
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     with TcpReceiver(tls) as receiver:
         with hanging(receiver):  # so that most of the record is still on the sender's side
-            application = start("tcp", receiver.url, LOG_COLLECTOR_CA_FILE="ca.pem")
+            application = start("tcp", receiver.url, LOG_COLLECTOR_CA_FILE="ca.pem", LOG_REDACT="off")  # which cuts
             logged = application.log(1, padding=100_000)
             application.stop()
         receiver.await_texts(*logged)
@@ -458,7 +458,7 @@ def test_over_tls_the_last_record_survives_the_end_of_its_sender(
 
 def test_a_line_that_a_broken_connection_has_cut_short_is_sent_whole_on_the_next(start: Start) -> None:
     with TcpReceiver() as receiver:
-        application = start("tcp", receiver.url)
+        application = start("tcp", receiver.url, LOG_REDACT="off")  # which cuts
         with hanging(receiver):
             logged = application.log(6, padding=400_000)
             time.sleep(1.5)  # the handler fills the connection, and gives it up in the middle of a line
@@ -622,7 +622,7 @@ with setup_main_logging():
     os.wait()
 """
     with TcpReceiver() as receiver:
-        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url, LOG_REDACT="off")
         receiver.await_texts("first")
         (tmp_path / "go").touch()
         process.communicate(timeout=30)
