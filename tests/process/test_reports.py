@@ -1,4 +1,4 @@
-"""Reports of logging on itself, and stderr: masked, escaped, counted, and never only in a sink that fails."""
+"""Reports of logging on itself, and stderr: masked, escaped, counted, and not only in the failing sink."""
 
 import json
 import logging
@@ -79,15 +79,15 @@ class TestRedaction:
         assert run.returncode == 0, run.stderr
         shown = run.stderr if file == "/dev/full" else (tmp_path / file).read_text("utf-8")
         assert run.stderr == "" or file == "/dev/full"
-        told = [line for line in shown.split("\n") if "House failed" in line]
-        assert told
-        assert all("OSError: POST https://me:***@host/?iban=***" in line for line in told)
+        reports = [line for line in shown.split("\n") if "House failed" in line]
+        assert reports
+        assert all("OSError: POST https://me:***@host/?iban=***" in line for line in reports)
         assert "hunter2" not in shown
         assert not FORBIDDEN.intersection(shown.replace("\n", ""))
         assert all(BEGINS.match(line) or line.startswith("    ") for line in shown.split("\n")[:-1])
 
     def test_report_is_not_masked_when_redaction_is_off(self, bake: Bake, tmp_path: Path) -> None:
-        """That the search above can find it."""
+        """It proves that the test above can fail."""
         house = with_handler(bake(console_handler="none"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", "process")
         house.run(path, cwd=tmp_path, LOG_FILE="app.log", LOG_REDACT="off")
@@ -173,7 +173,7 @@ class TestCounts:
         with os.fdopen(writer, "w", encoding="utf-8") as broken:
             monkeypatch.setattr("sys.stdout", broken)
             outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
-            for _ in range(3):  # the first finds out
+            for _ in range(3):  # the first one fails
                 outlet.handle(record("one"))
         assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 3)
 
@@ -221,7 +221,7 @@ class TestStderr:
     def test_only_warnings_without_a_sink_go_to_stderr(
         self, parts: Imported, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        recent = parts.module("sinks.email").RecentRecords(5)  # keeps them, and is no sink
+        recent = parts.module("sinks.email").RecentRecords(5)  # a buffer, not a sink
         picky = logging.NullHandler(logging.ERROR)
         parts.module("sinks.dispatcher").Dispatcher([recent, picky])
         for level in (logging.INFO, logging.WARNING, logging.ERROR):

@@ -1,4 +1,4 @@
-"""The console: colour only on a terminal, and no console that is closed, full or never read stops the log."""
+"""The console: colour only on a terminal; a console that is closed, full or not read does not block logging."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ def numbered(folder: Path) -> int:
 
 
 def run_on(project: Project, stdout: int, folder: Path, *args: str) -> "subprocess.CompletedProcess[bytes]":
-    """Run a script with that stdout; fails if it hangs."""
+    """Run a script with that stdout; fail if it hangs."""
     environment = project.environment(LOG_FILE=str(folder / "app.log"))
     command = [sys.executable, "-c", *args]
     return subprocess.run(
@@ -78,9 +78,9 @@ class TestReader:
             shown = console.read().splitlines()
         assert done.returncode == 0
         assert numbered(tmp_path) == 5000
-        told = [line for line in in_file(tmp_path) if "the console takes nothing" in line]
-        assert len(told) == 2  # the first, and at the end the rest, with their number
-        rest = int(told[1].rpartition("(")[2].split()[0])
+        reports = [line for line in in_file(tmp_path) if "the console takes nothing" in line]
+        assert len(reports) == 2  # the first, and at the end the rest, with their number
+        rest = int(reports[1].rpartition("(")[2].split()[0])
         assert len(shown) + 1 + rest == len(in_file(tmp_path)) - 1  # before that end was written
 
     def test_terminal_that_is_not_read_blocks_nothing(self, project: Project, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_cut_line_is_ended_before_the_next(bake: Bake, monkeypatch: pytest.Monke
     with contextlib.closing(imported), os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as read:
         monkeypatch.setattr(sys, "stdout", stream)
         handler = imported.module("sinks.console").ConsoleHandler()
-        for _ in range(20):  # the last that goes into the pipe goes only in part
+        for _ in range(20):  # the last write into the pipe is partial
             handler.handle(record("x" * 9000))
         shown = read.read(100_000)
         handler.handle(record("next"))
@@ -155,7 +155,7 @@ class TestColour:
         ) as process:
             os.close(theirs)
             shown = b""
-            with contextlib.suppress(OSError):  # EIO: the other side has gone
+            with contextlib.suppress(OSError):  # EIO: the other end is closed
                 while some := os.read(ours, 4096):
                     shown += some
             os.close(ours)
