@@ -1,4 +1,4 @@
-"""A LOG_* value that cannot be used stops the start: all of them named, status 2, no traceback."""
+"""Start with unusable LOG_* values: all are named in one message, status 2, no traceback."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_all_bad_values_are_named_in_one_message(bake: Bake, tmp_path: Path, mul
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_that_contradict_each_other_are_named(project: Project, tmp_path: Path) -> None:
+def test_contradicting_settings_are_named(project: Project, tmp_path: Path) -> None:
     mail = {"LOG_EMAIL_HOST": "mail", "LOG_EMAIL_USER": "bob", "LOG_EMAIL_CA_FILE": "none.pem"}
     run = project.run("-m", project.package, cwd=tmp_path, **mail)
     assert run.returncode == 2
@@ -57,19 +57,19 @@ def test_settings_that_contradict_each_other_are_named(project: Project, tmp_pat
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])
-def test_a_variable_that_looks_misspelt_is_named_in_the_log(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
+def test_misspelt_variable_is_named_in_the_log(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
     project = bake(multiprocessing=multiprocessing)
-    run = project.run("-m", project.package, cwd=tmp_path, LOG_FIEL="x.log", LOG_DIR="somebody else's")
+    run = project.run("-m", project.package, cwd=tmp_path, LOG_FIEL="x.log", LOG_DIR="another program's")
     (warning,) = (line for line in run.stdout.splitlines() if " WARNING " in line and "not a setting" in line)
     assert "LOG_FIEL is not a setting: did you mean LOG_FILE?" in warning
 
 
-def test_empty_and_blank_values_count_as_not_set(project: Project, tmp_path: Path) -> None:
+def test_empty_value_counts_as_not_set(project: Project, tmp_path: Path) -> None:
     blank = dict.fromkeys(BAD, " ")
     assert project.run("-m", project.package, cwd=tmp_path, **blank).returncode == 0
 
 
-def test_no_secret_is_in_the_message_or_in_the_repr(project: Project, tmp_path: Path) -> None:
+def test_secrets_are_not_in_the_message_or_the_repr(project: Project, tmp_path: Path) -> None:
     run = project.run(
         "-m",
         project.package,
@@ -87,7 +87,7 @@ def test_no_secret_is_in_the_message_or_in_the_repr(project: Project, tmp_path: 
     assert "hunter2" not in run.stdout
 
 
-def test_a_secret_of_the_wrong_form_is_masked_in_the_message(project: Project) -> None:
+def test_malformed_secret_is_masked_in_the_message(project: Project) -> None:
     with project.imported() as load:
         settings = load("settings")
 

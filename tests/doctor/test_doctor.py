@@ -1,4 +1,4 @@
-"""python -m my_service.logging_setup: what it shows, what it finds wrong, and what its probe says of each sink."""
+"""The doctor, `python -m my_service.logging_setup`: its report, the faults it finds, and its probe of each sink."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TEST = "This is a test"
 
 @pytest.fixture
 def server() -> Iterator[Callable[[bytes], int]]:
-    """Start a server on a port that is returned; it greets each client with some bytes, and says no more."""
+    """Start a server on a port that is returned; it sends each client a greeting, and nothing else."""
     open_sockets: list[socket.socket] = []
 
     def start(greeting: bytes) -> int:
@@ -75,7 +75,7 @@ def verdicts(report: dict[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("collector", "scheme"), [("tcp", "tcp"), ("syslog", "tcp"), ("http", "http")])
-def test_the_probe_tells_refused_from_unwritable_from_dead(
+def test_probe_distinguishes_refused_unwritable_and_dead(
     bake: Bake, tmp_path: Path, server: Callable[[bytes], int], collector: str, scheme: str
 ) -> None:
     project = bake(collector_handler=collector)
@@ -95,7 +95,7 @@ def test_the_probe_tells_refused_from_unwritable_from_dead(
     assert "Connection refused" in said[collector][1]
 
 
-def test_the_probe_does_not_wait_for_a_server_that_hangs(
+def test_probe_times_out_on_a_server_that_hangs(
     project: Project, tmp_path: Path, server: Callable[[bytes], int]
 ) -> None:
     report = examine(project, tmp_path, "--probe", "--timeout", "1", status=1, **mail_to(server(b"")))
@@ -104,7 +104,7 @@ def test_the_probe_does_not_wait_for_a_server_that_hangs(
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])
-def test_the_probe_reaches_every_sink_that_works(
+def test_probe_reaches_every_working_sink(
     bake: Bake, tmp_path: Path, mail_server: tuple[int, list[bytes]], multiprocessing: bool
 ) -> None:
     port, mails = mail_server
@@ -119,7 +119,7 @@ def test_the_probe_reaches_every_sink_that_works(
     assert TEST.encode() in mails[0]
 
 
-def test_the_probe_leaves_no_second_file_beside_that_of_a_running_service(project: Project, tmp_path: Path) -> None:
+def test_probe_makes_no_second_file_beside_a_running_service(project: Project, tmp_path: Path) -> None:
     code = f"""
 import logging, sys
 from {project.package}.logging_setup import setup_main_logging
@@ -144,17 +144,15 @@ with setup_main_logging() as logs:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
+    ("url", "is_fault"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
 )
-def test_a_token_that_everybody_can_read_is_a_fault(bake: Bake, tmp_path: Path, url: str, told: bool) -> None:
+def test_token_sent_in_the_clear_is_a_fault(bake: Bake, tmp_path: Path, url: str, is_fault: bool) -> None:
     report = examine(bake(collector_handler="http"), tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_TOKEN="hunter2")  # noqa: S106
-    assert any("everybody" in fault for fault in report["faults"]) is told
+    assert any("everybody" in fault for fault in report["faults"]) is is_fault
     assert "hunter2" not in json.dumps(report)
 
 
-def test_a_handler_whose_own_filter_drops_the_test_record_is_not_said_to_be_reached(
-    project: Project, tmp_path: Path
-) -> None:
+def test_probe_record_dropped_by_a_filter_is_not_tried(project: Project, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(project.path, copy)
     house = Project(copy, project.slug)
@@ -179,13 +177,13 @@ def test_a_handler_whose_own_filter_drops_the_test_record_is_not_said_to_be_reac
     ]
 
 
-def test_a_full_disk_is_a_failed_probe(project: Project, tmp_path: Path) -> None:
+def test_probe_fails_on_a_full_disk(project: Project, tmp_path: Path) -> None:
     said = verdicts(examine(project, tmp_path, "--probe", status=1, LOG_FILE="/dev/full"))
     assert said["file"][0] == "failed"
     assert "No space left" in said["file"][1]
 
 
-def test_without_probe_nothing_is_opened_or_written(project: Project, tmp_path: Path) -> None:
+def test_doctor_writes_nothing_without_probe(project: Project, tmp_path: Path) -> None:
     report = examine(project, tmp_path, **mail_to(1))
     assert report["sinks"] == {"console": "INFO", "file": "DEBUG", "email": "CRITICAL"}
     assert report["probe"] == []
@@ -193,7 +191,7 @@ def test_without_probe_nothing_is_opened_or_written(project: Project, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_each_setting_has_its_value_and_origin_and_no_secret_is_shown(project: Project, tmp_path: Path) -> None:
+def test_doctor_shows_values_and_origins_but_no_secrets(project: Project, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("hunter2\n")
     variables = {**mail_to(1), "LOG_EMAIL_USER": "bob", "LOG_LEVELS": "a=ERROR,b=15", "LOG_REDACT_KEYS": "iban,card"}
     for password in ({"LOG_EMAIL_PASSWORD": "hunter2"}, {"LOG_EMAIL_PASSWORD_FILE": "password"}):
@@ -212,7 +210,7 @@ def test_each_setting_has_its_value_and_origin_and_no_secret_is_shown(project: P
         assert "hunter2" not in json.dumps(report)
 
 
-def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(project: Project, tmp_path: Path) -> None:
+def test_doctor_suggests_the_name_of_a_misspelt_variable(project: Project, tmp_path: Path) -> None:
     report = examine(project, tmp_path, LOG_FIEL="x", LOG_CONSOL_LEVEL="DEBUG", LOG_XYZ="1")
     assert report["faults"] == [
         "LOG_CONSOL_LEVEL is not a setting: did you mean LOG_CONSOLE_LEVEL?",
@@ -237,7 +235,7 @@ logging.disable(logging.DEBUG)
 """
 
 
-def test_what_hides_or_doubles_records_is_found(project: Project, tmp_path: Path) -> None:
+def test_doctor_finds_what_hides_or_doubles_records(project: Project, tmp_path: Path) -> None:
     (tmp_path / "faulty.py").write_text(FAULTS)
     report = examine(project, tmp_path, "--import", "faulty", "missing", LOG_LEVELS="low=5", LOG_FILE_LEVEL="INFO")
     assert [each["name"] for each in report["loggers"] if each["disabled"]] == ["off"]
@@ -258,7 +256,7 @@ def test_what_hides_or_doubles_records_is_found(project: Project, tmp_path: Path
         assert any(fault.startswith(begin) and words in fault for fault in report["faults"]), begin
 
 
-def test_a_bad_value_is_named_with_status_2(project: Project, tmp_path: Path) -> None:
+def test_doctor_names_a_bad_value_with_status_2(project: Project, tmp_path: Path) -> None:
     run = project.run("-m", f"{project.package}.logging_setup", cwd=tmp_path, LOG_LEVEL="LOUD")
     assert (run.returncode, run.stdout) == (2, "")
     assert "LOG_LEVEL='LOUD'" in run.stderr
@@ -272,7 +270,7 @@ def test_a_bad_value_is_named_with_status_2(project: Project, tmp_path: Path) ->
         {"console_handler": "none", "file_handler": "none", "project_slug": "mail-only"},
     ],
 )
-def test_it_works_whatever_was_chosen(bake: Bake, tmp_path: Path, answers: dict[str, Any]) -> None:
+def test_doctor_works_for_every_choice(bake: Bake, tmp_path: Path, answers: dict[str, Any]) -> None:
     project = bake(**answers)
     report = examine(project, tmp_path, "--probe")
     assert report["faults"] == []

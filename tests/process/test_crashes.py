@@ -1,4 +1,4 @@
-"""What nobody caught, and processes that end badly: FAILURES.md, cases 6, 39, 40 and 42."""
+"""Uncaught exceptions, and processes that crash or are killed: FAILURES.md, cases 6, 39, 40 and 42."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("end", "expected"),
     [
         ("os._exit(3)", "worker-x (pid {pid}) ended with status 3"),
         ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", "worker-x (pid {pid}) was ended by SIGTERM"),
@@ -34,18 +34,18 @@ if __name__ == "__main__":
     ],
     ids=["os._exit", "SIGTERM", "SIGSEGV"],
 )
-def test_all_that_a_process_logged_before_its_end_is_there_and_its_end_too(
+def test_records_before_a_crash_and_the_crash_are_logged(
     script: Script,
     end: str,
-    told: str,
+    expected: str,
 ) -> None:
     lines = script(PROCESS_END.format(end=end))
     assert sum(" number " in line for line in lines) == 1000
-    before, after = told.split("{pid}")
+    before, after = expected.split("{pid}")
     assert sum(before in line and after in line for line in lines) == 1
 
 
-def test_the_stack_of_a_fatal_signal_is_kept_beside_the_log(script: Script, tmp_path: Path) -> None:
+def test_fatal_signal_leaves_its_stack_beside_the_log(script: Script, tmp_path: Path) -> None:
     script(PROCESS_END.format(end="os.kill(os.getpid(), signal.SIGSEGV); time.sleep(60)"))
     fault = (tmp_path / "app.log.fault").read_text("utf-8")
     assert "Segmentation fault" in fault
@@ -53,18 +53,18 @@ def test_the_stack_of_a_fatal_signal_is_kept_beside_the_log(script: Script, tmp_
 
 
 UNCAUGHT = {
-    "the main thread": ("raise ValueError('caught by nobody')", 1),
+    "the main thread": ("raise ValueError('not caught')", 1),
     "thread T-1": (
-        "def f():\n        raise ValueError('caught by nobody')\n"
+        "def f():\n        raise ValueError('not caught')\n"
         "    thread = threading.Thread(target=f, name='T-1')\n    thread.start()\n    thread.join()",
         0,
     ),
     "__del__": (
-        "class Bad:\n        def __del__(self):\n            raise ValueError('caught by nobody')\n    Bad()",
+        "class Bad:\n        def __del__(self):\n            raise ValueError('not caught')\n    Bad()",
         0,
     ),
     "Task exception was never retrieved": (
-        "import asyncio, gc\n    async def f():\n        raise ValueError('caught by nobody')\n"
+        "import asyncio, gc\n    async def f():\n        raise ValueError('not caught')\n"
         "    async def main():\n        task = asyncio.create_task(f())\n        await asyncio.sleep(0)\n"
         "        await asyncio.sleep(0)\n        del task\n        gc.collect()\n    asyncio.run(main())",
         0,
@@ -74,7 +74,7 @@ UNCAUGHT = {
 
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 @pytest.mark.parametrize("origin", list(UNCAUGHT))
-def test_an_exception_that_nobody_catches_is_logged_once_with_its_origin(
+def test_uncaught_exception_is_logged_once_with_its_origin(
     bake: Callable[..., Project], tmp_path: Path, origin: str, multiprocessing: bool
 ) -> None:
     code, status = UNCAUGHT[origin]
@@ -87,23 +87,23 @@ def test_an_exception_that_nobody_catches_is_logged_once_with_its_origin(
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_FILE_FORMAT="json")
     assert run.returncode == status, run.stderr
     entries = [json.loads(line) for line in (tmp_path / "app.log").read_text("utf-8").splitlines()]
-    [entry] = [entry for entry in entries if "caught by nobody" in entry.get("exception.message", "")]
+    [entry] = [entry for entry in entries if "not caught" in entry.get("exception.message", "")]
     assert origin in entry["message"]
     assert entry["exception.type"] == "ValueError"
 
 
-def test_the_uncaught_exception_of_a_program_without_a_with_block_is_logged(script: Script) -> None:
-    lines = script("setup_main_logging()\nraise ValueError('caught by nobody')\n", status=1)
+def test_uncaught_exception_outside_a_with_block_is_logged(script: Script) -> None:
+    lines = script("setup_main_logging()\nraise ValueError('not caught')\n", status=1)
     assert sum("Uncaught exception in the main thread" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_the_exception_that_ends_a_process_is_logged_once(script: Script, method: str) -> None:
+def test_exception_that_ends_a_worker_is_logged_once(script: Script, method: str) -> None:
     lines = script(
         f"""
 def work(queue):
     setup_proc_logging(queue)
-    raise ValueError("caught by nobody")
+    raise ValueError("not caught")
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
@@ -113,12 +113,12 @@ if __name__ == "__main__":
 """
     )
     assert sum("Uncaught exception in process worker-x" in line for line in lines) == 1
-    assert sum("ValueError: caught by nobody" in line for line in lines) == 1
+    assert sum("ValueError: not caught" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("fetched", [True, False])
 @pytest.mark.parametrize("pool", ["Pool", "ProcessPoolExecutor"])
-def test_the_exception_of_a_pools_job_is_logged_once_fetched_or_not(
+def test_exception_of_a_pool_job_is_logged_once(
     script: Script,
     pool: str,
     fetched: bool,
@@ -136,7 +136,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 @logged
 def job():
-    raise ValueError("caught by nobody")
+    raise ValueError("not caught")
 
 if __name__ == "__main__":
     with setup_main_logging() as logs, {make} as pool:
@@ -168,7 +168,7 @@ ODD_STREAMS = [
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("odd", ODD_STREAMS)
-def test_missing_and_closed_streams_raise_nothing_and_cost_the_file_nothing(
+def test_missing_streams_do_not_affect_the_file(
     bake: Callable[..., Project], tmp_path: Path, odd: str, when: str, multiprocessing: bool
 ) -> None:
     project = bake() if multiprocessing else bake(multiprocessing=False)
@@ -191,7 +191,7 @@ with setup_main_logging():
     assert text.count(" three\n") == 1
 
 
-def test_a_shell_that_closes_stdout_and_stderr_costs_the_file_nothing(project: Project, tmp_path: Path) -> None:
+def test_streams_closed_by_the_shell_do_not_affect_the_file(project: Project, tmp_path: Path) -> None:
     import subprocess
     import sys
 
@@ -203,7 +203,7 @@ def test_a_shell_that_closes_stdout_and_stderr_costs_the_file_nothing(project: P
     assert "Done" in (tmp_path / "app.log").read_text("utf-8")
 
 
-def test_at_the_recursion_limit_and_deep_in_data_nothing_raises(script: Script) -> None:
+def test_recursion_limit_and_nested_data_raise_nothing(script: Script) -> None:
     lines = script(
         """
 deep = []

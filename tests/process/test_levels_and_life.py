@@ -1,4 +1,4 @@
-"""Levels that an operator sets, and what begins and ends with a process: FAILURES.md, cases 45, 83, 84, 86 and 87."""
+"""Levels set by variables, and the start and end of processes: FAILURES.md, cases 45, 83, 84, 86 and 87."""
 
 import contextlib
 import dataclasses
@@ -50,12 +50,12 @@ def app(folder: Path, body: str, *, multiprocessing: bool = True) -> str:
 
 
 def shown(text: str) -> set[tuple[str, str]]:
-    """The (logger, level) pairs whose records are in `text`."""
+    """Return the (logger, level) pairs of the records in `text`."""
     return set(re.findall(r"\w+/([\w.]+)/(\w+)$", text, re.MULTILINE))
 
 
 def those(package: str, others: str) -> set[tuple[str, str]]:
-    """The (logger, level) pairs to be seen where the application's package and the others have these levels."""
+    """Return the (logger, level) pairs expected if the application's package and other loggers have these levels."""
     order = ("debug", "info", "error")
     lowest = {**dict.fromkeys(OWN, package), "urllib3": others}
     return {(name, level) for name, least in lowest.items() for level in order[order.index(least) :]}
@@ -79,7 +79,7 @@ class TestLevels:
         ],
         ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) or "unset" if isinstance(value, dict) else "",
     )
-    def test_log_level_is_for_package_and_sinks(
+    def test_log_level_applies_to_package_and_sinks(
         self,
         project: Project,
         tmp_path: Path,
@@ -93,12 +93,12 @@ class TestLevels:
         assert shown(run.stdout) == console
         assert shown((tmp_path / "app.log").read_text("utf-8")) == file
 
-    def test_log_level_is_for_all_without_a_queue_too(self, bake: Bake, tmp_path: Path) -> None:
+    def test_log_level_applies_without_a_queue(self, bake: Bake, tmp_path: Path) -> None:
         program = app(tmp_path, LEVELS + SPEAK, multiprocessing=False)
         run = bake(multiprocessing=False).run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
         assert shown(run.stdout) == shown((tmp_path / "app.log").read_text("utf-8")) == those("debug", "debug")
 
-    def test_the_collector_follows_and_mails_do_not(self, bake: Bake) -> None:
+    def test_log_level_applies_to_the_collector_not_to_email(self, bake: Bake) -> None:
         with bake(collector_handler="http").imported() as load:
             read = load("settings").Settings.from_environ
             for word, collector in (("DEBUG", 10), ("ERROR", 40), ("", 20)):
@@ -114,7 +114,7 @@ class TestLevels:
             for settings in (made(), made(level=40), made(levels=(("urllib3", 10),)), made(console_level=30)):
                 assert made(**dataclasses.asdict(settings)) == dataclasses.replace(settings) == settings
 
-    def test_the_doctor_shows_the_levels_in_force(self, project: Project, tmp_path: Path) -> None:
+    def test_doctor_shows_the_levels_in_force(self, project: Project, tmp_path: Path) -> None:
         report = examine(project, tmp_path, LOG_LEVEL="ERROR", LOG_FILE_LEVEL="critical", LOG_LEVELS="urllib3=CRITICAL")
         found = {each["variable"]: (each["value"], each["origin"]) for each in report["settings"]}
         assert found["LOG_LEVEL"] == ("ERROR", "environment")
@@ -154,7 +154,7 @@ class TestLevels:
             ),
         ],
     )
-    def test_the_doctor_names_an_override(
+    def test_doctor_names_an_override(
         self, project: Project, tmp_path: Path, variables: dict[str, str], faults: list[str]
     ) -> None:
         assert examine(project, tmp_path, **variables)["faults"] == faults
@@ -191,7 +191,7 @@ if __name__ == "__main__":
 
 class TestContextOfAWorker:
     @pytest.mark.parametrize("pool", POOLS)
-    def test_a_pools_job_has_no_request_of_the_fork(self, script: Script, pool: str) -> None:
+    def test_pool_job_has_no_context_of_the_fork(self, script: Script, pool: str) -> None:
         make, submit = POOLS[pool]
         lines = script(REQUESTS.format(make=make, first=submit.format("1,"), second=submit.format("2,")))
         said = [re.sub(r"\[.*\] ", "", line.partition("my_service.app ")[2]) for line in lines]
@@ -204,7 +204,7 @@ class TestContextOfAWorker:
         ]
 
     @pytest.mark.parametrize("method", ["fork", "spawn"])
-    def test_the_documented_way_hands_a_context_on(self, project: Project, tmp_path: Path, method: str) -> None:
+    def test_documented_way_passes_a_context_to_a_job(self, project: Project, tmp_path: Path, method: str) -> None:
         page = (project.path / "docs" / "logging.md").read_text("utf-8")
         (snippet,) = (each for each in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "fields" in each)
         defined, _, submitted = snippet.rpartition("\n\n\n")
@@ -244,7 +244,7 @@ finally:
 class TestLastThread:
     @queue_or_not
     @pytest.mark.parametrize(("end", "status"), [("", 0), ("raise KeyError('of main')", 1), ("sys.exit(3)", 3)])
-    def test_a_thread_logs_on_after_the_with_block(
+    def test_thread_can_log_after_the_with_block(
         self, bake: Bake, tmp_path: Path, multiprocessing: bool, end: str, status: int
     ) -> None:
         project = bake() if multiprocessing else bake(multiprocessing=False)
@@ -257,7 +257,7 @@ class TestLastThread:
         assert text.count("Uncaught exception in the main thread") == (status == 1)
 
     @queue_or_not
-    def test_without_other_threads_it_ends_with_the_block(
+    def test_session_ends_with_the_block_without_other_threads(
         self, bake: Bake, tmp_path: Path, multiprocessing: bool
     ) -> None:
         body = """
@@ -307,7 +307,7 @@ def ended(pid: int) -> bool:
 
 
 def session(leader: int) -> Iterator[int]:
-    """The processes of the session, and group, of `leader`."""
+    """List the processes of the session, and of the group, of `leader`."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             pid = int(entry.name)
@@ -337,7 +337,7 @@ class TestSigterm:
         assert again[-1].endswith("again")
         assert [path.name for path in tmp_path.glob("*.log")] == ["app.log"]
 
-    def test_a_handler_of_the_application_decides_alone(self, project: Project, tmp_path: Path) -> None:
+    def test_sigterm_handler_of_the_application_is_kept(self, project: Project, tmp_path: Path) -> None:
         own = "signal.signal(signal.SIGTERM, lambda *_: os._exit(7))"
         program = app(tmp_path, SERVICE.format(method="spawn", own=own, start=CHILDREN["Process"]))
         with project.start(program, cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60") as service:
@@ -350,7 +350,7 @@ class TestSigterm:
             finally:
                 os.killpg(service.pid, signal.SIGKILL)
 
-    def test_a_project_without_the_queue_ends_too(self, bake: Bake, tmp_path: Path) -> None:
+    def test_project_without_a_queue_ends_too(self, bake: Bake, tmp_path: Path) -> None:
         body = """
 if __name__ == "__main__":
     with setup_main_logging():
@@ -429,13 +429,13 @@ def entries(script: Script) -> Entries:
 
 class TestLogged:
     @pytest.mark.parametrize("call", CALLS)
-    def test_an_exception_that_is_handled_is_an_error(self, entries: Entries, call: str) -> None:
+    def test_handled_exception_is_an_error(self, entries: Entries, call: str) -> None:
         found = entries(JOB.format(call=CALLS[call], caught="ValueError"))
         where = "MainProcess" if call == "here" else "a process"
         assert found == [("ERROR", f"Exception in inner in {where}"), ("INFO", "handled"), ("INFO", "after")]
 
     @pytest.mark.parametrize("end", ENDED)
-    def test_one_that_nothing_handles_is_critical_once(self, entries: Entries, end: str) -> None:
+    def test_unhandled_exception_is_critical_once(self, entries: Entries, end: str) -> None:
         call, status = ENDED[end]
         found = entries(JOB.format(call=call, caught="KeyError"), status=status)
         assert [level for level, _ in found if level != "INFO"] == ["ERROR", "CRITICAL"]

@@ -1,4 +1,4 @@
-"""Reports of logging on itself, and stderr: masked, escaped, counted, and never only in a sink that fails."""
+"""Reports of logging on itself, and stderr: masked, escaped, counted, and not only in the failing sink."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def application(folder: Path, body: str, way: str) -> str:
 
 class TestDroppedRecords:
     @pytest.mark.parametrize("listener", ["process", "thread"])
-    def test_stderr_has_them_as_the_file_would(self, project: Project, tmp_path: Path, listener: str) -> None:
+    def test_stderr_shows_them_in_the_files_format(self, project: Project, tmp_path: Path, listener: str) -> None:
         """Case 50."""
         house = with_handler(project, tmp_path, BLOCKED)
         body = r"""
@@ -74,22 +74,22 @@ class TestRedaction:
 
     @ways
     @pytest.mark.parametrize("file", ["app.log", "/dev/full"])
-    def test_a_report_is_masked_with_the_owners_keys(self, bake: Bake, tmp_path: Path, way: str, file: str) -> None:
+    def test_report_is_masked_with_additional_keys(self, bake: Bake, tmp_path: Path, way: str, file: str) -> None:
         house = with_handler(bake(console_handler="none", multiprocessing=way != "direct"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", way)
         run = house.run(path, cwd=tmp_path, LOG_FILE=file, LOG_REDACT_KEYS="iban", **WAYS[way])
         assert run.returncode == 0, run.stderr
         shown = run.stderr if file == "/dev/full" else (tmp_path / file).read_text("utf-8")
         assert run.stderr == "" or file == "/dev/full"
-        told = [line for line in shown.split("\n") if "House failed" in line]
-        assert told
-        assert all("OSError: POST https://me:***@host/?iban=***" in line for line in told)
+        reports = [line for line in shown.split("\n") if "House failed" in line]
+        assert reports
+        assert all("OSError: POST https://me:***@host/?iban=***" in line for line in reports)
         assert "hunter2" not in shown
         assert not FORBIDDEN.intersection(shown.replace("\n", ""))
         assert all(BEGINS.match(line) or line.startswith("    ") for line in shown.split("\n")[:-1])
 
-    def test_a_report_is_not_masked_when_redaction_is_off(self, bake: Bake, tmp_path: Path) -> None:
-        """That the search above can find it."""
+    def test_report_is_not_masked_when_redaction_is_off(self, bake: Bake, tmp_path: Path) -> None:
+        """It proves that the test above can fail."""
         house = with_handler(bake(console_handler="none"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", "process")
         house.run(path, cwd=tmp_path, LOG_FILE="app.log", LOG_REDACT="off")
@@ -111,7 +111,9 @@ class TestNoSink:
 
     @ways
     @pytest.mark.parametrize("file", ["/dev/full", "a file/app.log"])
-    def test_stderr_gets_the_reports_and_counts_are_true(self, bake: Bake, tmp_path: Path, way: str, file: str) -> None:
+    def test_stderr_gets_the_reports_and_counts_are_right(
+        self, bake: Bake, tmp_path: Path, way: str, file: str
+    ) -> None:
         (tmp_path / "a file").touch()
         project = bake(console_handler="none", multiprocessing=way != "direct")
         run = project.run(application(tmp_path, FIFTY, way), cwd=tmp_path, LOG_FILE=file, **WAYS[way])
@@ -125,7 +127,7 @@ class TestNoSink:
         (at_end,) = re.findall(r"(\d+) records are not in ", run.stderr)
         assert int(at_end) >= count["failed"]
 
-    def test_a_sink_that_takes_them_keeps_stderr_empty(self, bake: Bake, tmp_path: Path) -> None:
+    def test_working_sink_keeps_stderr_empty(self, bake: Bake, tmp_path: Path) -> None:
         run = bake().run(application(tmp_path, FIFTY, "process"), cwd=tmp_path, LOG_FILE="/dev/full")
         assert (run.returncode, run.stderr) == (0, "")
         counts = json.loads(next(line for line in run.stdout.splitlines() if line.startswith("{")))
@@ -142,7 +144,7 @@ def parts(bake: Bake) -> Any:
 
 
 class TestCounts:
-    def test_what_a_background_handler_lost_is_failed(self, parts: Imported) -> None:
+    def test_records_lost_by_a_background_handler_are_failed(self, parts: Imported) -> None:
         background = parts.module("sinks.background")
 
         class Refused(background.BackgroundHandler):  # type: ignore[misc, name-defined]
@@ -162,7 +164,7 @@ class TestCounts:
         guarded.handle(record("after its end"))
         assert (guarded.count()["handled"], guarded.count()["failed"]) == (2, 3)
 
-    def test_what_a_console_lost_is_failed(self, parts: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_records_lost_by_a_console_are_failed(self, parts: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
         with Path("/dev/full").open("w", encoding="utf-8") as full:
             monkeypatch.setattr("sys.stdout", full)
             guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
@@ -177,7 +179,9 @@ class TestCounts:
                 guarded.handle(record("one"))
         assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 3)
 
-    def test_what_a_console_without_a_reader_lost_is_failed(self, bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_records_lost_without_a_console_reader_are_failed(
+        self, bake: Bake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         parts = Imported(bake(project_slug="report-console"))
         reader, writer = os.pipe()
         with contextlib.closing(parts), os.fdopen(writer, "w", encoding="utf-8") as stream:
@@ -192,7 +196,7 @@ class TestCounts:
         assert 0 < whole < 20
         assert guarded.count() == {"handled": whole, "failed": 20 - whole}
 
-    def test_an_exception_without_a_text_is_reported(self, parts: Imported) -> None:
+    def test_exception_without_a_text_is_reported(self, parts: Imported) -> None:
         class HostileError(Exception):
             def __str__(self) -> str:
                 raise RuntimeError
@@ -208,7 +212,7 @@ class TestCounts:
 
 
 class TestStderr:
-    def test_a_report_is_not_of_the_work_that_met_it(self, parts: Imported, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_report_has_no_context_of_the_caller(self, parts: Imported, capsys: pytest.CaptureFixture[str]) -> None:
         parts.module("process.reports").connect(None)
         with parts.module("records.context").log_context(tenant="acme"):
             parts.module("process.reports").say("one\ntwo")
@@ -217,10 +221,10 @@ class TestStderr:
         assert first.endswith("WARNING  report_parts.logging_setup one")
         assert second == "    two"
 
-    def test_only_warnings_that_no_sink_takes_go_there(
+    def test_only_warnings_without_a_sink_go_to_stderr(
         self, parts: Imported, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        recent = parts.module("sinks.email").RecentRecords(5)  # keeps them, and is no sink
+        recent = parts.module("sinks.email").RecentRecords(5)  # a buffer, not a sink
         picky = logging.NullHandler(logging.ERROR)
         parts.module("sinks.dispatcher").Dispatcher([recent, picky])
         for level in (logging.INFO, logging.WARNING, logging.ERROR):
@@ -228,7 +232,7 @@ class TestStderr:
         assert [line.split()[-1] for line in capsys.readouterr().err.splitlines()] == ["30"]
 
     @pytest.mark.parametrize("stream", [None, open(os.devnull, encoding="utf-8")])  # noqa: PTH123, SIM115
-    def test_one_that_cannot_be_written_raises_nothing(
+    def test_report_that_cannot_be_written_raises_nothing(
         self, parts: Imported, monkeypatch: pytest.MonkeyPatch, stream: Any
     ) -> None:
         parts.module("process.reports").connect(None)

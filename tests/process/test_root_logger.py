@@ -1,4 +1,4 @@
-"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, 43, 44, 47."""
+"""Libraries and frameworks that configure logging beside the generated package. FAILURES.md, cases 43, 44 and 47."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ from {package}.logging_setup import *
 from numbered import Writer
 """.strip()
 
-# What libraries do, as `reconfigure()`; each replaces the handlers of the root logger.
+# Reconfigurations by libraries, as `reconfigure()`; each replaces the handlers of the root logger.
 REPLACE = {
     "basicConfig": "logging.basicConfig(force=True, stream=sys.stderr)",
     "dictConfig": """logging.config.dictConfig({
@@ -46,7 +46,7 @@ args=()
 }
 CLOSE = 'logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})'
 
-# Another thread logs on while logging is set up again and again.
+# One thread keeps logging while another reconfigures logging repeatedly.
 BODY = """
     Writer(0).write(100)
     during, stop = Writer(1), threading.Event()
@@ -75,7 +75,7 @@ def bake_for(bake: Bake, mode: str, **answers: object) -> Project:
 
 
 def run(project: Project, folder: Path, code: str, mode: str, **variables: str) -> tuple[list[str], str, str]:
-    """Run a program of HEAD and `code`; the lines of its log, its stdout and stderr."""
+    """Run a program of HEAD and `code`; return the lines of its log, its stdout and stderr."""
     (folder / "app.py").write_text(HEAD.format(package=project.package) + "\n" + code, "utf-8")
     path = f"{project.path / 'src'}:{APPS}:{folder}"
     options = {"LOG_FILE": "app.log", "LOG_CONSOLE_LEVEL": "60", "PYTHONPATH": path, **variables}
@@ -115,7 +115,7 @@ class TestHandlersClosed:
         ids = [text for text in collector.texts if text.startswith("id=")]
         assert sorted(ids) == sorted(f"id={found[0]} ." for line in lines if (found := re.findall(r"id=(\S+)", line)))
 
-    def test_a_closed_handler_counts_what_it_refuses(self, bake: Bake, tmp_path: Path) -> None:
+    def test_closed_handler_counts_refused_records(self, bake: Bake, tmp_path: Path) -> None:
         code = """
 with setup_main_logging() as logs:
     email = logging.getHandlerByName("email") if hasattr(logging, "getHandlerByName") else logging._handlers["email"]
@@ -129,7 +129,7 @@ with setup_main_logging() as logs:
         assert output == "{'handled': 0, 'failed': 1}\n"
         assert sum("email failed" in line for line in lines) == 1
 
-    def test_a_handler_closed_by_stop_gets_no_reports(self, bake: Bake, tmp_path: Path) -> None:
+    def test_handler_closed_by_stop_gets_no_reports(self, bake: Bake, tmp_path: Path) -> None:
         code = """
 logs = setup_main_logging()
 logging.getLogger("my_service").critical("never sent")
@@ -150,7 +150,7 @@ assert logs.counts()["handlers"]["email"]["failed"] == email.lost
 class TestHandlersReplaced:
     @modes
     @pytest.mark.parametrize("how", REPLACE)
-    def test_nothing_is_lost_and_it_is_reported_once(self, bake: Bake, tmp_path: Path, mode: str, how: str) -> None:
+    def test_nothing_is_lost_and_one_report_is_made(self, bake: Bake, tmp_path: Path, mode: str, how: str) -> None:
         code = f"{reconfigured(REPLACE[how])}with setup_main_logging():\n{BODY}"
         lines, output, errors = run(bake_for(bake, mode), tmp_path, code, mode)
         assert_each_once(lines, output)
@@ -160,7 +160,7 @@ class TestHandlersReplaced:
 
     @pytest.mark.parametrize("how", ["basicConfig", "dictConfig"])
     @pytest.mark.parametrize("method", ["fork", "spawn"])
-    def test_a_worker_loses_nothing(self, bake: Bake, tmp_path: Path, how: str, method: str) -> None:
+    def test_worker_loses_nothing(self, bake: Bake, tmp_path: Path, how: str, method: str) -> None:
         code = f"""{reconfigured(REPLACE[how])}
 def work(queue):
     setup_proc_logging(queue)
@@ -178,7 +178,7 @@ if __name__ == "__main__":
         assert sum("root handlers replaced by other code" in line for line in lines) == 1
 
     @pytest.mark.parametrize("how", ["basicConfig", "dictConfig"])
-    def test_handlers_are_left_alone_when_switched_off(self, bake: Bake, tmp_path: Path, how: str) -> None:
+    def test_handlers_are_not_restored_when_switched_off(self, bake: Bake, tmp_path: Path, how: str) -> None:
         code = f"{reconfigured(REPLACE[how])}with setup_main_logging():\n"
         code += "    Writer(0).write(9)\n    reconfigure()\n    Writer(1).write(9)\n"
         lines, _, _ = run(bake(), tmp_path, code, "process", LOG_REATTACH="off")
@@ -196,7 +196,7 @@ print(len(logging.getLogger().handlers), type(logging.getLogger().handlers).__na
         assert run(bake(), tmp_path, code, "process")[1] == "1 list\n"
 
     @modes
-    def test_loggers_that_were_enabled_are_so_again(self, bake: Bake, tmp_path: Path, mode: str) -> None:
+    def test_disabled_loggers_are_enabled_again(self, bake: Bake, tmp_path: Path, mode: str) -> None:
         code = """
 with setup_main_logging():
     logging.getLogger("silenced").disabled = True
@@ -281,7 +281,7 @@ with setup_main_logging():
 
 
 class TestFrameworks:
-    """Nothing is lost, and each line is in the file once, whatever a framework does to logging."""
+    """Frameworks that configure logging: nothing is lost, and each line is in the file once."""
 
     @without_and_with
     @pytest.mark.parametrize("logging", ["{}", ROOT], ids=["default", "root"])
@@ -333,7 +333,7 @@ def state():
 class TestStop:
     @modes
     @pytest.mark.parametrize("faults", ["", "faulthandler.enable()"], ids=["", "faulthandler"])
-    def test_stop_puts_everything_back_as_found(self, bake: Bake, tmp_path: Path, mode: str, faults: str) -> None:
+    def test_stop_restores_the_previous_state(self, bake: Bake, tmp_path: Path, mode: str, faults: str) -> None:
         code = f"""{STOPPED}{faults}
 before = state()
 for number in range(2):
@@ -348,7 +348,7 @@ for number in range(2):
         verdict = judge(lines, {0: 10, 1: 10})
         assert verdict.good, verdict
 
-    def test_stop_leaves_what_other_code_has_set(self, bake: Bake, tmp_path: Path) -> None:
+    def test_stop_keeps_what_other_code_has_set(self, bake: Bake, tmp_path: Path) -> None:
         code = f"""{STOPPED}
 logs = setup_main_logging()
 class Record(logging.LogRecord): pass
@@ -367,7 +367,7 @@ assert type(logging.getLogger().handlers[-1]) is logging.NullHandler
 """
         run(bake(), tmp_path, code, "process")
 
-    def test_a_hook_that_wraps_ours_is_called_once(self, bake: Bake, tmp_path: Path) -> None:
+    def test_hook_that_wraps_ours_is_called_once(self, bake: Bake, tmp_path: Path) -> None:
         code = """
 calls = []
 def wrap():

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, signal handlers that log, forks amid logging: FAILURES.md, cases 12 to 15."""
+"""Ctrl-C, SIGTERM, signal handlers that log, and forks during log calls: FAILURES.md, cases 12 to 15."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from tests.support.oracle import judge, log_lines
 from tests.support.project import DEADLINE, Project
 from tests.support.scripts import APPS, HEAD
 
-PROMPT_WITHIN = 2.0  # seconds after which the shell's prompt is to be back
+PROMPT_WITHIN = 2.0  # seconds within which the process has to end
 
 WORKERS = """
 def work(queue, name):
@@ -46,7 +46,7 @@ if __name__ == "__main__":
 
 
 def start(project: Project, folder: Path, body: str, **variables: str) -> "subprocess.Popen[str]":
-    """Start HEAD and `body` as a program, and wait until it has said that it is ready."""
+    """Start HEAD and `body` as a program, and wait until it prints "ready"."""
     (folder / "app.py").write_text(HEAD + body, "utf-8")
     process = project.start(str(folder / "app.py"), cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)
     assert process.stdout
@@ -55,7 +55,7 @@ def start(project: Project, folder: Path, body: str, **variables: str) -> "subpr
 
 
 def wait_for(lines: Callable[[], list[str]], wanted: str, times: int) -> None:
-    """Wait until so many lines hold what is wanted."""
+    """Wait until `times` lines contain `wanted`."""
     import time
 
     until = time.monotonic() + DEADLINE
@@ -65,7 +65,7 @@ def wait_for(lines: Callable[[], list[str]], wanted: str, times: int) -> None:
 
 
 @pytest.mark.parametrize("listener", ["process", "thread"])
-def test_after_ctrl_c_every_clean_up_line_is_there(project: Project, tmp_path: Path, listener: str) -> None:
+def test_ctrl_c_loses_no_clean_up_line(project: Project, tmp_path: Path, listener: str) -> None:
     process = start(project, tmp_path, WORKERS, LOG_LISTENER=listener)
     wait_for(lambda: log_lines(tmp_path / "app.log"), "begins", 2)
     os.killpg(process.pid, signal.SIGINT)
@@ -77,18 +77,18 @@ def test_after_ctrl_c_every_clean_up_line_is_there(project: Project, tmp_path: P
 
 @pytest.mark.parametrize("listener", ["process", "thread"])
 @pytest.mark.parametrize("group", [False, True], ids=["main", "group"])
-def test_after_sigterm_all_is_written_when_the_process_ends(
+def test_sigterm_ends_the_process_with_all_written(
     project: Project, tmp_path: Path, listener: str, group: bool
 ) -> None:
     process = start(project, tmp_path, WORKERS, LOG_LISTENER=listener)
     (os.killpg if group else os.kill)(process.pid, signal.SIGTERM)
     assert process.wait(PROMPT_WITHIN + 1) == -signal.SIGTERM
     assert sum(" main " in line for line in log_lines(tmp_path / "app.log")) == 500
-    with contextlib.suppress(ProcessLookupError):  # as it should be: the workers have ended too
+    with contextlib.suppress(ProcessLookupError):  # expected: the workers have ended too
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_so_it_is_without_a_queue(bake: Callable[..., Project], tmp_path: Path) -> None:
+def test_sigterm_without_a_queue_ends_with_all_written(bake: Callable[..., Project], tmp_path: Path) -> None:
     body = """
 logs = setup_main_logging()
 for number in range(500):
@@ -107,7 +107,7 @@ time.sleep(60)
     assert sum(" main " in line for line in log_lines(tmp_path / "app.log")) == 500
 
 
-def test_a_handler_of_sigterm_that_the_application_has_set_stays(project: Project, tmp_path: Path) -> None:
+def test_sigterm_handler_set_before_is_kept(project: Project, tmp_path: Path) -> None:
     body = """
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 with setup_main_logging():
@@ -119,7 +119,7 @@ with setup_main_logging():
     assert process.wait(DEADLINE) == 7
 
 
-def test_a_forked_child_ends_by_sigterm_as_if_nobody_handled_it(project: Project, tmp_path: Path) -> None:
+def test_sigterm_has_its_default_action_in_a_forked_child(project: Project, tmp_path: Path) -> None:
     body = """
 with setup_main_logging():
     print("ready", flush=True)
@@ -154,7 +154,7 @@ print(outside.number, inside.number)
 """
 
 
-def test_logging_in_a_signal_handler_every_two_milliseconds_does_not_deadlock(
+def test_logging_in_a_signal_handler_does_not_deadlock(
     project: Project, bake: Callable[..., Project], tmp_path: Path
 ) -> None:
     running = []
@@ -204,9 +204,10 @@ print(*(writer.number for writer in writers))
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
-def test_a_thousand_forks_while_four_threads_log(
+def test_forks_beside_logging_threads_do_not_deadlock(
     bake: Callable[..., Project], tmp_path: Path, multiprocessing: bool
 ) -> None:
+    """A thousand forks while four threads log."""
     project = bake() if multiprocessing else bake(multiprocessing=False)
     head = HEAD if multiprocessing else HEAD.replace(", setup_proc_logging", "")
     (tmp_path / "app.py").write_text(head + FORKS, "utf-8")

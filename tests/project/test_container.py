@@ -1,7 +1,7 @@
-"""The generated Dockerfile: read, and done in a folder, since a test machine may have no engine.
+"""The generated Dockerfile: its instructions, run in a folder, since a test machine may have no container engine.
 
-That the image builds is not proved here; that its instructions lead to a service that logs JSON
-to stdout, not as root, and ends in order as the first process of a container, is.
+Not proved here: that the image builds. Proved: that the instructions give a service that logs JSON
+to stdout, does not run as root, and stops cleanly as the first process of a container.
 """
 
 import fnmatch
@@ -25,7 +25,7 @@ Instructions = list[tuple[str, str]]
 
 
 def read(project: Project) -> list[Instructions]:
-    """The instructions of each stage; the first list is what stands before any stage."""
+    """Return the instructions of each stage; the first list is of those before any stage."""
     stages: list[Instructions] = [[]]
     for line in (project.path / "Dockerfile").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -44,20 +44,20 @@ def variables(stage: Instructions) -> dict[str, str]:
     return dict(pair.split("=", 1) for rest in arguments(stage, "ENV") for pair in shlex.split(rest))
 
 
-def test_there_are_two_stages_and_the_last_is_not_root_and_has_no_shell_between(project: Project) -> None:
+def test_image_has_two_stages_and_runs_without_root_or_shell(project: Project) -> None:
     before, build, final = read(project)
     assert arguments(before, "ARG") == ["PYTHON=3.13"]
     assert [arguments(stage, "FROM") for stage in (build, final)] == [
         ["python:${PYTHON}-slim AS build"],
         ["python:${PYTHON}-slim"],
     ]
-    assert arguments(final, "USER") == ["10001"]  # a number: what runs it can tell that it is not root
+    assert arguments(final, "USER") == ["10001"]  # a number, from which an orchestrator sees that it is not root
     assert final[-1] == ("ENTRYPOINT", '["my-service"]')
     assert variables(final)["PYTHONUNBUFFERED"] == "1"
     assert arguments(final, "COPY") == ["--from=build /venv /venv"]
 
 
-def test_the_builder_gets_all_that_it_needs_and_no_secret(project: Project) -> None:
+def test_build_context_has_the_sources_and_no_secrets(project: Project) -> None:
     ignored = (project.path / ".dockerignore").read_text("utf-8").split("\n")
     wanted = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert "*" in ignored
@@ -77,7 +77,7 @@ def test_the_builder_gets_all_that_it_needs_and_no_secret(project: Project) -> N
         ),
     ],
 )
-def test_the_image_logs_json_to_stdout_if_there_is_a_console(
+def test_image_logs_json_to_stdout_if_there_is_a_console(
     bake: Bake, answers: dict[str, str], expected: dict[str, str]
 ) -> None:
     final = read(bake(**answers))[2]
@@ -85,7 +85,8 @@ def test_the_image_logs_json_to_stdout_if_there_is_a_console(
     assert ("VOLUME" in dict(final)) == ("/var/log/service/my-service.log" in expected.values())
 
 
-def test_done_in_a_folder_it_installs_and_logs_json_to_stdout_and_to_no_file(project: Project, tmp_path: Path) -> None:
+def test_instructions_install_a_service_that_logs_to_stdout(project: Project, tmp_path: Path) -> None:
+    """The Dockerfile's commands, run in a folder: the service logs JSON to stdout and writes no file."""
     _, build, final = read(project)
     folder, venv, work = tmp_path / "build", tmp_path / "venv", tmp_path / "srv"
     folder.mkdir()
@@ -121,9 +122,7 @@ def test_done_in_a_folder_it_installs_and_logs_json_to_stdout_and_to_no_file(pro
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])
-def test_sigterm_ends_the_first_process_of_a_container_with_its_log_written(
-    bake: Bake, tmp_path: Path, multiprocessing: bool
-) -> None:
+def test_sigterm_ends_pid_1_with_its_log_written(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
     """The kernel ignores the default action of a signal there, even if the process sends it to itself."""
     project = bake(multiprocessing=multiprocessing)
     app = (
@@ -149,7 +148,7 @@ def test_sigterm_ends_the_first_process_of_a_container_with_its_log_written(
         deadline = time.monotonic() + DEADLINE
         try:
             while Path(f"/proc/{first}").exists():
-                assert time.monotonic() < deadline, "it goes on"
+                assert time.monotonic() < deadline, "still running"
                 time.sleep(0.01)
         finally:
             process.kill()

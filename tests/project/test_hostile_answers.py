@@ -1,6 +1,6 @@
-"""Answers that are meant to break it: a correct project, or one message and nothing left behind.
+"""Hostile answers: they give a correct project, or one message and no files.
 
-All through the command that people use, in a process of its own.
+All of it by the cookiecutter command, in a process of its own.
 """
 
 import ast
@@ -55,7 +55,7 @@ SLUGS = {
 
 
 def generate(folder: Path, answers: dict[str, str], typed: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run cookiecutter as people do: with answers on the command line, or typed in."""
+    """Run cookiecutter with answers on the command line, or typed in."""
     folder.mkdir(parents=True)
     asked = () if typed else ("--no-input",)
     return subprocess.run(
@@ -76,7 +76,7 @@ def left_in(folder: Path) -> list[Path]:
 
 
 def refused(tmp_path: Path, **answers: str) -> str:
-    """The message with which these answers are refused, once it is sure that nothing is left behind."""
+    """Return the message with which these answers are refused, after checking that no file is left."""
     out = tmp_path / "deep" / "out"
     result = generate(out, answers)
     assert result.returncode != 0, result.stdout
@@ -87,7 +87,7 @@ def refused(tmp_path: Path, **answers: str) -> str:
 
 
 def assert_correct(path: Path, **texts: str) -> None:
-    """That what can be parsed parses, and the texts stand in it as they were given."""
+    """Check that every file parses, and contains the texts as they were given."""
     metadata = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]
     for module in path.rglob("*.py"):
         ast.parse(module.read_text("utf-8"))
@@ -109,28 +109,28 @@ def test_any_text_gives_a_correct_project(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_any_text_that_is_typed_in_gives_a_correct_project(tmp_path: Path, text: str) -> None:
+def test_any_typed_text_gives_a_correct_project(tmp_path: Path, text: str) -> None:
     typed = f"{text}\nshop\n{text}\n{text}\n" + "\n" * (len(ASKED) - 4)
     result = generate(tmp_path / "out", {}, typed)
     assert result.returncode == 0, result.stdout + result.stderr
     assert_correct(tmp_path / "out" / "shop", description=text.strip(), author_name=text.strip())
 
 
-def test_the_enter_key_alone_gives_the_default_project(tmp_path: Path) -> None:
+def test_enter_alone_gives_the_default_project(tmp_path: Path) -> None:
     result = generate(tmp_path / "out", {}, "\n" * len(ASKED))
     assert result.returncode == 0, result.stdout + result.stderr
     assert_correct(tmp_path / "out" / "my-service", description=QUESTIONS["description"])
 
 
-def test_jinja_on_the_command_line_gives_a_correct_project(tmp_path: Path) -> None:
-    """There cookiecutter itself renders it, once; what comes of that is text again."""
+def test_jinja_in_an_answer_gives_a_correct_project(tmp_path: Path) -> None:
+    """Cookiecutter renders an answer once, by design; the result is text again."""
     result = generate(tmp_path / "out", {"description": "{{ 7 * 7 }} {{ '{{' }} 1 }}"})
     assert result.returncode == 0, result.stderr
     assert_correct(tmp_path / "out" / "my-service", description="49 {{ 1 }}")
 
 
 @pytest.mark.parametrize("slug", SLUGS.values(), ids=SLUGS)
-def test_a_slug_that_is_no_usable_name_is_refused(tmp_path: Path, slug: str) -> None:
+def test_unusable_slug_is_refused(tmp_path: Path, slug: str) -> None:
     assert "project_slug" in refused(tmp_path, project_slug=slug)
 
 
@@ -144,38 +144,38 @@ TAKEN = {
 
 
 class TestTakenNames:
-    """Case 82: names that make a project which cannot start, or whose command hides another."""
+    """Case 82: names of projects that could not start, or would hide the command of another."""
 
     @pytest.mark.parametrize("slug", TAKEN)
-    def test_one_is_refused_with_what_it_belongs_to(self, tmp_path: Path, slug: str) -> None:
+    def test_taken_name_is_refused_with_its_owner(self, tmp_path: Path, slug: str) -> None:
         message = refused(tmp_path, project_slug=slug)
         assert f"project_slug '{slug}' is the name of {TAKEN[slug]}: choose another name\n" in message
 
-    def test_a_project_name_that_gives_one_is_refused(self, tmp_path: Path) -> None:
+    def test_project_name_that_gives_a_taken_slug_is_refused(self, tmp_path: Path) -> None:
         assert "project_slug 'test' is the name of" in refused(tmp_path, project_name="Test")
 
-    def test_all_that_is_installed_with_a_project_is_refused(self, bake: Bake) -> None:
-        """What each of its dependencies brings: packages to import, and commands."""
+    def test_names_of_installed_packages_are_refused(self, bake: Bake) -> None:
+        """Packages and commands of each dependency."""
         names = set(installed_with(bake(collector_handler="otlp").path / "pyproject.toml"))
         assert {"pytest", "rpds", "dmypy", "urllib3", "ruff"} <= names, "the search finds what is there"
         assert [name for name in sorted(names) if may_be_slug(name) and not owner_of(name)] == []
 
-    def test_what_a_project_itself_has_is_refused(self, bake: Bake) -> None:
+    def test_names_of_the_projects_own_modules_are_refused(self, bake: Bake) -> None:
         project = bake()
         modules = [path.stem for path in (project.path / "tests").glob("*.py")]
         assert [name for name in (*modules, "src", "tests", "logging_setup") if not owner_of(name)] == []
 
     @pytest.mark.parametrize("name", ["uv", "uvx", "python3", "python3_11", "pip3", "activate", "compression", "cgi"])
-    def test_commands_and_modules_of_any_python_are_refused(self, name: str) -> None:
+    def test_names_of_pythons_commands_and_modules_are_refused(self, name: str) -> None:
         assert owner_of(name)
 
     @pytest.mark.parametrize("name", ["testing", "python_tools", "pipeline", "my_service", "shop", "json_api"])
-    def test_a_name_that_only_resembles_one_is_accepted(self, name: str) -> None:
+    def test_similar_name_is_accepted(self, name: str) -> None:
         assert not owner_of(name)
 
 
 def owner_of(package: str) -> str:
-    """What the hook says, without its being run."""
+    """Return the owner of a name according to the hook, without running it."""
     namespace: dict[str, Any] = {"__name__": "hook"}
     source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text("utf-8")
     exec(source.removesuffix("main()\n"), namespace)  # noqa: S102
@@ -213,11 +213,11 @@ def installed_with(pyproject: Path) -> Iterator[str]:
         waiting += [each for each in distribution.requires or () if "extra ==" not in each]
 
 
-def test_an_absolute_path_is_refused_and_not_made(tmp_path: Path) -> None:
+def test_absolute_path_is_refused_and_not_created(tmp_path: Path) -> None:
     assert "project_slug" in refused(tmp_path, project_slug=str(tmp_path / "elsewhere"))
 
 
-def test_a_slug_that_names_a_project_beside_leaves_that_alone(tmp_path: Path) -> None:
+def test_slug_of_a_neighbouring_folder_leaves_it_untouched(tmp_path: Path) -> None:
     beside = tmp_path / "beside"
     (beside / "src").mkdir(parents=True)
     result = generate(tmp_path / "out", {"project_slug": "../beside"})
@@ -226,7 +226,7 @@ def test_a_slug_that_names_a_project_beside_leaves_that_alone(tmp_path: Path) ->
     assert left_in(tmp_path / "out") == []
 
 
-def test_a_folder_that_exists_already_is_left_alone(tmp_path: Path) -> None:
+def test_existing_folder_is_left_untouched(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     kept = tmp_path / "out" / "my-service" / "precious"
     generate(tmp_path / "out" / "new", {})
@@ -253,31 +253,31 @@ def test_a_folder_that_exists_already_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answers", [{"project_name": ""}, {"project_name": " "}, {"project_slug": ""}])
-def test_an_empty_name_is_refused(tmp_path: Path, answers: dict[str, str]) -> None:
+def test_empty_name_is_refused(tmp_path: Path, answers: dict[str, str]) -> None:
     assert f"{next(iter(answers))} is empty" in refused(tmp_path, **answers)
 
 
-def test_a_name_that_gives_an_empty_slug_is_refused(tmp_path: Path) -> None:
+def test_name_that_gives_an_empty_slug_is_refused(tmp_path: Path) -> None:
     assert "project_slug is empty" in refused(tmp_path, project_name="\N{ROCKET}")
 
 
 @pytest.mark.parametrize("question", ["project_name", "description", "author_name"])
 @pytest.mark.parametrize("text", ["one\ntwo", "one\rtwo", "tab\there", "\x1b[31m", "line\u2028end"])
-def test_a_control_character_is_refused(tmp_path: Path, question: str, text: str) -> None:
+def test_control_character_is_refused(tmp_path: Path, question: str, text: str) -> None:
     assert f"{question} " in refused(tmp_path, **{"project_slug": "shop", question: text})
 
 
-def test_no_handler_at_all_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_project_without_handlers_is_refused(tmp_path: Path) -> None:
     assert "the log would go nowhere" in refused(tmp_path, **NO_HANDLER)
 
 
-def test_every_problem_is_named_in_one_message(tmp_path: Path) -> None:
+def test_all_problems_are_named_in_one_message(tmp_path: Path) -> None:
     message = refused(tmp_path, project_slug="a/b", description="one\ntwo", author_name="a\tb", **NO_HANDLER)
     for problem in ("project_slug 'a/b'", "description 'one", "author_name 'a", "no handler is chosen"):
         assert problem in message
 
 
-def test_the_longest_and_the_shortest_slug_give_a_project_that_ruff_accepts(tmp_path: Path) -> None:
+def test_longest_and_shortest_slug_pass_ruff(tmp_path: Path) -> None:
     for slug in ("a", "a" * 40, "-".join(["abc"] * 10)):
         result = generate(tmp_path / f"out-{len(slug)}", {"project_slug": slug})
         assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""The default project, installed and run with the very commands that its README gives."""
+"""The default project, installed and run with the commands of its README."""
 
 import os
 import re
@@ -12,11 +12,11 @@ import pytest
 
 from tests.support.project import Project
 
-INSTALL_WITHIN = 200.0  # seconds; a network is in between
+INSTALL_WITHIN = 200.0  # seconds; includes downloads
 
 
 def run(*command: str, cwd: Path, path: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run a command with the tests' own Python first on PATH, and no variable that would change what it does."""
+    """Run a command with the tests' Python first on PATH, and without variables that would change its behaviour."""
     environ = {
         key: value
         for key, value in os.environ.items()
@@ -31,7 +31,7 @@ def run(*command: str, cwd: Path, path: str = "") -> "subprocess.CompletedProces
 
 
 def commands(project: Path) -> tuple[list[str], list[str]]:
-    """The lines of the README's first two blocks: with uv, and with pip."""
+    """Return the lines of the README's first two blocks: with uv, and with pip."""
     uv, pip, *_ = re.findall(
         r"^```sh\n(.*?)^```$", (project / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -39,7 +39,7 @@ def commands(project: Path) -> tuple[list[str], list[str]]:
 
 
 def copy(project: Project, folder: Path) -> Path:
-    """A project is changed by installing it; the tests share the one that was generated. Its path holds a space."""
+    """Copy the project to a path with a space: installing changes it, and the generated one is shared."""
     return Path(shutil.copytree(project.path, folder / "a clone" / project.slug))
 
 
@@ -53,7 +53,7 @@ def installed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
-def test_the_pip_commands_of_the_readme_work(installed: Path) -> None:
+def test_readme_pip_commands_work(installed: Path) -> None:
     lines = commands(installed)[1]
     assert len(lines) == 4
     for line in lines[2:]:
@@ -64,7 +64,7 @@ def test_the_pip_commands_of_the_readme_work(installed: Path) -> None:
 @pytest.mark.parametrize(
     "command", [("my-service",), ("python", "-m", "my_service"), ("python", "-m", "my_service.main")]
 )
-def test_each_form_runs_from_any_folder_and_a_second_run_appends(
+def test_every_command_runs_from_any_folder_and_appends(
     installed: Path, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     scripts = str(installed / ".venv" / "bin")
@@ -75,7 +75,8 @@ def test_each_form_runs_from_any_folder_and_a_second_run_appends(
         assert log.read_text("utf-8").count("Nearly out of stock") == times
 
 
-def test_console_and_file_show_main_service_and_two_workers_and_the_file_debug(installed: Path, tmp_path: Path) -> None:
+def test_console_and_file_show_every_process(installed: Path, tmp_path: Path) -> None:
+    """Console and file show main, service and two workers; only the file shows DEBUG."""
     console = run(str(installed / ".venv" / "bin" / "my-service"), cwd=tmp_path).stdout
     file = (tmp_path / "logs" / "my-service.log").read_text("utf-8")
     for part in ("my_service.main Ready", "my_service.service Order taken", "[worker-1]", "[worker-2]"):
@@ -84,7 +85,7 @@ def test_console_and_file_show_main_service_and_two_workers_and_the_file_debug(i
     assert " DEBUG " in file
 
 
-def test_the_uv_commands_of_the_readme_work_and_the_wheel_is_complete(project: Project, tmp_path: Path) -> None:
+def test_readme_uv_commands_work_and_the_wheel_is_complete(project: Project, tmp_path: Path) -> None:
     path = copy(project, tmp_path)
     lines = commands(path)[0]
     checks = "uv run ruff check && uv run ruff format --check && uv run mypy"
@@ -97,7 +98,7 @@ def test_the_uv_commands_of_the_readme_work_and_the_wheel_is_complete(project: P
     assert packed == {name.removeprefix("src/") for name in project.files() if name.startswith("src/")}
 
 
-def test_git_ignores_no_file_of_the_project_but_what_it_writes(project: Project, tmp_path: Path) -> None:
+def test_gitignore_covers_only_files_written_at_run_time(project: Project, tmp_path: Path) -> None:
     path = copy(project, tmp_path)
     run("git", "init", "--quiet", cwd=path)
     result = run("git", "check-ignore", "--", *project.files(), cwd=path)

@@ -1,4 +1,4 @@
-"""The generated README, followed to the letter by somebody who has no mail server."""
+"""The e-mail section of the generated README, run command by command on a machine without a mail server."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from tests.support.network import free_port
 from tests.support.project import DEADLINE, Project
 
 
-def test_the_readmes_commands_for_e_mail_alerts_send_one_to_a_local_server(project: Project, tmp_path: Path) -> None:
+def test_readme_email_commands_send_an_alert(project: Project, tmp_path: Path) -> None:
     text = (project.path / "README.md").read_text("utf-8").partition("## E-mail alerts\n")[2]
     _, serve, probe = re.findall(r"^```sh\n(.*?)^```$", text.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
     port, python = str(free_port()), shlex.quote(sys.executable)

@@ -14,12 +14,12 @@ SOME = combinations.every_pair()
 
 @pytest.fixture(scope="session")
 def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all: most of it is about the standard library."""
+    """A cache for all projects: most of it is about the standard library."""
     return tmp_path_factory.mktemp("mypy")
 
 
 @pytest.mark.parametrize("answers", SOME, ids=map(combinations.words, SOME))
-def test_a_project_passes_mypy_and_its_own_tests(bake: Bake, mypy_cache: Path, answers: combinations.Answers) -> None:
+def test_project_passes_mypy_and_its_own_tests(bake: Bake, mypy_cache: Path, answers: combinations.Answers) -> None:
     project = bake(**answers)
     processes = [
         subprocess.Popen(

@@ -1,4 +1,4 @@
-"""cookiecutter.json: everything that is asked is asked in words."""
+"""cookiecutter.json: every question has a prompt in words."""
 
 from tests.support import combinations
 from tests.support.project import ASKED, QUESTIONS
@@ -7,15 +7,15 @@ PROMPTS = QUESTIONS["__prompts__"]
 
 
 def texts() -> list[str]:
-    """Every text that a prompt shows."""
+    """Return every text that a prompt shows."""
     return [text for prompt in PROMPTS.values() for text in (prompt.values() if isinstance(prompt, dict) else [prompt])]
 
 
-def test_every_question_has_a_prompt_and_every_prompt_a_question() -> None:
+def test_questions_and_prompts_match() -> None:
     assert list(PROMPTS) == ASKED
 
 
-def test_every_choice_has_a_label_that_begins_with_it() -> None:
+def test_choice_has_a_label_that_begins_with_it() -> None:
     for name, choices in QUESTIONS.items():
         if name in ASKED and isinstance(choices, list):
             labels = dict(PROMPTS[name])
@@ -24,15 +24,16 @@ def test_every_choice_has_a_label_that_begins_with_it() -> None:
             assert all(label.startswith(f"{choice} - ") for choice, label in labels.items())
 
 
-def test_no_prompt_holds_square_brackets_which_rich_takes_for_markup() -> None:
+def test_prompts_have_no_square_brackets() -> None:
+    """Rich would take them for markup."""
     assert not [text for text in texts() if "[" in text or "]" in text]
 
 
-def test_no_secret_is_asked_for() -> None:
+def test_questions_ask_for_no_secret() -> None:
     assert not [name for name in ASKED if any(word in name for word in ("password", "token", "secret", "key"))]
 
 
-def test_the_pairwise_set_has_every_pair_and_is_small() -> None:
+def test_pairwise_set_is_complete_and_small() -> None:
     every, some = combinations.every_combination(), combinations.every_pair()
     assert set().union(*map(combinations.pairs, some)) == set().union(*map(combinations.pairs, every))
     assert len(some) < len(every) / 3

@@ -1,4 +1,4 @@
-"""Every record of every process arrives, once: the oracle, and that it can fail."""
+"""Exactly-once delivery of the records of every process, and checks that the oracle can fail."""
 
 from pathlib import Path
 
@@ -22,27 +22,25 @@ def flood(project: Project, folder: Path, method: str, kind: str, **variables: s
 
 @pytest.mark.parametrize("kind", ["Process", "Pool", "ProcessPoolExecutor"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_every_record_of_every_worker_arrives_exactly_once(
-    project: Project, tmp_path: Path, method: str, kind: str
-) -> None:
+def test_every_record_arrives_exactly_once(project: Project, tmp_path: Path, method: str, kind: str) -> None:
     verdict = flood(project, tmp_path, method, kind)
     assert verdict.good, verdict
     assert verdict.seen == WORKERS * RECORDS
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_so_it_does_with_a_listener_thread(project: Project, tmp_path: Path, method: str) -> None:
+def test_listener_thread_delivers_exactly_once(project: Project, tmp_path: Path, method: str) -> None:
     verdict = flood(project, tmp_path, method, "Process", LOG_LISTENER="thread")
     assert verdict.good, verdict
 
 
-def test_the_oracle_sees_a_record_that_is_withheld(project: Project, tmp_path: Path) -> None:
+def test_oracle_notices_a_withheld_record(project: Project, tmp_path: Path) -> None:
     verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="withhold")
     assert verdict.lost == [f"0.{RECORDS - 1}"]
     assert not verdict.doubled
 
 
-def test_the_oracle_sees_a_record_that_is_doubled(project: Project, tmp_path: Path) -> None:
+def test_oracle_notices_a_doubled_record(project: Project, tmp_path: Path) -> None:
     verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="double")
     assert verdict.doubled == [f"0.{RECORDS - 1}"]
     assert not verdict.lost

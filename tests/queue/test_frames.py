@@ -1,4 +1,4 @@
-"""What goes through the log queue's pipe comes out whole, in its order, wherever its reader begins."""
+"""Frames of the log queue's pipe: records are decoded complete and in order, wherever a reader begins."""
 
 import os
 import random
@@ -30,14 +30,12 @@ DATA = st.one_of(
 
 
 def same(found: object, sent: bytes) -> bool:
-    """Whether a record that came out is the one sent, but for zeros after its end."""
+    """Return True if a decoded record is the one sent, apart from zeros after its end."""
     return bytes(found).startswith(sent) and not bytes(found)[len(sent) :].strip(b"\0")  # type: ignore[call-overload]
 
 
 @given(st.lists(DATA, max_size=12), st.integers(1, 9))
-def test_every_record_comes_out_once_and_whole_however_it_is_read(
-    frames: SimpleNamespace, sent: list[bytes], at_once: int
-) -> None:
+def test_records_are_decoded_for_any_size_of_reads(frames: SimpleNamespace, sent: list[bytes], at_once: int) -> None:
     stream = b"".join(write for data in sent for write in frames.split(data))
     decoder, size = frames.FrameDecoder(), at_once * frames.FRAME
     found = [data for at in range(0, len(stream), size) for data in decoder.records(stream[at : at + size])]
@@ -46,7 +44,7 @@ def test_every_record_comes_out_once_and_whole_however_it_is_read(
 
 
 @given(st.lists(DATA, min_size=1, max_size=8), st.data())
-def test_a_reader_that_begins_anywhere_gets_no_record_but_whole_ones(
+def test_reader_starting_anywhere_gets_whole_records_only(
     frames: SimpleNamespace, sent: list[bytes], data: st.DataObject
 ) -> None:
     writes = [frames.split(each) for each in sent]
@@ -63,7 +61,7 @@ def test_a_reader_that_begins_anywhere_gets_no_record_but_whole_ones(
 
 
 @given(st.lists(DATA, min_size=2, max_size=5), st.randoms(use_true_random=False))
-def test_parts_of_several_senders_may_come_among_each_other(
+def test_parts_of_several_senders_can_interleave(
     frames: SimpleNamespace, sent: list[bytes], chance: random.Random
 ) -> None:
     senders = [frames.split(each) for each in sent]
@@ -75,7 +73,7 @@ def test_parts_of_several_senders_may_come_among_each_other(
     assert all(any(same(record, each) for record in found) for each in sent)
 
 
-def test_a_part_that_comes_twice_spoils_nothing(frames: SimpleNamespace) -> None:
+def test_repeated_part_is_ignored(frames: SimpleNamespace) -> None:
     sent = os.urandom(15_000)
     first, *more = frames.split(sent)
     found = frames.FrameDecoder().records(first + b"".join(part * 2 for part in more))
@@ -83,7 +81,7 @@ def test_a_part_that_comes_twice_spoils_nothing(frames: SimpleNamespace) -> None
     assert same(found[0], sent)
 
 
-def test_long_records_that_went_with_a_listener_are_counted(
+def test_records_partly_read_by_a_lost_listener_are_counted(
     frames: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frames.reports.report_held()
@@ -95,7 +93,7 @@ def test_long_records_that_went_with_a_listener_are_counted(
     assert capsys.readouterr().err.count("queue: 1 long records dropped: partly read by the previous listener") == 2
 
 
-def test_long_records_whose_senders_were_killed_are_not_kept_for_ever(frames: SimpleNamespace) -> None:
+def test_partial_records_of_killed_senders_are_discarded(frames: SimpleNamespace) -> None:
     decoder = frames.FrameDecoder()
     for _ in range(1100):
         assert decoder.records(frames.split(b"x" * 5000)[0]) == []
@@ -104,7 +102,7 @@ def test_long_records_whose_senders_were_killed_are_not_kept_for_ever(frames: Si
     assert same(found, b"y" * 5000)
 
 
-def test_what_is_written_at_once_is_what_a_pipe_takes_whole_or_not_at_all(frames: SimpleNamespace) -> None:
+def test_writes_are_atomic(frames: SimpleNamespace) -> None:
     assert frames.AT_ONCE == select.PIPE_BUF
     assert max(map(len, frames.split(b"x" * 65_536))) == frames.AT_ONCE
     assert len(frames.framed(b"x" * frames.SHORT)) == frames.FRAME
@@ -134,14 +132,14 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("size", [65_536, 4096])  # what a user gets who has many large pipes, and one who has too many
-def test_a_pipe_that_may_not_be_large_loses_nothing(project: Project, tmp_path: Path, size: int) -> None:
+@pytest.mark.parametrize("size", [65_536, 4096])  # sizes for a user with many large pipes, and with too many
+def test_small_pipe_loses_nothing(project: Project, tmp_path: Path, size: int) -> None:
     lines = run_script(project, tmp_path, SMALL.format(size=size), LOG_CONSOLE_LEVEL="60")
     numbers = [int(line.split(" number ")[1].split()[0]) for line in lines if " number " in line]
     assert numbers == list(range(2000))
 
 
-def test_the_pipe_holds_a_megabyte_where_the_system_lets_it(project: Project, tmp_path: Path) -> None:
+def test_pipe_holds_a_megabyte_where_allowed(project: Project, tmp_path: Path) -> None:
     most = int(Path("/proc/sys/fs/pipe-max-size").read_text())
     body = f"""
 import fcntl

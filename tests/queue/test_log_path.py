@@ -1,4 +1,4 @@
-"""What becomes of a record between the call and the sinks: FAILURES.md, cases 1 to 4 and 9 to 20."""
+"""The path of a record from the log call to the sinks: FAILURES.md, cases 1 to 4 and 9 to 20."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from tests.support.scripts import BLOCKED, HEAD, Script, listeners, run_script, 
 
 
 @listeners
-def test_each_handler_gets_only_what_its_level_lets_through(project: Project, tmp_path: Path, listener: str) -> None:
+def test_handlers_filter_by_their_own_level(project: Project, tmp_path: Path, listener: str) -> None:
     app = tmp_path / "app.py"
     app.write_text(HEAD + "with setup_main_logging():\n    logger.debug('fine')\n    logger.error('bad')\n", "utf-8")
     run = project.run(str(app), cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="ERROR", LOG_LISTENER=listener)
@@ -48,14 +48,14 @@ if __name__ == "__main__":
 
 
 @listeners
-def test_an_exception_crosses_the_queue_with_one_traceback(script: Script, listener: str) -> None:
+def test_exception_is_sent_with_one_traceback(script: Script, listener: str) -> None:
     lines = script(FAIL, LOG_LISTENER=listener)
     assert sum("Traceback (most recent call last)" in line for line in lines) == 2  # the error, and its cause
     assert sum("RuntimeError: outer" in line for line in lines) == 1
     assert sum("a note" in line for line in lines) == 1
 
 
-def test_an_exception_crosses_the_queue_as_json_fields(script: Script) -> None:
+def test_exception_is_sent_as_json_fields(script: Script) -> None:
     lines = script(FAIL, LOG_FILE_FORMAT="json")
     [entry] = [entry for entry in map(json.loads, lines) if entry["message"] == "It failed"]
     assert entry["exception.type"] == "RuntimeError"
@@ -79,7 +79,7 @@ class House(logging.Handler):
 
 @listeners
 @pytest.mark.parametrize("method", ["emit", "filter"])
-def test_a_handler_or_filter_that_raises_costs_the_others_nothing(
+def test_failing_handler_or_filter_does_not_affect_others(
     project: Project, tmp_path: Path, listener: str, method: str
 ) -> None:
     house = with_handler(project, tmp_path, RAISES.format(method=method))
@@ -97,9 +97,7 @@ with setup_main_logging() as logs:
 
 
 @listeners
-def test_what_is_logged_is_in_the_file_as_soon_as_the_listener_has_nothing_else_to_do(
-    script: Script, listener: str
-) -> None:
+def test_idle_listener_has_written_every_record(script: Script, listener: str) -> None:
     script(
         f"""
 with setup_main_logging() as logs:
@@ -116,7 +114,7 @@ with setup_main_logging() as logs:
 
 
 @listeners
-def test_every_process_makes_its_records_the_fast_way(script: Script, listener: str) -> None:
+def test_every_process_uses_the_record_factory(script: Script, listener: str) -> None:
     lines = script(
         """
 def work(queue):
@@ -136,7 +134,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_scripts_debug_lines_are_there_from_every_process(script: Script, method: str) -> None:
+def test_debug_lines_of_a_script_come_from_every_process(script: Script, method: str) -> None:
     lines = script(
         f"""
 def work(queue):
@@ -169,9 +167,7 @@ class Picky(logging.Formatter):
 
 
 @listeners
-def test_a_record_that_cannot_be_formatted_costs_those_handed_over_with_it_nothing(
-    project: Project, tmp_path: Path, listener: str
-) -> None:
+def test_unformattable_record_does_not_affect_its_batch(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, PICKY)
     file = house.logging / "get_handlers.py"
     picky = "import House, Picky\n    file.setFormatter(Picky())\n"
@@ -204,9 +200,7 @@ class Choosy(TimedFileHandler):
 
 
 @listeners
-def test_a_handler_with_an_emit_of_its_own_gets_every_record_by_it(
-    project: Project, tmp_path: Path, listener: str
-) -> None:
+def test_overridden_emit_gets_every_record(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, OWN_EMIT)
     file = house.logging / "get_handlers.py"
     code = file.read_text("utf-8").replace("from .sinks.timed_file import", "from .sinks.house import Choosy as")
@@ -238,15 +232,13 @@ logs.stop()
 
 
 @pytest.mark.parametrize("close", ["os.closerange(3, 256)", "os.closerange(3, 4096)"])
-def test_a_daemon_that_closes_all_files_gets_no_record_into_its_new_ones(
-    project: Project, tmp_path: Path, close: str
-) -> None:
+def test_closed_descriptors_put_no_record_into_new_files(project: Project, tmp_path: Path, close: str) -> None:
     run_script(project, tmp_path, DAEMON.format(close=close))
     assert {(tmp_path / f"data-{number}").stat().st_size for number in range(100)} == {0}
 
 
 @pytest.mark.parametrize("policy", ["SCHED_IDLE", "SCHED_BATCH"])
-def test_the_listener_keeps_a_scheduling_that_somebody_has_chosen(script: Script, policy: str) -> None:
+def test_listener_keeps_a_chosen_scheduling_policy(script: Script, policy: str) -> None:
     script(f"""
 os.sched_setscheduler(0, os.{policy}, os.sched_param(0))
 with setup_main_logging() as logs:
@@ -255,7 +247,7 @@ with setup_main_logging() as logs:
 """)
 
 
-def test_the_listener_pushes_nobody_off_a_core(script: Script) -> None:
+def test_listener_runs_under_sched_batch(script: Script) -> None:
     script("""
 with setup_main_logging() as logs:
     assert logs.flush(30)
@@ -276,9 +268,7 @@ class House(logging.Handler):
 
 
 @listeners
-def test_the_file_has_every_line_before_slow_sinks_are_waited_for_at_the_end(
-    project: Project, tmp_path: Path, listener: str
-) -> None:
+def test_file_is_complete_before_slow_sinks_are_drained(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, LAST)
     body = """
 with setup_main_logging() as logs:
@@ -301,9 +291,7 @@ class House(logging.Handler):
 
 
 @listeners
-def test_a_report_is_in_the_file_though_no_record_comes_after_it(
-    project: Project, tmp_path: Path, listener: str
-) -> None:
+def test_report_is_written_without_a_following_record(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, LATER)
     body = f"""
 with setup_main_logging() as logs:
@@ -320,7 +308,7 @@ with setup_main_logging() as logs:
 
 
 @listeners
-def test_what_cannot_be_decoded_is_reported_and_the_next_record_handled(script: Script, listener: str) -> None:
+def test_undecodable_data_is_reported_and_skipped(script: Script, listener: str) -> None:
     lines = script(
         """
 with setup_main_logging() as logs:
@@ -335,7 +323,7 @@ with setup_main_logging() as logs:
 
 
 @listeners
-def test_extra_values_of_any_kind_are_delivered_by_their_repr(script: Script, listener: str) -> None:
+def test_extra_values_are_sent_by_their_repr(script: Script, listener: str) -> None:
     lines = script(
         """
 class Two(Exception):
@@ -363,7 +351,7 @@ with setup_main_logging() as logs, socket.socket() as sock:
     assert "arguments not merged" in text
 
 
-def test_a_parent_that_joins_before_the_drain_does_not_hang(script: Script) -> None:
+def test_joining_a_worker_before_the_drain_does_not_hang(script: Script) -> None:
     lines = script(
         """
 def work(queue):
@@ -384,7 +372,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("daemon", [False, True])
-def test_main_may_return_without_joining_its_workers(script: Script, daemon: bool) -> None:
+def test_main_can_return_without_joining_workers(script: Script, daemon: bool) -> None:
     lines = script(
         f"""
 def work(queue, ready):
@@ -404,11 +392,11 @@ if __name__ == "__main__":
 """
     )
     assert sum(" number " in line for line in lines) == 200
-    assert any("the last" in line for line in lines) is not daemon  # daemons are ended by their parent
+    assert any("the last" in line for line in lines) is not daemon  # the parent terminates its daemons
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_processes_of_processes_log_too(script: Script, method: str) -> None:
+def test_nested_processes_can_log(script: Script, method: str) -> None:
     lines = script(
         f"""
 context = multiprocessing.get_context("{method}")
@@ -446,11 +434,11 @@ def work(queue, parent, listener):
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
-            queue.put(b"anybody?", 0.0)
+            queue.put(b"probe", 0.0)
         except QueueClosedError:
             open("gone", "w").close()
             break
-    logger.warning("a last word")
+    logger.warning("the last record")
 
 if __name__ == "__main__":
     logs = setup_main_logging()
@@ -459,17 +447,15 @@ if __name__ == "__main__":
 """
 
 
-def test_a_worker_notices_when_nobody_is_left_to_read(project: Project, tmp_path: Path) -> None:
+def test_worker_notices_a_pipe_without_a_reader(project: Project, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(HEAD + ORPHAN, "utf-8")
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log")
     assert (tmp_path / "gone").exists(), run.stderr
-    assert "a last word" in run.stderr
+    assert "the last record" in run.stderr
 
 
 @listeners
-def test_a_full_queue_costs_a_call_its_timeout_once_and_the_drops_are_told(
-    project: Project, tmp_path: Path, listener: str
-) -> None:
+def test_full_queue_blocks_once_and_reports_drops(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, BLOCKED)
     body = """
 with setup_main_logging() as logs:
@@ -489,13 +475,13 @@ with setup_main_logging() as logs:
 """
     lines = run_script(house, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.5")
     [report] = [line for line in lines if "records dropped" in line]
-    told = int(report.split(" records dropped")[0].rsplit(" ", 1)[1])
+    reported = int(report.split(" records dropped")[0].rsplit(" ", 1)[1])
     [counted] = [int(line.rsplit(" ", 1)[1]) for line in lines if "accepted " in line]
-    assert told == counted >= 1000
+    assert reported == counted >= 1000
 
 
 @listeners
-def test_a_record_that_is_too_long_or_odd_is_delivered_cut_with_a_mark(script: Script, listener: str) -> None:
+def test_overlong_or_odd_record_is_cut_and_marked(script: Script, listener: str) -> None:
     lines = script(
         """
 with setup_main_logging() as logs:
@@ -512,14 +498,14 @@ with setup_main_logging() as logs:
         LOG_LISTENER=listener,
     )
     text = "\n".join(lines)
-    assert sum(line[:1].isdigit() for line in lines) == 7  # and e-mail's off line
+    assert sum(line[:1].isdigit() for line in lines) == 7  # one is the report that e-mail is off
     assert "[cut, 1000005 characters]" in text
     assert r"nul \x00 surrogate \ud800 end" in text
     assert "after them" in text
 
 
 @listeners
-def test_set_up_twice_and_stopped_twice_is_as_once(script: Script, listener: str) -> None:
+def test_set_up_and_stop_are_idempotent(script: Script, listener: str) -> None:
     lines = script(
         """
 logging.basicConfig(level=logging.INFO)
@@ -542,7 +528,7 @@ third.stop()
 
 
 @listeners
-def test_stop_takes_bounded_time_while_the_queue_is_full(project: Project, tmp_path: Path, listener: str) -> None:
+def test_stop_with_a_full_queue_takes_bounded_time(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, BLOCKED)
     body = """
 import my_service.logging_setup.process.session as m
@@ -570,13 +556,13 @@ class House(logging.Handler):
 """
 
 
-def test_what_a_handlers_own_library_logs_makes_no_loop(project: Project, tmp_path: Path) -> None:
+def test_records_logged_by_a_handler_cause_no_loop(project: Project, tmp_path: Path) -> None:
     house = with_handler(project, tmp_path, CHATTY)
     lines = run_script(house, tmp_path, "with setup_main_logging():\n    logger.info('one')\n", LOG_LEVEL="DEBUG")
     assert sum("one" in line for line in lines) == 1
 
 
-def test_nor_does_it_without_a_queue(bake: Callable[..., Project], tmp_path: Path) -> None:
+def test_records_logged_by_a_handler_cause_no_loop_directly(bake: Callable[..., Project], tmp_path: Path) -> None:
     house = with_handler(bake(multiprocessing=False), tmp_path, CHATTY)
     body = HEAD.replace(", setup_proc_logging", "") + "with setup_main_logging():\n    logger.info('one')\n"
     (tmp_path / "app.py").write_text(body, "utf-8")
@@ -587,7 +573,7 @@ def test_nor_does_it_without_a_queue(bake: Callable[..., Project], tmp_path: Pat
     assert 1 <= sum(" one" in line for line in lines) <= 4
 
 
-def test_a_handler_that_crashes_the_listener_leaves_the_application_running(project: Project, tmp_path: Path) -> None:
+def test_handler_that_crashes_the_listener_is_survived(project: Project, tmp_path: Path) -> None:
     source = """
 import logging, os
 class House(logging.Handler):
@@ -615,5 +601,5 @@ logs.stop()
     run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_QUEUE_TIMEOUT="0.5")
     assert run.returncode == 0, run.stderr[-2000:]
     assert "call " in run.stderr  # WARNING and above go to stderr
-    assert 3 <= len((tmp_path / "crashes").read_text()) <= 20  # without growing pauses it would be a hundred
+    assert 3 <= len((tmp_path / "crashes").read_text()) <= 20  # a hundred without growing pauses
     assert time.monotonic() - started < DEADLINE

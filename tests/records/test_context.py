@@ -15,7 +15,7 @@ from tests.support.project import Bake, Project
 
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
-    """log_context, and the function `fields` that tells the context that a record made now would have."""
+    """Return log_context, and a function `fields` that returns the context of a record made now."""
     with bake().imported() as load:
         records = load("records.serialize")
 
@@ -26,7 +26,7 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(log_context=load("records.context").log_context, fields=fields)
 
 
-def test_an_inner_context_adds_to_the_outer_and_hides_its_namesakes(package: SimpleNamespace) -> None:
+def test_inner_context_extends_and_shadows_the_outer(package: SimpleNamespace) -> None:
     with package.log_context(a=1, b=1):
         with package.log_context(b=2, c=2):
             assert package.fields() == {"a": 1, "b": 2, "c": 2}
@@ -34,13 +34,13 @@ def test_an_inner_context_adds_to_the_outer_and_hides_its_namesakes(package: Sim
     assert package.fields() == {}
 
 
-def test_it_ends_with_an_exception_too(package: SimpleNamespace) -> None:
+def test_context_ends_with_an_exception(package: SimpleNamespace) -> None:
     with pytest.raises(KeyError), package.log_context(a=1):
         raise KeyError
     assert package.fields() == {}
 
 
-def test_threads_do_not_see_each_others(package: SimpleNamespace) -> None:
+def test_context_is_separate_for_each_thread(package: SimpleNamespace) -> None:
     seen: dict[int, Any] = {}
     all_in = threading.Barrier(4)
 
@@ -58,7 +58,9 @@ def test_threads_do_not_see_each_others(package: SimpleNamespace) -> None:
     assert seen == {number: {"number": number} for number in range(4)}
 
 
-def test_a_task_has_its_own_and_that_of_the_code_that_made_it(package: SimpleNamespace) -> None:
+def test_task_inherits_the_context_of_its_creator(package: SimpleNamespace) -> None:
+    """A task has the context of the code that created it, and its own is seen by no other task."""
+
     async def work(number: int, all_in: asyncio.Barrier) -> Any:
         with package.log_context(number=number):
             await all_in.wait()
@@ -72,7 +74,7 @@ def test_a_task_has_its_own_and_that_of_the_code_that_made_it(package: SimpleNam
     assert asyncio.run(main()) == [{"request": "r", "number": number} for number in range(3)]
 
 
-def test_as_a_decorator_it_lasts_for_the_call(package: SimpleNamespace) -> None:
+def test_decorator_lasts_for_the_call(package: SimpleNamespace) -> None:
     @package.log_context(job="nightly")
     def work(depth: int) -> Any:
         return work(depth - 1) if depth else package.fields()
@@ -81,7 +83,7 @@ def test_as_a_decorator_it_lasts_for_the_call(package: SimpleNamespace) -> None:
     assert package.fields() == {}
 
 
-def test_as_a_decorator_of_an_async_function_it_lasts_until_that_is_done(package: SimpleNamespace) -> None:
+def test_decorator_of_async_function_lasts_until_its_end(package: SimpleNamespace) -> None:
     @package.log_context(job="nightly")
     async def work() -> Any:
         await asyncio.sleep(0)
@@ -93,7 +95,9 @@ def test_as_a_decorator_of_an_async_function_it_lasts_until_that_is_done(package
     assert asyncio.run(main()) == ([{"job": "nightly"}] * 2, {})
 
 
-def test_a_generator_is_refused_rather_than_left_without_its_context(package: SimpleNamespace) -> None:
+def test_decorator_refuses_generators(package: SimpleNamespace) -> None:
+    """A generator function is refused: its body runs after the call, without the context."""
+
     def generator() -> Iterator[int]:
         yield 1
 
@@ -105,7 +109,7 @@ def test_a_generator_is_refused_rather_than_left_without_its_context(package: Si
             package.log_context(a=1)(each)
 
 
-def test_a_generator_that_is_closed_elsewhere_raises_nothing(package: SimpleNamespace) -> None:
+def test_generator_closed_in_another_context_is_safe(package: SimpleNamespace) -> None:
     def generator() -> Iterator[int]:
         with package.log_context(a=1):
             yield 1
@@ -123,7 +127,7 @@ def test_a_generator_that_is_closed_elsewhere_raises_nothing(package: SimpleName
     assert package.fields() == {}
 
 
-def test_it_travels_with_the_record_of_another_process(project: Project, tmp_path: Path) -> None:
+def test_context_is_sent_with_records_of_a_worker(project: Project, tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     app.write_text(f"""
 import asyncio, logging, multiprocessing

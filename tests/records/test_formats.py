@@ -1,4 +1,4 @@
-"""Whatever an application logs: text cannot forge a record, and JSON is strict and as its schema says."""
+"""Text and JSON of any record: text cannot forge a record, and JSON is strict and matches its schema."""
 
 import datetime
 import json
@@ -38,7 +38,7 @@ records = st.builds(
 
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
-    """The modules of the generated logging package that are tried here."""
+    """Import the modules of the generated package that are tested here."""
     project: Project = bake()
     with project.imported() as load:
         yield SimpleNamespace(
@@ -51,13 +51,13 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
 
 
 def travelled(package: SimpleNamespace, record: logging.LogRecord) -> list[logging.LogRecord]:
-    """The record as it reaches a handler: in one process, and by way of the queue."""
+    """Return the record as it reaches a handler: in one process, and through the queue."""
     records, wire = package.serialize, package.encoding
     return [records.restore(records.flatten(record)), records.restore(wire.decode(wire.encode(record)))]
 
 
 def strictly(line: str) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no name twice, no text that UTF-8 cannot carry."""
+    """Parse JSON by RFC 8259: no NaN, no name twice, no text that UTF-8 cannot encode."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         assert len(dict(pairs)) == len(pairs), f"a name twice: {pairs}"
@@ -71,7 +71,7 @@ def strictly(line: str) -> Any:
 
 @OFTEN
 @given(record=records)
-def test_json_parses_strictly_and_is_as_the_schema_says(package: SimpleNamespace, record: logging.LogRecord) -> None:
+def test_json_is_strict_and_matches_the_schema(package: SimpleNamespace, record: logging.LogRecord) -> None:
     for each in travelled(package, record):
         line = package.formatters.JsonFormatter("a-service").format(each)
         assert not control_characters(line)
@@ -82,7 +82,7 @@ def test_json_parses_strictly_and_is_as_the_schema_says(package: SimpleNamespace
 
 @OFTEN
 @given(several=st.lists(records, min_size=1, max_size=4))
-def test_text_has_no_control_character_and_as_many_beginnings_as_records(
+def test_text_has_no_control_characters_or_forged_lines(
     package: SimpleNamespace, several: list[logging.LogRecord]
 ) -> None:
     ready = [travelled(package, record) for record in several]
@@ -97,12 +97,12 @@ def test_text_has_no_control_character_and_as_many_beginnings_as_records(
 
 
 def control_characters(text: str) -> list[str]:
-    """What a terminal obeys, or a reader of lines takes for the end of one."""
+    """Return the characters that a terminal interprets, or a reader takes for the end of a line."""
     others = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
     return [char for char in text if unicodedata.category(char) in ("Cc", "Cs") or char in others]
 
 
-def test_a_long_text_is_cleaned_as_a_short_one_is(package: SimpleNamespace) -> None:
+def test_long_text_is_escaped_like_a_short_one(package: SimpleNamespace) -> None:
     escape, long = package.escapes.escape, "x" * 1000
     for char in map(chr, (*range(0x3000), *range(0xD800, 0xE000), 0xFEFF, 0x1F600)):
         assert escape(long + char + long) == long + escape(char) + long
@@ -110,7 +110,7 @@ def test_a_long_text_is_cleaned_as_a_short_one_is(package: SimpleNamespace) -> N
 
 
 @pytest.mark.timeout(20)
-def test_a_value_that_never_ends_costs_no_time(package: SimpleNamespace) -> None:
+def test_endless_value_is_formatted_in_bounded_time(package: SimpleNamespace) -> None:
     for endless in (cyclic(), shared()):
         record = LOGGER.makeRecord("n", 20, __file__, 1, "m", (), None, extra={"endless": endless})
         for each in travelled(package, record):
@@ -118,12 +118,12 @@ def test_a_value_that_never_ends_costs_no_time(package: SimpleNamespace) -> None
             assert len(package.formatters.TextFormatter().format(each)) < 100_000
 
 
-def test_what_is_left_out_of_a_collection_is_told(package: SimpleNamespace) -> None:
+def test_shortened_collection_says_how_much_is_missing(package: SimpleNamespace) -> None:
     assert package.values.to_builtin(list(range(1000)))[-1] == "[cut, 800 more]"
     assert package.values.to_builtin({n: n for n in range(300)})["..."] == "[cut, 100 more]"
 
 
-def test_a_group_with_notes_and_causes_is_whole_in_both_forms(package: SimpleNamespace) -> None:
+def test_exception_group_is_complete_in_both_formats(package: SimpleNamespace) -> None:
     inner = ValueError("inner")
     inner.add_note("a note on the inner one")
     inner.__cause__ = KeyError("the cause")
@@ -142,7 +142,7 @@ def test_a_group_with_notes_and_causes_is_whole_in_both_forms(package: SimpleNam
         assert causes == [("ValueError", "inner"), ("OSError", "another"), ("KeyError", "'the cause'")]
 
 
-def test_what_json_does_not_have_is_text(package: SimpleNamespace) -> None:
+def test_values_unknown_to_json_become_text(package: SimpleNamespace) -> None:
     values = {"nan": float("nan"), "deep": [{"inf": -float("inf")}], "bytes": b"\xff", "huge": huge(), "half": "\ud800"}
     record = LOGGER.makeRecord("n", 40, __file__, 1, "m", (), None, extra=values)
     for each in travelled(package, record):
@@ -151,7 +151,7 @@ def test_what_json_does_not_have_is_text(package: SimpleNamespace) -> None:
         assert (entry["bytes"], entry["huge"][:3], entry["half"]) == ("b'\\xff'", "-0x", "\\ud800")
 
 
-def test_a_field_never_takes_the_place_of_a_standard_one(package: SimpleNamespace) -> None:
+def test_extra_field_never_replaces_a_standard_one(package: SimpleNamespace) -> None:
     extra = {"level": "mine", "fields.level": "too", "exception.type": 7, "left": 2}
     record = LOGGER.makeRecord("n", 40, __file__, 1, "m", (), None, extra=extra)
     for each in travelled(package, record):
@@ -164,7 +164,7 @@ def test_a_field_never_takes_the_place_of_a_standard_one(package: SimpleNamespac
 
 @pytest.fixture
 def zone() -> Iterator[Callable[[str], None]]:
-    """Changes this process's time zone; it is changed back."""
+    """Return a function that sets this process's time zone, and restore it afterwards."""
     before = os.environ.get("TZ")
 
     def change(name: str | None) -> None:
@@ -177,9 +177,7 @@ def zone() -> Iterator[Callable[[str], None]]:
     change(before)
 
 
-def test_the_time_stamp_is_right_on_both_sides_of_every_change_of_the_clock(
-    package: SimpleNamespace, zone: Callable[[str], None]
-) -> None:
+def test_timestamp_is_right_across_clock_changes(package: SimpleNamespace, zone: Callable[[str], None]) -> None:
     changes = {
         "Europe/Berlin": 1774746000,
         "America/Santiago": 1788667200,
@@ -197,7 +195,7 @@ def test_the_time_stamp_is_right_on_both_sides_of_every_change_of_the_clock(
                 assert expected in line, name
 
 
-def test_only_the_level_is_coloured_and_only_if_asked(package: SimpleNamespace) -> None:
+def test_colour_is_optional_and_only_on_the_level(package: SimpleNamespace) -> None:
     record = travelled(package, LOGGER.makeRecord("n", 40, __file__, 1, "\x1b[2Jm", (), None))[0]
     coloured = package.formatters.TextFormatter(colour=True).format(record)
     plain = package.formatters.TextFormatter().format(record)
@@ -205,7 +203,7 @@ def test_only_the_level_is_coloured_and_only_if_asked(package: SimpleNamespace) 
     assert re.sub("\x1b[^m]*m", "", coloured) == plain
 
 
-def test_colours_honour_no_color_and_force_color(project: Project, tmp_path: Any) -> None:
+def test_colour_follows_no_color_and_force_color(project: Project, tmp_path: Any) -> None:
     for variables, expected in (
         ({}, False),
         ({"FORCE_COLOR": "1"}, True),
@@ -218,7 +216,7 @@ def test_colours_honour_no_color_and_force_color(project: Project, tmp_path: Any
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])
-def test_hostile_records_reach_every_sink_whole(bake: Bake, multiprocessing: bool, tmp_path: Any) -> None:
+def test_hostile_records_reach_every_sink_complete(bake: Bake, multiprocessing: bool, tmp_path: Any) -> None:
     project = bake(multiprocessing=multiprocessing)
     code = f"""
 import logging

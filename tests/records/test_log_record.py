@@ -1,4 +1,4 @@
-"""Our record class makes what logging.LogRecord makes, and steps back where it could not."""
+"""The record factory: records equal to logging.LogRecord's, and the original class where that is not possible."""
 
 import asyncio
 import itertools
@@ -42,7 +42,7 @@ def use(ours: Any) -> None:
 
 
 def same(ours: Any, *args: Any, **more: Any) -> dict[str, Any]:
-    """The attributes of our record, which are those of logging's; the moments apart."""
+    """Return the attributes of our record, checked to be logging's own except for times."""
     theirs, record = logging.LogRecord(*args, **more), ours.LogRecord(*args, **more)
     expected, found = vars(theirs), vars(record)
     assert list(found) and found.keys() == expected.keys()
@@ -65,12 +65,12 @@ VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.dictionarie
     args=st.one_of(st.none(), st.lists(VALUES, max_size=3).map(tuple)),
     function=st.one_of(st.none(), st.text(max_size=5)),
 )
-def test_every_attribute_is_as_loggings_own(package: SimpleNamespace, **values: Any) -> None:
+def test_record_has_the_attributes_of_a_log_record(package: SimpleNamespace, **values: Any) -> None:
     order = (values["name"], values["level"], values["path"], 7, values["message"], values["args"], None)
     same(package.factory, *order, values["function"], "a stack")
 
 
-def test_thread_task_and_process_are_named_as_by_logging(ours: Any) -> None:
+def test_record_names_thread_task_and_process(ours: Any) -> None:
     args = ("n", 20, __file__, 1, "m", (), None)
     found = []
 
@@ -92,7 +92,7 @@ def test_thread_task_and_process_are_named_as_by_logging(ours: Any) -> None:
     assert found[0]["process"] == os.getpid()
 
 
-def test_a_forked_child_has_its_own_process_id(ours: Any) -> None:
+def test_record_of_a_forked_child_has_its_process_id(ours: Any) -> None:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -106,12 +106,12 @@ def test_a_forked_child_has_its_own_process_id(ours: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [None, 7, ["a"]])
-def test_what_is_no_path_raises_nothing(package: SimpleNamespace, path: Any) -> None:
+def test_record_accepts_a_pathname_that_is_no_path(package: SimpleNamespace, path: Any) -> None:
     found = same(package.factory, "n", 20, path, 1, "m", (), None)
     assert found["module"] == "Unknown module"
 
 
-def test_a_task_whose_name_cannot_be_had_raises_nothing(package: SimpleNamespace) -> None:
+def test_record_survives_a_task_without_a_name(package: SimpleNamespace) -> None:
     class Nameless(asyncio.Task[None]):
         def get_name(self) -> str:
             raise RuntimeError("no name")
@@ -126,7 +126,7 @@ def test_a_task_whose_name_cannot_be_had_raises_nothing(package: SimpleNamespace
     asyncio.run(main())
 
 
-def test_a_pickled_record_can_be_read_where_the_package_is_not(ours: Any) -> None:
+def test_record_unpickles_without_the_package(ours: Any) -> None:
     record = ours.LogRecord("n", 20, __file__, 1, "m %d", (1,), None)
     data = pickle.dumps(record)
     assert b"logging_setup" not in data
@@ -134,10 +134,8 @@ def test_a_pickled_record_can_be_read_where_the_package_is_not(ours: Any) -> Non
 
 
 @pytest.mark.parametrize("place", ["after", "before"])
-def test_a_factory_of_the_applications_serves_the_application_alone(
-    package: SimpleNamespace, ours: Any, place: str
-) -> None:
-    """It may need a name, and what it adds to one record is not another's."""
+def test_application_factory_is_not_used_for_received_records(package: SimpleNamespace, ours: Any, place: str) -> None:
+    """A factory may require a name, and its additions belong to the records of one process only."""
     numbers = itertools.count()
     usual = ours.LogRecord if place == "after" else logging.LogRecord
 
@@ -156,10 +154,10 @@ def test_a_factory_of_the_applications_serves_the_application_alone(
 
 @pytest.mark.parametrize("attribute", ["name", "threadName", "levelname", "lineno", "funcName", "process", "pathname"])
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, None, "x" * 100_000, "\U0001f600" * 9_000, ("y" * 999,) * 99])
-def test_odd_attributes_are_sent_and_never_too_long(package: SimpleNamespace, attribute: str, value: Any) -> None:
+def test_odd_attributes_are_sent_with_bounded_length(package: SimpleNamespace, attribute: str, value: Any) -> None:
     record = logging.LogRecord("n", 20, "p.py", 1, "the message", (), None)
     setattr(record, attribute, value)
-    for _ in range(2):  # the second time from what is remembered
+    for _ in range(2):  # the second time from the cache
         data = package.encoding.encode(record)
         assert len(data) <= package.encoding.MAX_BYTES
         restored = package.serialize.restore(package.encoding.decode(data))
@@ -167,13 +165,13 @@ def test_odd_attributes_are_sent_and_never_too_long(package: SimpleNamespace, at
         assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
 
 
-def test_it_makes_the_records_of_every_logger_and_of_make_log_record(ours: Any) -> None:
+def test_factory_makes_all_records(ours: Any) -> None:
     use(ours)
     assert type(logging.getLogger("any").makeRecord("n", 20, "p", 1, "m", (), None)) is ours.LogRecord
     assert logging.makeLogRecord({"msg": "hello", "created": 1.5}).created == 1.5
 
 
-def test_a_factory_that_is_in_force_stays(ours: Any) -> None:
+def test_factory_set_by_other_code_stays(ours: Any) -> None:
     def factory(*args: Any, **more: Any) -> logging.LogRecord:
         return logging.LogRecord(*args, **more)
 
@@ -183,13 +181,13 @@ def test_a_factory_that_is_in_force_stays(ours: Any) -> None:
 
 
 @pytest.mark.parametrize("switch", ["logThreads", "logProcesses", "logMultiprocessing"])
-def test_what_was_switched_off_in_logging_stays_off(ours: Any, monkeypatch: pytest.MonkeyPatch, switch: str) -> None:
+def test_factory_respects_the_switches_of_logging(ours: Any, monkeypatch: pytest.MonkeyPatch, switch: str) -> None:
     monkeypatch.setattr(logging, switch, False)
     use(ours)
     assert logging.getLogRecordFactory() is logging.LogRecord
 
 
-def test_a_python_whose_records_have_more_keeps_its_own(ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_factory_is_not_used_if_records_have_more_attributes(ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     newer = logging.makeLogRecord({})
     newer.__dict__["of a later Python"] = 1
     monkeypatch.setattr(ours, "BLANK", newer.__dict__)
@@ -197,7 +195,7 @@ def test_a_python_whose_records_have_more_keeps_its_own(ours: Any, monkeypatch: 
     assert logging.getLogRecordFactory() is logging.LogRecord
 
 
-def test_a_name_that_is_remembered_is_masked_by_the_rules_in_force(package: SimpleNamespace) -> None:
+def test_cached_logger_name_is_masked_by_current_rules(package: SimpleNamespace) -> None:
     redact, records = package.redaction, package.serialize
     record = package.factory.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
     before = records.restore(records.flatten(record)).name

@@ -1,4 +1,4 @@
-"""Secrets are masked wherever they stand in a record, before it reaches any sink."""
+"""Redaction of secrets in every part of a record, before it reaches any sink."""
 
 import email
 import email.policy
@@ -23,7 +23,7 @@ SECRET = "hunter2"  # noqa: S105
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[int, list[bytes]]]:
-    """A real SMTP server, without TLS: its port, and the mails that it gets."""
+    """Run an SMTP server without TLS; return its port, and the list of mails that it receives."""
     mails: list[bytes] = []
 
     class Handler:
@@ -43,9 +43,10 @@ def mailbox() -> Iterator[tuple[int, list[bytes]]]:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("multiprocessing", [True, False])
-def test_no_secret_reaches_any_sink_from_any_position_of_a_record(
+def test_secrets_reach_no_sink(
     bake: Bake, tmp_path: Path, mailbox: tuple[int, list[bytes]], multiprocessing: bool, form: str
 ) -> None:
+    """A secret in any position of a record is masked in every sink."""
     sinks = sinks_after(bake(multiprocessing=multiprocessing), tmp_path, mailbox, form=form)
     for sink, text in sinks.items():
         assert "the end" in text, f"nothing came to {sink}"
@@ -54,8 +55,8 @@ def test_no_secret_reaches_any_sink_from_any_position_of_a_record(
     assert sinks["file"].count("***") >= 25
 
 
-def test_every_sink_would_have_shown_the_secrets(project: Project, tmp_path: Path, mailbox: Any) -> None:
-    """That the search above can find them: all are there when redaction is off."""
+def test_secrets_reach_every_sink_without_redaction(project: Project, tmp_path: Path, mailbox: Any) -> None:
+    """It proves that the test above can fail: all are there when redaction is off."""
     sinks = sinks_after(project, tmp_path, mailbox, form="text", LOG_REDACT="off", LOG_CONSOLE_FORMAT="json")
     for text in sinks.values():
         for position in (
@@ -76,7 +77,7 @@ def test_every_sink_would_have_shown_the_secrets(project: Project, tmp_path: Pat
 def sinks_after(
     project: Project, folder: Path, mailbox: tuple[int, list[bytes]], *, form: str, **variables: str
 ) -> dict[str, str]:
-    """What the leaky application has left in each sink: every byte of it, as text."""
+    """Run the leaky application; return all text of each sink."""
     port, mails = mailbox
     mail = {"LOG_EMAIL_HOST": "127.0.0.1", "LOG_EMAIL_PORT": str(port), "LOG_EMAIL_SECURITY": "none"}
     forms = {"LOG_CONSOLE_FORMAT": form, "LOG_FILE_FORMAT": form}
@@ -96,14 +97,14 @@ def sinks_after(
 
 
 def opened(mail: bytes) -> str:
-    """A mail as it came, and as it is read."""
+    """Return a mail as it was received, and as it is decoded."""
     message = email.message_from_bytes(mail, policy=email.policy.default)
     return f"{mail!r}\n{message['Subject']}\n{message.get_content()}"  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
 def redact(bake: Bake) -> Iterator[Any]:
-    """The generated redact module."""
+    """Import the generated redact module."""
     with bake().imported() as load:
         yield load("records.redaction")
 
@@ -156,7 +157,7 @@ def redact(bake: Bake) -> Iterator[Any]:
         "'-----BEGIN PRIVATE KEY-----\\nS\\n-----END",
     ],
 )
-def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
+def test_secret_in_text_is_masked(redact: Any, text: str) -> None:
     masked = redact.Redactor().text(text.replace("§", SECRET))
     assert SECRET not in masked
     assert "***" in masked
@@ -178,11 +179,11 @@ def test_a_secret_is_masked_in_text(redact: Any, text: str) -> None:
         "bearer",
     ],
 )
-def test_what_is_no_secret_stays(redact: Any, text: str) -> None:
+def test_ordinary_text_is_not_masked(redact: Any, text: str) -> None:
     assert redact.Redactor().text(text) == text
 
 
-def test_what_stands_beside_a_secret_stays(redact: Any) -> None:
+def test_text_beside_a_secret_is_not_masked(redact: Any) -> None:
     mask = redact.Redactor().text
     assert mask("login bob password=hunter2 from=10.0.0.1") == "login bob password=*** from=10.0.0.1"
     assert mask("https://bob:hunter2@db:5432/shop?a=b") == "https://bob:***@db:5432/shop?a=b"
@@ -191,8 +192,8 @@ def test_what_stands_beside_a_secret_stays(redact: Any) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_no_text_makes_masking_slow(redact: Any) -> None:
-    """Each of these would take minutes, had a pattern more than one way to match it."""
+def test_masking_is_fast_for_any_text(redact: Any) -> None:
+    """Each of these would take minutes if a pattern could match it in more than one way."""
     for piece in (
         "password=",
         'password="',
@@ -209,18 +210,18 @@ def test_no_text_makes_masking_slow(redact: Any) -> None:
 
 
 @given(st.from_regex(r"[a-zA-Z0-9]{1,8}([-_ ][a-zA-Z0-9]{0,6}){0,2}", fullmatch=True), st.sampled_from("-_ "))
-def test_every_key_is_masked_however_it_is_written(redact: Any, word: str, separator: str) -> None:
+def test_key_is_masked_in_every_spelling(redact: Any, word: str, separator: str) -> None:
     mask = redact.Redactor([word, "one", "two_three"]).text
     for written in (word, word.upper(), word.lower(), re.sub("[-_ ]", separator, word), re.sub("[-_ ]", "", word)):
         assert SECRET not in mask(f"{written}={SECRET}")
 
 
 @pytest.mark.parametrize("text", ["ap\u0131_key=§", "acce\u017f\u017f_key: §", "pr\u0130vate_key=§", "pa\u017fsword=§"])
-def test_letters_that_fit_when_case_is_ignored_hide_nothing(redact: Any, text: str) -> None:
+def test_letters_equal_only_by_case_folding_hide_nothing(redact: Any, text: str) -> None:
     assert SECRET not in redact.Redactor().text(text.replace("§", SECRET))
 
 
-def test_more_keys_are_masked_when_asked_for_and_in_every_process(project: Project, tmp_path: Path) -> None:
+def test_additional_keys_are_masked_in_every_process(project: Project, tmp_path: Path) -> None:
     code = f"""
 import logging, multiprocessing
 from {project.package}.logging_setup import setup_main_logging, setup_proc_logging

@@ -1,6 +1,6 @@
-"""What redaction finds and what it leaves: figures on a corpus, written before the patterns were.
+"""Recall and precision of redaction on a corpus that was written before the patterns.
 
-corpus/secrets.txt has one case a line, its secrets between << and >>; ¦ splits what a secret
+corpus/secrets.txt has one case a line, its secrets between << and >>; ¦ splits text that a secret
 scanner would take for a live key, and stands for nothing; ⏎ is a line break. innocent.txt has
 lines that must stay as they are. The patterns were tuned on every other line of each file;
 the lines between are held out, and their figures count alone.
@@ -28,32 +28,32 @@ KEPT = 0.90  # of the characters beside secrets, at least
 
 @pytest.fixture(scope="module")
 def redact(bake: Bake) -> Iterator[Any]:
-    """The generated redact module."""
+    """Import the generated redact module."""
     with bake().imported() as load:
         yield load("records.redaction")
 
 
 def lines(name: str, half: str) -> list[str]:
-    """The cases of one half of a file."""
+    """Read the cases of one half of a file."""
     every = (CORPUS / f"{name}.txt").read_text("utf-8").splitlines()
     cases = [line.replace("¦", "").replace("⏎", "\n") for line in every if not line.startswith("## ")]
     return cases[HALVES[half] :: 2]
 
 
 def parts(text: str) -> list[str]:
-    """Every part of four characters."""
+    """Return every part of four characters."""
     return [text[at : at + 4] for at in range(max(1, len(text) - 3))]
 
 
 def leaks(case: str, text: Any) -> bool:
-    """Whether a part of a secret is left that does not stand elsewhere in the line as well."""
+    """Return True if a part of a secret is left that does not occur elsewhere in the line."""
     secrets = re.findall("<<(.+?)>>", case)
     masked, beside = text(re.sub("<<(.+?)>>", r"\1", case)), re.sub("<<.+?>>", "\0", case)
     return any(masked.count(part) > beside.count(part) for secret in secrets for part in parts(secret))
 
 
 def kept(case: str, text: Any) -> tuple[int, int]:
-    """How many of the words beside the secrets are left, and how many there were."""
+    """Count the words beside the secrets that are left, and all of them."""
     words = re.findall(r"\w+", re.sub("<<.+?>>", " ", case))
     masked = re.findall(r"\w+", text(re.sub("<<(.+?)>>", r"\1", case)))
     return sum(min(masked.count(word), words.count(word)) / words.count(word) for word in words), len(words)
@@ -67,13 +67,13 @@ class TestCorpus:
         assert len(cases) >= 160
         assert 1 - len(leaking) / len(cases) >= MASKED, "\n".join(leaking)
 
-    def test_innocent_lines_stay(self, redact: Any, half: str) -> None:
+    def test_ordinary_lines_are_not_masked(self, redact: Any, half: str) -> None:
         cases = lines("innocent", half)
         touched = [case for case in cases if redact.Redactor().text(case) != case]
         assert len(cases) >= 160
         assert len(touched) / len(cases) <= TOUCHED, "\n".join(touched)
 
-    def test_text_beside_secrets_stays(self, redact: Any, half: str) -> None:
+    def test_text_beside_secrets_is_not_masked(self, redact: Any, half: str) -> None:
         left, words = map(
             sum, zip(*(kept(case, redact.Redactor().text) for case in lines("secrets", half)), strict=True)
         )
@@ -81,7 +81,7 @@ class TestCorpus:
 
 
 def leaving(text: str, secret: str, frame: str) -> bool:
-    """Whether four characters of `secret` are left in `text`, that are not in the `frame` around it."""
+    """Return True if four characters of `secret` are left in `text` that are not in the `frame` around it."""
     return any(text.count(part) > frame.count(part) for part in parts(secret))
 
 
@@ -108,7 +108,7 @@ class TestValue:
             if "'" not in frame or not set("\"'") & set(secret):
                 assert not leaving(mask(frame.replace("§", secret)), secret, frame), secret
 
-    def test_what_stands_before_a_key_tells_the_end(self, redact: Any) -> None:
+    def test_text_before_a_key_decides_where_a_value_ends(self, redact: Any) -> None:
         mask = redact.Redactor().text
         assert mask("GET /a?token=x7,y&page=2 200") == "GET /a?token=***&page=2 200"
         assert mask("Server=db;Password=x;7;Database=shop") == "Server=db;Password=***;Database=shop"
@@ -116,7 +116,7 @@ class TestValue:
         assert mask('{"pin":4711,"password":12,"user":"bob"}') == '{"pin":***,"password":***,"user":"bob"}'
 
 
-# Split, so that no scanner takes them for real ones.
+# Split, so that no secret scanner reports them.
 BARE = (
     *(("AK", "IAIOSFODNN7EXAMPLE"), ("AS", "IAIOSFODNN7EXAMPLE"), ("gh", "p_EXAMPLE0123456789EXAMPLE0123456789")),
     *(("github", "_pat_11EXAMPLE0123456789AB_EXAMPLE0123456789"), ("gl", "pat-EXAMPLE_0123-456789")),
@@ -190,10 +190,10 @@ class TestFields:
             ("keyboard", "us"),
         ],
     )
-    def test_what_is_no_secret_stays(self, redact: Any, key: str, value: Any) -> None:
+    def test_ordinary_values_are_not_masked(self, redact: Any, key: str, value: Any) -> None:
         assert redact.Redactor().fields({key: value}) == {key: value}
 
-    def test_own_keys_are_secret_with_any_value(self, redact: Any) -> None:
+    def test_additional_keys_mask_any_value(self, redact: Any) -> None:
         redactor = redact.Redactor([*redact.KEYS, "iban", "card-no"])
         assert redactor.fields({"customer_iban": 4711, "cardNo": "x", "n": 1}) == {
             "customer_iban": "***",
@@ -259,8 +259,8 @@ PIECES = (
 
 class TestTime:
     @pytest.mark.timeout(60)
-    def test_no_text_takes_more_than_linear_time(self, redact: Any) -> None:
-        """Of 64,000 characters each: 50 ms at most where it was measured, minutes for what is not linear."""
+    def test_masking_takes_linear_time(self, redact: Any) -> None:
+        """Texts of 64,000 characters: 50 ms at most where measured; minutes for an algorithm that is not linear."""
         mask = redact.Redactor().text
         draw = random.Random(54)
         units = [*PIECES, *("".join(draw.choices(PIECES, k=draw.randint(2, 4))) for _ in range(60))]
@@ -270,10 +270,10 @@ class TestTime:
                 mask((start + unit * (64_000 // len(unit)))[:64_000])
                 assert time.process_time() - began < 1, unit
 
-    def test_a_megabyte_of_dashes_is_quick(self, redact: Any) -> None:
+    def test_megabyte_of_dashes_is_fast(self, redact: Any) -> None:
         began = time.process_time()
         redact.Redactor().text("-" * 1_000_000 + " token")
         assert time.process_time() - began < 2.5
 
-    def test_small_letters_have_the_length_of_the_text(self, redact: Any) -> None:
+    def test_lowered_text_keeps_its_length(self, redact: Any) -> None:
         assert all(len(redact._small(chr(code))) == 1 for code in range(sys.maxunicode + 1))  # noqa: SLF001

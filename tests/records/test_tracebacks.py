@@ -1,4 +1,4 @@
-"""Tracebacks are remembered, and nobody can tell: they are as Python's own `traceback` has them."""
+"""The cache of tracebacks: its results equal those of Python's own `traceback`."""
 
 import gc
 import linecache
@@ -95,7 +95,7 @@ def without_end() -> None:
 
 
 class FalseError(Exception):
-    """Is false, as one with a length of zero would be."""
+    """An exception that is false, such as one with a length of zero."""
 
     def __bool__(self) -> bool:
         return False
@@ -138,7 +138,7 @@ def pythons(error: BaseException, stack: Any) -> str:
 
 @pytest.mark.parametrize("limit", [None, -1, 0, 2, -2, None])
 @pytest.mark.parametrize("fail", FAILURES)
-def test_a_traceback_is_pythons_own_the_first_time_and_every_other(
+def test_traceback_equals_pythons_on_every_use(
     package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], limit: int | None
 ) -> None:
     if limit is not None:
@@ -151,7 +151,7 @@ def test_a_traceback_is_pythons_own_the_first_time_and_every_other(
             assert package.tracebacks.format_exception(error, stack) == expected
 
 
-def test_a_stack_is_looked_up_once_though_its_exceptions_differ(package: SimpleNamespace, tmp_path: Path) -> None:
+def test_stack_is_formatted_once_for_different_exceptions(package: SimpleNamespace, tmp_path: Path) -> None:
     source = tmp_path / "orders.py"
     source.write_text("def take(number):\n    raise ValueError(number)\n")
     space: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def test_a_stack_is_looked_up_once_though_its_exceptions_differ(package: SimpleN
     first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
     before = package.tracebacks.format_exception(first, first.__traceback__)
     assert "raise ValueError(number)" in before
-    # An editor saves the file; what runs is still what was there, and so is what is shown.
+    # An editor saves the file; the running code is still the old one, and so is the code shown.
     source.write_text("# a comment, which is not what failed\n" * 3)
     after = package.tracebacks.format_exception(second, second.__traceback__)
     assert after == before.replace("ValueError: 1", "ValueError: 2")
@@ -172,8 +172,8 @@ def made(number: int) -> types.CodeType:
     return compile("1 / 0", name, "exec")
 
 
-def test_code_that_comes_and_goes_is_never_taken_for_other_code(package: SimpleNamespace) -> None:
-    # The next code object may get the address of the one before, which is its id.
+def test_short_lived_code_is_not_mistaken_for_other_code(package: SimpleNamespace) -> None:
+    # The next code object may get the address, and so the id, of the one before.
     for number in range(2000):
         error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
         text = package.tracebacks.format_exception(error, error.__traceback__)
@@ -181,7 +181,7 @@ def test_code_that_comes_and_goes_is_never_taken_for_other_code(package: SimpleN
         del error
 
 
-def test_code_that_comes_and_goes_is_not_kept_for_ever(package: SimpleNamespace) -> None:
+def test_short_lived_code_is_not_kept_in_memory(package: SimpleNamespace) -> None:
     def fail(number: int) -> "weakref.ref[Any]":
         code = made(number)
         error = raised(lambda: exec(code, {}))  # noqa: S102
@@ -193,7 +193,7 @@ def test_code_that_comes_and_goes_is_not_kept_for_ever(package: SimpleNamespace)
     assert sum(code() is not None for code in codes) <= 256
 
 
-def test_a_stack_of_a_thousand_frames_is_not_kept(package: SimpleNamespace) -> None:
+def test_stack_of_a_thousand_frames_is_not_cached(package: SimpleNamespace) -> None:
     def frames(text: str) -> int:
         return text.count("  File ")
 
@@ -203,7 +203,7 @@ def test_a_stack_of_a_thousand_frames_is_not_kept(package: SimpleNamespace) -> N
     assert len(package.tracebacks._remembered) == before  # noqa: SLF001
 
 
-def test_a_secret_in_a_traceback_is_masked_however_often_it_comes(package: SimpleNamespace) -> None:
+def test_secret_in_a_cached_traceback_is_masked(package: SimpleNamespace) -> None:
     for secret in ("hunter2", "swordfish"):
         error = raised(lambda secret=secret: int(f"password={secret}"))
         found = package.exceptions.exception_fields((type(error), error, error.__traceback__), None)
@@ -211,7 +211,7 @@ def test_a_secret_in_a_traceback_is_masked_however_often_it_comes(package: Simpl
         assert secret not in str(found)
 
 
-def test_lines_of_code_that_has_no_file_are_shown_if_somebody_has_them(package: SimpleNamespace) -> None:
+def test_source_without_a_file_is_shown_from_linecache(package: SimpleNamespace) -> None:
     name = f"<cell {os.getpid()}>"  # as notebooks do
     linecache.cache[name] = (6, None, ["1 / 0\n"], name)
     error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
@@ -219,7 +219,7 @@ def test_lines_of_code_that_has_no_file_are_shown_if_somebody_has_them(package: 
         assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
 
 
-def test_a_source_that_could_not_be_read_is_shown_once_it_can(package: SimpleNamespace, tmp_path: Path) -> None:
+def test_source_is_shown_as_soon_as_it_is_readable(package: SimpleNamespace, tmp_path: Path) -> None:
     source = tmp_path / "late.py"
     code = compile("1 / 0\n", str(source), "exec")
     error = raised(lambda: exec(code, {}))  # noqa: S102
@@ -228,7 +228,7 @@ def test_a_source_that_could_not_be_read_is_shown_once_it_can(package: SimpleNam
     assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
 
 
-def test_a_line_without_an_instruction_is_the_one_that_is_shown(package: SimpleNamespace) -> None:
+def test_line_without_an_instruction_is_shown(package: SimpleNamespace) -> None:
     frame, error = sys._getframe(), ValueError("compiled")  # noqa: SLF001
     for line in (2, 5, 9):  # as compilers to C make them
         stack = types.TracebackType(None, frame, -1, line)

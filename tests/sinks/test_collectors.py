@@ -1,7 +1,7 @@
-"""What every collector handler must survive (case 36), and what is particular to each.
+"""Collector handlers: failures that all of them survive (case 36), and what is particular to each.
 
-The application is a script that logs numbered records whenever the test asks for them, by
-making a file, so that receivers can come and go in between.
+The application is a script that logs numbered records on request of the test, which makes a
+file for each request, so that receivers can be started and killed in between.
 """
 
 import json
@@ -60,7 +60,7 @@ print("stopped in", time.monotonic() - stopping)
 
 
 class Application:
-    """A generated project that logs when told to."""
+    """A script of a generated project that logs on request."""
 
     def __init__(self, project: Project, folder: Path, url: str, **variables: str) -> None:
         self.folder = folder
@@ -77,7 +77,7 @@ class Application:
         self.output = self.errors = ""
 
     def log(self, count: int, pause: float = 0.0, padding: int = 0) -> list[str]:
-        """Have so many records logged; what they say. Returns once the log calls have returned."""
+        """Request `count` records, wait until the log calls have returned, and return the messages."""
         first, self.next = self.next, self.next + count
         self._ask(first, count, pause, padding)
         done = self.folder / f"done-{self.phase}"
@@ -93,7 +93,7 @@ class Application:
         making.rename(self.folder / f"phase-{self.phase}")
 
     def stop(self) -> str:
-        """Have it end; what it has written to its log file."""
+        """End the script, and return the text of its log file."""
         if self.process.poll() is None:
             self._ask(0, 0, 0, 0)
         output, self.errors = self.process.communicate(timeout=30)
@@ -103,15 +103,15 @@ class Application:
         return self.output
 
     def log_file(self) -> str:
-        """What is in its log file now."""
+        """Return the text of its log file now."""
         return "".join(file.read_text("utf-8") for file in (self.folder / "logs").glob("*.log"))
 
     def await_failure(self) -> None:
-        """Wait until it has said that the receiver is missing."""
+        """Wait for the report that the receiver is missing."""
         wait_until(lambda: "will be tried again" in self.log_file(), "a report of the failure")
 
     def lost(self) -> int:
-        """How many records were lost before the receiver came back, by what the log says."""
+        """Return how many records were lost before the receiver came back, according to the log."""
         return sum(map(int, re.findall(r"works again; (\d+) records were lost", self.output)))
 
 
@@ -151,7 +151,7 @@ def without_doubles(texts: list[str]) -> list[str]:
     return list(dict.fromkeys(text for text in texts if text.startswith("record ")))
 
 
-def test_a_receiver_that_is_absent_then_killed_then_back_gets_every_record(start: Start, sink: str) -> None:
+def test_receiver_restarts_lose_no_record(start: Start, sink: str) -> None:
     receiver = SINKS[sink]()
     application = start(sink, receiver.url)
     logged = application.log(100)
@@ -174,7 +174,7 @@ def test_a_receiver_that_is_absent_then_killed_then_back_gets_every_record(start
 
 
 @pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
-def test_a_receiver_that_hangs_holds_up_no_log_call_and_loses_nothing(start: Start, sink: str) -> None:
+def test_hanging_receiver_blocks_no_call_and_loses_nothing(start: Start, sink: str) -> None:
     with SINKS[sink]() as receiver:
         application = start(sink, receiver.url)
         logged = application.log(200)
@@ -191,7 +191,7 @@ def test_a_receiver_that_hangs_holds_up_no_log_call_and_loses_nothing(start: Sta
     assert set(without_doubles(receiver.texts)) == set(logged)
 
 
-def test_a_receiver_that_hangs_from_the_first_request_on_is_noticed(start: Start) -> None:
+def test_receiver_that_hangs_from_the_start_is_noticed(start: Start) -> None:
     with HttpReceiver() as receiver:
         with hanging(receiver):
             application = start("http", receiver.url)
@@ -201,7 +201,7 @@ def test_a_receiver_that_hangs_from_the_first_request_on_is_noticed(start: Start
 
 
 @pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
-def test_a_full_backlog_drops_the_oldest_counts_them_and_tells(start: Start, sink: str) -> None:
+def test_full_backlog_drops_and_reports_the_oldest(start: Start, sink: str) -> None:
     receiver = SINKS[sink]()
     application = start(sink, receiver.url)
     logged = application.log(MOST + 5_000)
@@ -219,7 +219,7 @@ def test_a_full_backlog_drops_the_oldest_counts_them_and_tells(start: Start, sin
     assert "the backlog is full" in output
 
 
-def test_large_records_cannot_fill_the_memory(bake: Bake, tmp_path: Path) -> None:
+def test_large_records_take_bounded_memory(bake: Bake, tmp_path: Path) -> None:
     project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
     script = """
 import logging
@@ -241,7 +241,7 @@ with setup_main_logging():
     assert int(ended.stdout.rpartition("grown ")[2].split()[0]) < 30, "MB, of 60 that were logged"
 
 
-def test_through_the_listener_a_receiver_that_comes_late_gets_every_record(start: Start, sink: str) -> None:
+def test_late_receiver_gets_every_record_of_the_listener(start: Start, sink: str) -> None:
     receiver = SINKS[sink]()
     application = start(sink, receiver.url, multiprocessing=True)
     logged = application.log(50)
@@ -255,7 +255,7 @@ def test_through_the_listener_a_receiver_that_comes_late_gets_every_record(start
     assert "works again" in output
 
 
-def test_what_is_logged_last_is_delivered_before_the_end(start: Start, sink: str) -> None:
+def test_last_records_are_delivered_before_the_end(start: Start, sink: str) -> None:
     with SINKS[sink]() as receiver:
         application = start(sink, receiver.url)
         logged = application.log(500 if sink != "udp" else 50)
@@ -264,7 +264,8 @@ def test_what_is_logged_last_is_delivered_before_the_end(start: Start, sink: str
 
 
 @pytest.mark.parametrize("sink", ["tcp", "otlp"])
-def test_a_dead_receiver_holds_up_the_end_for_seconds_only_and_what_is_lost_is_told(start: Start, sink: str) -> None:
+def test_dead_receiver_delays_the_end_by_bounded_time(start: Start, sink: str) -> None:
+    """What is lost then is reported."""
     application = start(sink, SINKS[sink]().url)
     application.log(30)
     output = application.stop()
@@ -275,7 +276,7 @@ def test_a_dead_receiver_holds_up_the_end_for_seconds_only_and_what_is_lost_is_t
 
 
 @pytest.mark.parametrize("sink", ["http", "otlp"])
-def test_answers_of_500_and_429_are_tried_again_and_the_pause_asked_for_is_kept(start: Start, sink: str) -> None:
+def test_status_500_and_429_are_retried_after_the_pause(start: Start, sink: str) -> None:
     with SINKS[sink]() as receiver:
         receiver.always = 500
         application = start(sink, receiver.url)
@@ -292,10 +293,8 @@ def test_answers_of_500_and_429_are_tried_again_and_the_pause_asked_for_is_kept(
 
 
 @pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
-def test_a_collector_that_limits_the_rate_is_not_fed_by_reports_on_it(
-    start: Start, sink: str, multiprocessing: bool
-) -> None:
-    """Case 70: if a report on a delivery starts the next one, which is refused at first too, that goes on for ever."""
+def test_rate_limit_is_not_fed_by_reports_on_it(start: Start, sink: str, multiprocessing: bool) -> None:
+    """Case 70: a report on a refused delivery must not start the next delivery, or this never ends."""
     with SINKS[sink]() as receiver:
         receiver.grudging = True
         levels = {"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "DEBUG"}
@@ -303,7 +302,7 @@ def test_a_collector_that_limits_the_rate_is_not_fed_by_reports_on_it(
         logged = application.log(1)
         receiver.await_texts(*logged)
         requests = len(receiver.asked)
-        time.sleep(1.5)  # there is nothing to await: that nothing comes is the point
+        time.sleep(1.5)  # no event to await: the test is that nothing is sent
         assert len(receiver.asked) == requests
         logged += application.log(1)
         receiver.await_texts(*logged)
@@ -340,7 +339,7 @@ http {{
 
 
 class Nginx(Daemon):
-    """nginx before a receiver: so many requests a second, and of the size that it takes by default."""
+    """nginx in front of a receiver, with a limit of requests a second and its default limit of size."""
 
     def __init__(self, folder: Path, behind: int, rate: str, status: int) -> None:
         super().__init__(folder, "nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
@@ -356,11 +355,9 @@ class Nginx(Daemon):
 
 @needs("nginx")
 @pytest.mark.parametrize(("sink", "status"), [("http", 429), ("otlp", 503)])
-def test_nginx_that_limits_rate_and_size_gets_every_record(
-    start: Start, tmp_path: Path, sink: str, status: int
-) -> None:
+def test_nginx_with_limits_gets_every_record(start: Start, tmp_path: Path, sink: str, status: int) -> None:
     with SINKS[sink]() as receiver:
-        receiver.taken = 204 if sink == "http" else 200  # OTLP has no other
+        receiver.taken = 204 if sink == "http" else 200  # the only one of OTLP
         nginx = Nginx(tmp_path, receiver.port, "300r/m", status)
         nginx.start()
         try:
@@ -384,9 +381,7 @@ def test_nginx_that_limits_rate_and_size_gets_every_record(
 
 @pytest.mark.parametrize("sink", ["http", "otlp"])
 @pytest.mark.parametrize("status", [301, 400, 401, 413])
-def test_a_batch_that_is_refused_is_counted_told_and_does_not_stop_the_next(
-    start: Start, sink: str, status: int
-) -> None:
+def test_refused_batch_is_reported_and_the_next_is_sent(start: Start, sink: str, status: int) -> None:
     with SINKS[sink]() as receiver:
         receiver.answers = [(status, None)]
         application = start(sink, receiver.url)
@@ -400,7 +395,7 @@ def test_a_batch_that_is_refused_is_counted_told_and_does_not_stop_the_next(
 
 
 @pytest.mark.parametrize("sink", ["http", "otlp"])
-def test_the_token_is_sent_as_a_bearer_token_and_printed_nowhere(start: Start, tmp_path: Path, sink: str) -> None:
+def test_token_is_sent_as_bearer_and_printed_nowhere(start: Start, tmp_path: Path, sink: str) -> None:
     (tmp_path / "token").write_text("t0p-s3cret\n")
     with SINKS[sink]() as receiver:
         application = start(sink, receiver.url, LOG_COLLECTOR_TOKEN_FILE="token")  # noqa: S106
@@ -425,7 +420,7 @@ def tls(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
-def test_over_tls_a_certificate_that_is_trusted_is_accepted_and_any_other_is_not(
+def test_tls_accepts_only_a_trusted_certificate(
     start: Start, authority: trustme.CA, tls: ssl.SSLContext, tmp_path: Path, sink: str
 ) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -444,7 +439,7 @@ def test_over_tls_a_certificate_that_is_trusted_is_accepted_and_any_other_is_not
         receiver.await_texts(*logged)
 
 
-def test_over_tls_the_last_record_survives_the_end_of_its_sender(
+def test_tls_delivers_the_last_record_of_a_process(
     start: Start, authority: trustme.CA, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -456,19 +451,19 @@ def test_over_tls_the_last_record_survives_the_end_of_its_sender(
         receiver.await_texts(*logged)
 
 
-def test_a_line_that_a_broken_connection_has_cut_short_is_sent_whole_on_the_next(start: Start) -> None:
+def test_line_cut_by_a_broken_connection_is_sent_again(start: Start) -> None:
     with TcpReceiver() as receiver:
         application = start("tcp", receiver.url, LOG_REDACT="off")  # which cuts
         with hanging(receiver):
             logged = application.log(6, padding=400_000)
-            time.sleep(1.5)  # the handler fills the connection, and gives it up in the middle of a line
+            time.sleep(1.5)  # the handler fills the connection, and closes it in the middle of a line
         receiver.await_texts(*logged)
         application.stop()
     assert receiver.connections > 1
     assert receiver.cut_short, "no line was cut short: the test has tested nothing"
 
 
-def test_a_datagram_is_cut_to_fit_and_stays_json(bake: Bake, tmp_path: Path) -> None:
+def test_datagram_is_cut_to_fit_and_stays_json(bake: Bake, tmp_path: Path) -> None:
     project = bake(collector_handler="udp", multiprocessing=False, email_handler=False, file_handler="none")
     script = r"""
 import logging
@@ -504,7 +499,7 @@ with setup_main_logging():
 
 
 @pytest.mark.parametrize("first", ["::1", "127.0.0.2"])
-def test_a_datagram_goes_to_the_address_that_takes_it(bake: Bake, tmp_path: Path, first: str) -> None:
+def test_datagram_goes_to_the_address_that_accepts_it(bake: Bake, tmp_path: Path, first: str) -> None:
     """Case 71."""
     project = bake(collector_handler="udp", multiprocessing=False, email_handler=False, file_handler="none")
     with UdpReceiver() as receiver:
@@ -515,7 +510,7 @@ def test_a_datagram_goes_to_the_address_that_takes_it(bake: Bake, tmp_path: Path
     assert without_doubles(receiver.texts) == [f"record {number}" for number in range(100)]
 
 
-def test_a_datagram_waits_while_no_address_takes_it(bake: Bake, tmp_path: Path) -> None:
+def test_datagram_waits_while_no_address_accepts_it(bake: Bake, tmp_path: Path) -> None:
     project = bake(collector_handler="udp", multiprocessing=False, email_handler=False, file_handler="none")
     receiver = UdpReceiver()
     url = receiver.url.replace("127.0.0.1", "localhost")
@@ -529,7 +524,7 @@ def test_a_datagram_waits_while_no_address_takes_it(bake: Bake, tmp_path: Path) 
             receiver.await_texts("record 0", "record 99")
 
 
-def test_otlp_records_say_what_they_say_by_the_semantic_conventions(bake: Bake, tmp_path: Path) -> None:
+def test_otlp_records_follow_the_semantic_conventions(bake: Bake, tmp_path: Path) -> None:
     project = bake(collector_handler="otlp", multiprocessing=False, email_handler=False, file_handler="none")
     script = r"""
 import logging, os, threading
@@ -567,7 +562,7 @@ with setup_main_logging():
 
 
 @pytest.mark.parametrize("sink", ["tcp", "http", "otlp"])
-def test_the_collectors_own_libraries_log_into_no_loop(start: Start, sink: str) -> None:
+def test_libraries_of_the_collector_cause_no_loop(start: Start, sink: str) -> None:
     with SINKS[sink]() as receiver:
         application = start(
             sink,
@@ -583,7 +578,7 @@ def test_the_collectors_own_libraries_log_into_no_loop(start: Start, sink: str) 
     assert len(receiver.texts) < 30
 
 
-def test_a_handler_hung_on_a_logger_by_hand_is_emptied_at_exit(bake: Bake, tmp_path: Path) -> None:
+def test_handler_attached_by_hand_is_drained_at_exit(bake: Bake, tmp_path: Path) -> None:
     project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
     script = """
 import logging
@@ -597,9 +592,8 @@ for number in range(500):
         receiver.await_texts(*(f"number {number}" for number in range(500)), within=2.0)
 
 
-def test_a_forked_child_sends_its_own_records_only_and_leaves_its_parents_connection_alone(
-    bake: Bake, tmp_path: Path
-) -> None:
+def test_forked_child_sends_only_its_own_records(bake: Bake, tmp_path: Path) -> None:
+    """Its parent's connection stays untouched."""
     project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
     script = """
 import logging, os, time
@@ -648,7 +642,7 @@ with setup_main_logging():
         ("otlp", "grpc://host:4317"),
     ],
 )
-def test_a_url_of_another_form_is_refused_by_name(bake: Bake, tmp_path: Path, sink: str, url: str) -> None:
+def test_url_of_another_form_is_refused(bake: Bake, tmp_path: Path, sink: str, url: str) -> None:
     ended = ended_at_once(bake, tmp_path, sink, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_LEVEL="LOUD")
     assert f"LOG_COLLECTOR_URL='{url}': must be a URL such as " in ended.stderr
     assert "LOG_COLLECTOR_LEVEL='LOUD': must be a level" in ended.stderr
@@ -667,7 +661,7 @@ def test_credentials_in_the_url_are_refused_and_not_printed(
     assert "pa" not in ended.stderr.replace("password", "").replace("path", "")
 
 
-def test_files_that_cannot_be_used_are_named_and_tokens_are_not_printed(bake: Bake, tmp_path: Path) -> None:
+def test_unusable_files_are_named_and_tokens_not_printed(bake: Bake, tmp_path: Path) -> None:
     (tmp_path / "ca").write_text("nonsense")
     ended = ended_at_once(
         bake,
@@ -691,13 +685,13 @@ def ended_at_once(bake: Bake, folder: Path, sink: str, **variables: str) -> "sub
 
 
 @pytest.mark.parametrize("sink", ["syslog", "tcp", "udp", "http", "otlp"])
-def test_without_a_url_it_is_off_and_says_so_once(bake: Bake, tmp_path: Path, sink: str) -> None:
+def test_collector_without_a_url_is_off_and_reports_it_once(bake: Bake, tmp_path: Path, sink: str) -> None:
     ended = bake(collector_handler=sink).run("-m", "my_service", cwd=tmp_path)
     assert ended.returncode == 0, ended
     assert ended.stdout.count("Nothing is sent to a collector: LOG_COLLECTOR_URL is not set") == 1
 
 
-def test_only_the_variables_of_the_choice_exist(bake: Bake) -> None:
+def test_only_variables_of_the_choice_exist(bake: Bake) -> None:
     of_all = {"URL", "LEVEL"}
     expected = {
         "none": set(),
@@ -715,7 +709,7 @@ def test_only_the_variables_of_the_choice_exist(bake: Bake) -> None:
         assert set(re.findall(r'_setting\(\s*"LOG_COLLECTOR_(\w+)"', settings)) == names
 
 
-def test_opentelemetry_is_a_dependency_of_the_otlp_choice_alone(bake: Bake) -> None:
+def test_opentelemetry_is_required_by_otlp_only(bake: Bake) -> None:
     for sink in ("none", "syslog", "tcp", "udp", "http", "otlp"):
         project = bake(collector_handler=sink)
         assert ("opentelemetry-sdk" in (project.path / "pyproject.toml").read_text("utf-8")) == (sink == "otlp")
@@ -727,13 +721,13 @@ def test_opentelemetry_is_a_dependency_of_the_otlp_choice_alone(bake: Bake) -> N
         assert [f.name for f in importing] == (["otlp.py"] if sink == "otlp" else [])
 
 
-def test_a_collector_is_a_handler_too(cookies: Cookies) -> None:
+def test_collector_counts_as_a_handler(cookies: Cookies) -> None:
     none = {"console_handler": "none", "file_handler": "none", "email_handler": False}
     assert cookies.bake(extra_context=none).exit_code != 0
     assert cookies.bake(extra_context={**none, "collector_handler": "tcp"}).exit_code == 0
 
 
-def test_only_the_modules_of_the_choice_are_there(bake: Bake) -> None:
+def test_only_modules_of_the_choice_are_generated(bake: Bake) -> None:
     common = {"background.py", "backups.py", "console.py", "file.py", "file_timed.py", "own_file.py", "__init__.py"}
     expected = {
         "none": set(),

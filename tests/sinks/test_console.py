@@ -1,4 +1,4 @@
-"""The console: colour on terminals only; a console that is closed, full or never read does not stop the log."""
+"""The console: colour only on a terminal; a console that is closed, full or not read does not block logging."""
 
 import contextlib
 import io
@@ -50,7 +50,7 @@ def numbered(folder: Path) -> int:
 def run_on(
     project: Project, stdout: int, folder: Path, *args: str, **variables: str
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a script with that stdout; fails if it hangs."""
+    """Run a script with that stdout; fail if it hangs."""
     environment = project.environment(LOG_FILE=str(folder / "app.log"), **variables)
     command = [sys.executable, "-c", *args]
     return subprocess.run(
@@ -60,7 +60,7 @@ def run_on(
 
 @BOTH
 class TestReader:
-    def test_a_pipe_that_closes_after_a_line_is_reported_once(self, project: Project, tmp_path: Path) -> None:
+    def test_pipe_closed_after_a_line_is_reported_once(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         shown = subprocess.run(  # noqa: S602
             f"{shlex.quote(sys.executable)} script.py 5000 | head -1; echo ${{PIPESTATUS[0]}}",
@@ -78,7 +78,7 @@ class TestReader:
         assert numbered(tmp_path) == 5000
         assert sum("console: closed, nothing more is written to it" in line for line in in_file(tmp_path)) == 1
 
-    def test_a_reader_that_keeps_up_gets_every_line(self, project: Project, tmp_path: Path) -> None:
+    def test_reader_that_keeps_up_gets_every_line(self, project: Project, tmp_path: Path) -> None:
         done = project.run("-c", script(project), "5000", cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         lines = [line[-5:] for line in done.stdout.splitlines() if " line " in line]
         assert lines == [f"{number:05d}" for number in range(5000)]
@@ -88,7 +88,7 @@ class TestReader:
 class TestStalled:
     """With a listener. Without, a log call blocks as print() does."""
 
-    def test_a_pipe_that_is_never_read_holds_up_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
+    def test_pipe_that_is_not_read_blocks_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
         project = bake(project_slug="console-log")
         reader, writer = os.pipe()
         done = run_on(project, writer, tmp_path, script(project, FLUSHED), "5000", LOG_LISTENER=listener)
@@ -102,7 +102,7 @@ class TestStalled:
         (dropped,) = re.findall(r"console: (\d+) records", report)
         assert len(shown) + int(dropped) == len(in_file(tmp_path)) - 1
 
-    def test_a_terminal_that_is_never_read_holds_up_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
+    def test_terminal_that_is_not_read_blocks_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
         project = bake(project_slug="console-log")
         ours, theirs = pty.openpty()
         began = time.monotonic()
@@ -116,7 +116,7 @@ class TestStalled:
         assert took < 9  # about 5 s for what is left
         assert any(re.search(r" console: \d+ records", line) for line in in_file(tmp_path))
 
-    def test_a_slow_reader_gets_every_line(self, bake: Bake, tmp_path: Path, listener: str) -> None:
+    def test_slow_reader_gets_every_line(self, bake: Bake, tmp_path: Path, listener: str) -> None:
         project = bake(project_slug="console-log")
         environment = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_LISTENER": listener}
         with project.start("-c", script(project), "5000", cwd=tmp_path, **environment) as process:
@@ -129,9 +129,7 @@ class TestStalled:
         assert lines == [f"{number:05d}" for number in range(5000)]
 
 
-def test_a_line_that_was_cut_short_does_not_run_into_the_next(
-    bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cut_line_is_ended_before_the_next(bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported = Imported(bake(project_slug="console-log", multiprocessing=False))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with contextlib.closing(imported), (tmp_path / "output").open("w+b", buffering=0) as output:
@@ -154,9 +152,7 @@ def test_a_line_that_was_cut_short_does_not_run_into_the_next(
 @BOTH
 class TestClosed:
     @pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
-    def test_an_application_without_stdout_logs_to_its_file(
-        self, project: Project, tmp_path: Path, closed: str
-    ) -> None:
+    def test_application_without_stdout_logs_to_its_file(self, project: Project, tmp_path: Path, closed: str) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         environment = project.environment(LOG_FILE=str(tmp_path / "app.log"))
         command = f"{shlex.quote(sys.executable)} script.py 100 {closed}"
@@ -166,14 +162,14 @@ class TestClosed:
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         assert numbered(tmp_path) == 100
 
-    def test_a_full_disk_under_stdout_is_reported(self, project: Project, tmp_path: Path) -> None:
+    def test_full_disk_under_stdout_is_reported(self, project: Project, tmp_path: Path) -> None:
         with Path("/dev/full").open("wb") as full:
             done = run_on(project, full.fileno(), tmp_path, script(project), "100")
         assert done.returncode == 0
         assert numbered(tmp_path) == 100
         assert re.search(r" console: .* records .*No space left", "\n".join(in_file(tmp_path)))
 
-    def test_stdout_closed_by_the_application_goes_on(self, project: Project, tmp_path: Path) -> None:
+    def test_stdout_closed_by_the_application_is_still_used(self, project: Project, tmp_path: Path) -> None:
         then = "sys.stdout.close(); logging.info('line 00100')"
         done = project.run("-c", script(project, then), "100", cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         assert done.returncode == 0
@@ -194,14 +190,14 @@ class TestColour:
         ) as process:
             os.close(theirs)
             shown = b""
-            with contextlib.suppress(OSError):  # EIO: the other side has gone
+            with contextlib.suppress(OSError):  # EIO: the other end is closed
                 while some := os.read(ours, 4096):
                     shown += some
             os.close(ours)
             assert process.wait(DEADLINE) == 0
         return shown.decode()
 
-    def test_a_terminal_has_colour_and_a_pipe_has_none(self, project: Project, tmp_path: Path) -> None:
+    def test_terminal_has_colour_and_a_pipe_has_none(self, project: Project, tmp_path: Path) -> None:
         assert "\x1b[31mERROR" in self.run(project, tmp_path, terminal=True)
         assert "\x1b" not in self.run(project, tmp_path, terminal=False)
         assert "\x1b" not in (tmp_path / "app.log").read_text("utf-8")

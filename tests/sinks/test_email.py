@@ -1,4 +1,4 @@
-"""Alerts by e-mail, to a real SMTP server: whom they reach, what is in them, and that nothing waits for them."""
+"""Alerts by e-mail to a real SMTP server: recipients, content, encryption, rate, and that nothing waits for them."""
 
 import contextlib
 import logging
@@ -91,7 +91,7 @@ def environment(server: MailServer, ca_file: str, folder: Path, **more: str) -> 
 
 class TestApplication:
     @pytest.mark.parametrize("multiprocessing", [True, False])
-    def test_a_critical_record_is_mailed_and_an_info_record_is_not(
+    def test_critical_record_is_mailed_and_info_is_not(
         self, bake: Bake, ca_file: str, tmp_path: Path, multiprocessing: bool
     ) -> None:
         project = bake(multiprocessing=multiprocessing)
@@ -111,7 +111,7 @@ class TestApplication:
         assert "an ordinary line" in history
         assert "after it" not in history
 
-    def test_a_wrong_certificate_is_refused_before_the_password_is_sent(
+    def test_wrong_certificate_is_refused_before_the_password(
         self, project: Project, ca_file: str, tmp_path: Path
     ) -> None:
         with mail_server(ca=trustme.CA()) as server:
@@ -121,7 +121,7 @@ class TestApplication:
         assert done.stdout.count("certificate verify failed") == 1
         assert "email: 1 records were not delivered: refused" in (tmp_path / "app.log").read_text("utf-8")
 
-    def test_the_password_is_read_from_a_file_and_stands_in_no_output(
+    def test_password_is_read_from_a_file_and_never_printed(
         self, project: Project, ca_file: str, tmp_path: Path
     ) -> None:
         (tmp_path / "password").write_text("wrong-s3cr3t\n", "utf-8")
@@ -136,7 +136,7 @@ class TestApplication:
         assert "email_host='localhost'" in output
         assert "wrong-s3cr3t" not in output
 
-    def test_an_alert_among_records_handed_over_together_has_those_before_it(self, bake: Bake) -> None:
+    def test_alert_in_a_batch_includes_the_records_before_it(self, bake: Bake) -> None:
         with bake().imported() as load:
             settings = load("settings").Settings.from_environ(
                 {"LOG_EMAIL_HOST": "localhost", "LOG_EMAIL_TO": "a@b.example"}
@@ -151,12 +151,10 @@ class TestApplication:
             dispatcher.close()
         assert [line.split()[-1] for alert in alerts for line in alert.history] == ["0", "1", "2"]
 
-    def test_a_hung_server_delays_neither_the_file_nor_the_end(
-        self, project: Project, ca_file: str, tmp_path: Path
-    ) -> None:
+    def test_hanging_server_delays_neither_file_nor_exit(self, project: Project, ca_file: str, tmp_path: Path) -> None:
         script = APPLICATION + "    from pathlib import Path\n    setup_main_logging().flush()\n"
         script += "    print('LINES', Path('app.log').read_text().count('fire'))\n"
-        with socket.create_server(("localhost", 0)) as silent:  # takes connections, and says nothing
+        with socket.create_server(("localhost", 0)) as silent:  # accepts connections, and sends nothing
             server = MailServer(port=silent.getsockname()[1])
             variables = environment(server, ca_file, tmp_path)
             before = time.monotonic()
@@ -169,7 +167,7 @@ class TestApplication:
 
 class TestEncryption:
     @pytest.mark.parametrize(("tls", "security"), [("starttls", "starttls"), ("starttls", "auto"), ("tls", "tls")])
-    def test_the_mail_arrives_over_tls(self, mailer: Any, tls: str, security: str) -> None:
+    def test_mail_is_sent_over_tls(self, mailer: Any, tls: str, security: str) -> None:
         with mail_server(tls=tls) as server:
             mail = mailer(server, email_security=security)
             mail.log("alarm")
@@ -177,13 +175,13 @@ class TestEncryption:
             assert len(server.mails) == 1
             assert [over_tls for *_, over_tls in server.logins] == [True]
 
-    def test_port_465_means_tls_from_the_start(self, mailer: Any) -> None:
+    def test_port_465_means_implicit_tls(self, mailer: Any) -> None:
         assert mailer(email_port=465).email._implicit_tls  # noqa: SLF001
         assert not mailer(email_port=465, email_security="starttls").email._implicit_tls  # noqa: SLF001
 
     @pytest.mark.parametrize("tls", ["starttls", "tls"])
     @pytest.mark.parametrize("wrong", [{"ca": trustme.CA()}, {"host": "other.example.com"}])
-    def test_a_certificate_that_does_not_verify_is_refused(
+    def test_unverified_certificate_is_refused(
         self, direct: Imported, mailer: Any, tls: str, wrong: dict[str, Any]
     ) -> None:
         with mail_server(tls=tls, **wrong) as server:
@@ -193,7 +191,7 @@ class TestEncryption:
             assert (server.logins, server.mails) == ([], [])
         assert "certificate verify failed" in direct.reported[0]
 
-    def test_without_starttls_on_offer_nothing_is_sent(self, direct: Imported, mailer: Any) -> None:
+    def test_server_without_starttls_gets_nothing(self, direct: Imported, mailer: Any) -> None:
         with mail_server(tls="none") as server:
             mail = mailer(server)
             mail.log("alarm")
@@ -201,7 +199,7 @@ class TestEncryption:
             assert (server.logins, server.mails, server.attempts) == ([], [], 0)
         assert "STARTTLS extension not supported" in direct.reported[0]
 
-    def test_it_is_sent_in_the_clear_only_when_that_is_asked_for(self, mailer: Any) -> None:
+    def test_mail_is_sent_unencrypted_only_on_request(self, mailer: Any) -> None:
         with mail_server(tls="none", auth=False) as server:
             mail = mailer(server, email_security="none", email_user="", email_password="")
             mail.log("alarm")
@@ -210,20 +208,20 @@ class TestEncryption:
 
 
 class TestFlood:
-    def test_two_hundred_alerts_are_two_mails_that_name_them_all(self, mailer: Any) -> None:
+    def test_flood_of_alerts_is_summed_up_in_two_mails(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             for number in range(200):
                 mail.log(f"alarm number {number:03d}")
                 if number == 0:
                     wait_until(lambda: server.mails)  # the first goes at once
-            wait_until(lambda: mail.email.due_in() > 50)  # the others wait for each other
+            wait_until(lambda: mail.email.due_in() > 50)  # the others are collected
             mail.end()
             assert len(server.mails) == 2
             assert all(f"alarm number {number:03d}" in "".join(server.bodies()) for number in range(200))
             assert "(and 198 more)" in server.mails[1]["Subject"]
 
-    def test_alerts_of_one_text_are_counted(self, mailer: Any) -> None:
+    def test_equal_alerts_are_counted(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             mail.log("first")
@@ -234,7 +232,7 @@ class TestFlood:
             assert "   150 x CRITICAL test: the same" in server.bodies()[1]
             assert server.bodies()[1].count("the same") == 2  # its count and its text
 
-    def test_a_digest_follows_after_the_interval(self, mailer: Any) -> None:
+    def test_digest_follows_after_the_interval(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server, email_interval=0.2)
             mail.log("first")
@@ -245,7 +243,7 @@ class TestFlood:
             assert all(f"next {number}" in server.bodies()[1] for number in range(5))
             mail.end()
 
-    def test_no_more_than_so_many_mails_an_hour_and_the_rest_at_the_end(self, mailer: Any) -> None:
+    def test_hourly_limit_holds_and_the_rest_is_sent_at_the_end(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server, email_interval=0.0, email_per_hour=2)
             for number in range(2):
@@ -261,9 +259,7 @@ class TestFlood:
 
 
 class TestTrouble:
-    def test_a_server_that_is_down_is_tried_again_then_given_up_with_one_line(
-        self, direct: Imported, mailer: Any
-    ) -> None:
+    def test_server_that_stays_down_is_reported_once(self, direct: Imported, mailer: Any) -> None:
         mail = mailer(email_port=free_port())
         mail.log("alarm")
         wait_until(lambda: any("given up after 6 attempts" in line for line in direct.reported))
@@ -271,9 +267,7 @@ class TestTrouble:
         assert "will be tried again" in direct.reported[0]
         assert "Connection refused" in direct.reported[0]
 
-    def test_the_pauses_between_attempts_grow(
-        self, direct: Imported, mailer: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_pauses_between_attempts_grow(self, direct: Imported, mailer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         mail = mailer(email_port=free_port(), pause=0.01)
         pauses: list[float] = []
         waits = mail.email._closing.wait  # noqa: SLF001
@@ -282,7 +276,7 @@ class TestTrouble:
         wait_until(lambda: any("given up" in line for line in direct.reported))
         assert pauses[-5:] == [0.01, 0.02, 0.04, 0.08, 0.16]
 
-    def test_a_server_that_comes_back_gets_the_mail(self, direct: Imported, mailer: Any) -> None:
+    def test_server_that_comes_back_gets_the_mail(self, direct: Imported, mailer: Any) -> None:
         with mail_server() as server:
             server.answers = ["451 later", "451 later"]
             mail = mailer(server)
@@ -292,7 +286,7 @@ class TestTrouble:
             assert server.attempts == 3
         assert direct.reported[-1] == "email works again; nothing was lost"
 
-    def test_a_mail_that_is_refused_for_good_is_not_tried_again(self, direct: Imported, mailer: Any) -> None:
+    def test_permanently_refused_mail_is_not_retried(self, direct: Imported, mailer: Any) -> None:
         with mail_server() as server:
             server.answers = ["554 spam"]
             mail = mailer(server)
@@ -301,7 +295,7 @@ class TestTrouble:
             assert (server.attempts, server.mails) == (1, [])
         assert "refused: 554" in direct.reported[0]
 
-    def test_no_log_call_waits_for_a_hung_server(self, mailer: Any) -> None:
+    def test_hanging_server_blocks_no_log_call(self, mailer: Any) -> None:
         with socket.create_server(("localhost", 0)) as silent:
             mail = mailer(email_port=silent.getsockname()[1])
             connection = None
@@ -317,7 +311,7 @@ class TestTrouble:
 
 
 class TestContent:
-    def test_newlines_emoji_and_a_sender_s_forgery_arrive_as_text(self, mailer: Any) -> None:
+    def test_newlines_emoji_and_forged_headers_stay_text(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             mail.log("Größe 🔥\nBcc: victim@example.com\r\nX: \x1b[31m\ud800 end")
@@ -327,7 +321,7 @@ class TestContent:
             assert got["Subject"].endswith(r"Größe 🔥\nBcc: victim@example.com\r\nX: \x1b[31m\ud800 end")
             assert "Größe 🔥\n    Bcc: victim@example.com" in server.bodies()[0]
 
-    def test_a_message_of_two_megabytes_arrives_cut(self, mailer: Any) -> None:
+    def test_message_of_two_megabytes_is_cut(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             mail.log("begin " + "ä" * 2_000_000)
@@ -337,7 +331,7 @@ class TestContent:
             assert "ääää... [cut, 2000" in server.bodies()[0]
             assert len(got.as_bytes()) < 200_000
 
-    def test_a_long_digest_is_cut_too(self, mailer: Any) -> None:
+    def test_long_digest_is_cut(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             mail.log("first")
@@ -348,7 +342,7 @@ class TestContent:
             assert "[cut, " in server.bodies()[1][-40:]
             assert len(server.bodies()[1]) < 150_000
 
-    def test_the_last_twenty_records_of_any_level_are_in_the_mail(self, mailer: Any) -> None:
+    def test_last_twenty_records_are_in_the_mail(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             for number in range(30):

@@ -1,4 +1,4 @@
-"""The file that rolls over by its size: what is kept, in which order, and what a kill leaves of a compression."""
+"""Rollover by size: number and order of the files, compression, and kills during a compression."""
 
 import contextlib
 import gzip
@@ -16,7 +16,7 @@ from tests.support.imported import Imported, record
 from tests.support.network import wait_until
 from tests.support.project import Bake, Project
 
-# Writes two files' worth of lines, and stops for ever within the compression of the first.
+# Writes lines for two files, and stops in the compression of the first.
 STOPS = """
 import logging, sys, threading, time
 from pathlib import Path
@@ -66,13 +66,13 @@ def text(path: Path) -> str:
 
 
 def numbers(folder: Path) -> list[int]:
-    """The numbers in all files together; whatever is not one is a report."""
+    """Return the numbers in all files together; lines that are not a number are reports."""
     lines = [line for path in folder.iterdir() for line in text(path).splitlines()]
     return sorted(int(line) for line in lines if line.isdecimal())
 
 
 @pytest.mark.parametrize("together", [1, 8])
-def test_the_configured_number_is_kept_and_no_file_is_too_long(sized: Imported, tmp_path: Path, together: int) -> None:
+def test_number_and_length_of_files_are_limited(sized: Imported, tmp_path: Path, together: int) -> None:
     settings = sized.module("settings").Settings.from_environ(
         {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
     )
@@ -86,7 +86,7 @@ def test_the_configured_number_is_kept_and_no_file_is_too_long(sized: Imported, 
     assert [int(line) for name in files for line in text(tmp_path / name).splitlines()] == list(range(60, 100))
 
 
-def test_a_record_longer_than_a_file_has_one_to_itself(sized: Imported, tmp_path: Path) -> None:
+def test_record_longer_than_a_file_gets_its_own(sized: Imported, tmp_path: Path) -> None:
     handler = make(sized, tmp_path / "app.log")
     for line in ("before", "x" * 5000, "after"):
         handler.handle(record(line))
@@ -97,7 +97,7 @@ def test_a_record_longer_than_a_file_has_one_to_itself(sized: Imported, tmp_path
     ]
 
 
-def test_a_restart_goes_on_where_the_file_ends(sized: Imported, tmp_path: Path) -> None:
+def test_restart_appends_to_the_file(sized: Imported, tmp_path: Path) -> None:
     for number in range(50):
         handler = make(sized, tmp_path / "app.log")
         handler.handle(record(f"{number:099d}"))
@@ -106,7 +106,7 @@ def test_a_restart_goes_on_where_the_file_ends(sized: Imported, tmp_path: Path) 
     assert (tmp_path / "app.log.1").stat().st_size == 1000
 
 
-def test_the_file_of_a_second_instance_is_never_taken_for_a_backup(sized: Imported, tmp_path: Path) -> None:
+def test_file_of_a_second_instance_is_no_backup(sized: Imported, tmp_path: Path) -> None:
     first, second = make(sized, tmp_path / "app", backups=1000), make(sized, tmp_path / "app", backups=1000)
     for number in range(0, 100, 2):
         first.handle(record(f"{number:099d}"))
@@ -115,7 +115,7 @@ def test_the_file_of_a_second_instance_is_never_taken_for_a_backup(sized: Import
     assert "app.2.log" in {path.name for path in tmp_path.iterdir()}
 
 
-def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path: Path) -> None:
+def test_compressed_files_keep_order_and_number(sized: Imported, tmp_path: Path) -> None:
     variables = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_MAX_BYTES": "1000", "LOG_FILE_BACKUPS": "3"}
     settings = sized.module("settings").Settings.from_environ({**variables, "LOG_FILE_COMPRESS": "gzip"})
     _console, handler = sized.module("get_handlers").get_handlers(settings)
@@ -129,9 +129,7 @@ def test_compressed_files_keep_their_order_and_number(sized: Imported, tmp_path:
     assert [int(line) for name in files for line in text(tmp_path / name).splitlines()] == list(range(60, 100))
 
 
-def test_nothing_is_renamed_under_a_compression(
-    sized: Imported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_being_compressed_is_not_renamed(sized: Imported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backups = sized.module("sinks.backups")
     compress, seen = backups._compress, []  # noqa: SLF001
 
@@ -152,7 +150,7 @@ def test_nothing_is_renamed_under_a_compression(
 
 
 @pytest.mark.parametrize("where", ["halfway", "at the end"])
-def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
+def test_killed_compression_leaves_no_partial_backup(
     sized: Imported, sized_project: Project, tmp_path: Path, where: str
 ) -> None:
     with sized_project.start("-c", STOPS, where, cwd=tmp_path) as process, contextlib.ExitStack() as end:
@@ -161,13 +159,13 @@ def test_no_half_file_passes_for_a_whole_one_when_the_compression_is_killed(
         assert process.stdout.readline() == "stopped\n"
         wait_until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
     for path in tmp_path.glob("*.gz"):
-        assert len(text(path).splitlines()) == 100  # raises if it is not whole
+        assert len(text(path).splitlines()) == 100  # raises if it is not complete
     make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))
     wait_until(lambda: {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"})
     assert numbers(tmp_path) == list(range(150))
 
 
-def test_gzip_itself_can_read_what_is_compressed(sized: Imported, tmp_path: Path) -> None:
+def test_gzip_can_read_compressed_files(sized: Imported, tmp_path: Path) -> None:
     handler = make(sized, tmp_path / "app.log", compress="gzip")
     for number in range(11):
         handler.handle(record(f"{number:099d}"))
@@ -177,7 +175,7 @@ def test_gzip_itself_can_read_what_is_compressed(sized: Imported, tmp_path: Path
     assert (tmp_path / "app.log.1.gz").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_signal_handler_that_logs_amid_a_roll_over_takes_no_second_file(sized: Imported, tmp_path: Path) -> None:
+def test_signal_handler_in_a_rollover_opens_no_second_file(sized: Imported, tmp_path: Path) -> None:
     handler = make(sized, tmp_path / "app.log", max_bytes=1000, backups=1000)
     sent = itertools.count()
 

@@ -1,4 +1,4 @@
-"""The file that rolls over with the calendar, shown with records of set times: a moved clock, no waiting."""
+"""Rollover by date, tested with records of given times instead of waiting."""
 
 import gzip
 import logging
@@ -36,7 +36,7 @@ def timed(bake: Bake) -> Iterator[Imported]:
 
 @pytest.fixture
 def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A local time zone, for this test."""
+    """Set a local time zone for one test."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield request.param
@@ -51,7 +51,7 @@ def make(timed: Imported, folder: Path, **options: Any) -> logging.Handler:
 
 
 def day(number: int) -> float:
-    """Noon of a day of January, 2026."""
+    """Return noon of a day of January 2026."""
     return (NOON + timedelta(days=number - 1)).timestamp()
 
 
@@ -59,7 +59,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_fifteen_days_are_kept_and_strangers_are_left_alone(timed: Imported, tmp_path: Path) -> None:
+def test_fifteen_days_are_kept_and_other_files_untouched(timed: Imported, tmp_path: Path) -> None:
     strangers = {"app.log.2026-01-01.bak", "app.log.notes", "app.log.2026-01-02.gz.old", "xapp.log.2026-01-01"}
     for stranger in strangers:
         (tmp_path / stranger).touch()
@@ -75,7 +75,7 @@ def test_fifteen_days_are_kept_and_strangers_are_left_alone(timed: Imported, tmp
     assert (tmp_path / "app.log").read_text("utf-8").startswith("day 20 hour 0\n")
 
 
-def test_the_configured_number_is_kept(timed: Imported, tmp_path: Path) -> None:
+def test_configured_number_of_files_is_kept(timed: Imported, tmp_path: Path) -> None:
     settings = timed.module("settings").Settings.from_environ(
         {"LOG_FILE": str(tmp_path / "app.log"), "LOG_FILE_BACKUPS": "3", "LOG_FILE_WHEN": "hour"}
     )
@@ -86,7 +86,7 @@ def test_the_configured_number_is_kept(timed: Imported, tmp_path: Path) -> None:
     assert names(tmp_path) == {"app.log", *(f"app.log.2026-01-01_{hour}" for hour in (16, 17, 18))}
 
 
-def test_records_handed_over_together_are_each_in_the_file_of_their_day(timed: Imported, tmp_path: Path) -> None:
+def test_batch_is_split_into_the_files_of_its_days(timed: Imported, tmp_path: Path) -> None:
     handler = make(timed, tmp_path)
     days = [1, 1, 2, 1, 2, 2, 3, 2]
     for _ in range(2):
@@ -95,7 +95,7 @@ def test_records_handed_over_together_are_each_in_the_file_of_their_day(timed: I
         assert (tmp_path / name).read_text("utf-8") == f"day {number}\n" * 2 * days.count(number)
 
 
-def test_a_record_of_no_day_costs_those_handed_over_with_it_nothing(timed: Imported, tmp_path: Path) -> None:
+def test_record_without_a_date_does_not_affect_its_batch(timed: Imported, tmp_path: Path) -> None:
     handler = make(timed, tmp_path)
     for _ in range(2):
         timed.hand_over(handler, [record("a line", day(1)), record("no day", 1e300), record("a line", day(1))])
@@ -105,7 +105,7 @@ def test_a_record_of_no_day_costs_those_handed_over_with_it_nothing(timed: Impor
 
 @pytest.mark.parametrize("when", ["midnight", "hour"])
 @pytest.mark.parametrize(("zone", "start"), ZONES, indirect=["zone"])
-def test_no_line_is_in_a_wrong_file_when_the_clock_changes(
+def test_clock_change_puts_no_line_into_a_wrong_file(
     timed: Imported, tmp_path: Path, zone: str, start: datetime, when: str
 ) -> None:
     form = "%Y-%m-%d" if when == "midnight" else "%Y-%m-%d_%H"
@@ -120,7 +120,7 @@ def test_no_line_is_in_a_wrong_file_when_the_clock_changes(
 
 
 def check_days(folder: Path, count: int) -> None:
-    """Each line is the name of the period it belongs to; it must stand in the file of that name."""
+    """Check that each line, the name of its period, is in the file of that name."""
     seen = 0
     for path in folder.iterdir():
         lines = path.read_text("utf-8").splitlines()
@@ -132,9 +132,7 @@ def check_days(folder: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Santiago"], indirect=True)
-def test_records_that_overtake_each_other_at_midnight_get_to_their_own_day(
-    timed: Imported, tmp_path: Path, zone: str
-) -> None:
+def test_records_out_of_order_at_midnight_go_to_their_day(timed: Imported, tmp_path: Path, zone: str) -> None:
     handler = make(timed, tmp_path)
     midnight = datetime(2026, 10, 25, tzinfo=ZoneInfo(zone)).timestamp()
     order = random.Random(1)
@@ -145,8 +143,8 @@ def test_records_that_overtake_each_other_at_midnight_get_to_their_own_day(
     check_days(tmp_path, 100)
 
 
-def test_a_restart_knows_which_day_the_file_holds(timed: Imported, tmp_path: Path) -> None:
-    # Made on the first of January but written today, as records are that wait at midnight.
+def test_restart_knows_the_day_of_the_file(timed: Imported, tmp_path: Path) -> None:
+    # Made on the first of January but written today, as records delayed over midnight are.
     first = make(timed, tmp_path)
     first.handle(record("one", day(1)))
     first.close()
@@ -158,7 +156,7 @@ def test_a_restart_knows_which_day_the_file_holds(timed: Imported, tmp_path: Pat
     assert (tmp_path / "app.log").read_text("utf-8") == "two\n"
 
 
-def test_a_file_of_yesterday_rolls_over_at_the_next_start(timed: Imported, tmp_path: Path) -> None:
+def test_file_of_yesterday_rolls_over_at_start(timed: Imported, tmp_path: Path) -> None:
     (tmp_path / "app.log").write_text("old\n", "utf-8")
     os.utime(tmp_path / "app.log", (day(1), day(1)))
     make(timed, tmp_path).handle(record("new"))
@@ -166,7 +164,7 @@ def test_a_file_of_yesterday_rolls_over_at_the_next_start(timed: Imported, tmp_p
     assert (tmp_path / "app.log").read_text("utf-8") == "new\n"
 
 
-def test_a_backup_that_exists_is_added_to_not_destroyed(timed: Imported, tmp_path: Path) -> None:
+def test_existing_backup_is_appended_to(timed: Imported, tmp_path: Path) -> None:
     (tmp_path / "app.log.2026-01-01").write_text("before\n", "utf-8")
     handler = make(timed, tmp_path)
     handler.handle(record("after", day(1)))
@@ -175,7 +173,7 @@ def test_a_backup_that_exists_is_added_to_not_destroyed(timed: Imported, tmp_pat
     assert names(tmp_path) == {"app.log", "app.log.2026-01-01"}
 
 
-def test_a_clock_that_is_set_back_leaves_no_line_out(timed: Imported, tmp_path: Path) -> None:
+def test_clock_set_back_loses_no_line(timed: Imported, tmp_path: Path) -> None:
     handler = make(timed, tmp_path)
     ahead = time.time() + 40 * 86_400
     handler.handle(record("ahead", ahead))
@@ -184,7 +182,7 @@ def test_a_clock_that_is_set_back_leaves_no_line_out(timed: Imported, tmp_path: 
     assert (tmp_path / f"app.log.{datetime.fromtimestamp(ahead):%Y-%m-%d}").read_text("utf-8") == "ahead\n"  # noqa: DTZ006
 
 
-def test_a_late_record_joins_its_compressed_day(timed: Imported, tmp_path: Path) -> None:
+def test_late_record_is_added_to_its_compressed_day(timed: Imported, tmp_path: Path) -> None:
     handler = make(timed, tmp_path, compress="gzip")
     handler.handle(record("one", day(1)))
     handler.handle(record("two", day(2)))
@@ -192,7 +190,7 @@ def test_a_late_record_joins_its_compressed_day(timed: Imported, tmp_path: Path)
     wait_until(whole.exists)
     handler.handle(record("late", day(1) + 60))
     handler.handle(record("three", day(3)))
-    handler.close()  # a roll-over while backups are being compressed leaves the rest to the next start
+    handler.close()  # a rollover during a compression leaves the rest to the next start
     again = make(timed, tmp_path, compress="gzip")
     again.handle(record("three, too", day(3)))
     wait_until(lambda: names(tmp_path) == {"app.log", "app.log.2026-01-01.gz", "app.log.2026-01-02.gz"})

@@ -1,4 +1,4 @@
-"""The log file when others use it, move it or fill its disk: what is lost is counted, the rest is all there."""
+"""The log file when other processes use or move it, or its disk is full: losses are counted, all else is written."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ from tests.support.imported import Imported, record
 from tests.support.network import wait_until
 from tests.support.project import Bake, Project
 
-# Logs its name and a number, time and again, until it finds a file of its name.
+# Logs its name and a number repeatedly, until it finds a file of its name.
 INSTANCE = """
 import logging, sys, time
 from pathlib import Path
@@ -79,8 +79,8 @@ def timed(bake: Bake) -> Iterator[Imported]:
 
 
 @pytest.fixture
-def impatient(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the handler does every few seconds, it does with every record."""
+def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the handler check with every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")
     for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER", "_WAIT_FOR_LOCK"):
         monkeypatch.setattr(file, name, 0.0)
@@ -88,7 +88,7 @@ def impatient(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB."""
+    """Mount a file system of 64 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
@@ -110,13 +110,13 @@ def text(path: Path) -> str:
 
 
 def lines(folder: Path) -> list[str]:
-    """Every numbered line, of all the log files together."""
+    """Return the numbered lines of all log files."""
     found = [line for path in folder.glob("*.log*") for line in text(path).splitlines()]
     return sorted(line[line.index("line ") :] for line in found if "line " in line)
 
 
 def said(folder: Path, pattern: str, words: str) -> bool:
-    """Whether the words are in one of these files; they may be renamed while they are read."""
+    """Return True if the words are in one of these files, which may be renamed while they are read."""
     with contextlib.suppress(FileNotFoundError):
         return any(words in text(path) for path in folder.glob(pattern))
     return False
@@ -124,7 +124,7 @@ def said(folder: Path, pattern: str, words: str) -> bool:
 
 class TestSecondInstance:
     @pytest.mark.parametrize("file_handler", ["timed", "size"])
-    def test_neither_loses_a_line_and_the_second_says_so(self, bake: Bake, tmp_path: Path, file_handler: str) -> None:
+    def test_neither_instance_loses_a_line(self, bake: Bake, tmp_path: Path, file_handler: str) -> None:
         project = bake(file_handler=file_handler)
         options = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_CONSOLE_LEVEL": "CRITICAL"}
         if file_handler == "size":
@@ -146,7 +146,7 @@ class TestSecondInstance:
         assert lines(tmp_path) == sorted(f"line {who} {n}" for who in ("first", "second") for n in range(1000))
         assert said(tmp_path, "app.log*", "waiting second")
 
-    def test_a_restart_right_after_a_kill_goes_on_in_the_file(self, project: Project, tmp_path: Path) -> None:
+    def test_restart_after_a_kill_uses_the_same_file(self, project: Project, tmp_path: Path) -> None:
         options = {"LOG_FILE": str(tmp_path / "app.log")}
         script = INSTANCE.format(package=project.package)
         with project.start("-c", script, "killed", "100", cwd=tmp_path, **options) as process:
@@ -158,7 +158,7 @@ class TestSecondInstance:
         assert "line after" in text(tmp_path / "app.log")
         assert not (tmp_path / "app.2.log").exists()
 
-    def test_an_owner_that_is_just_ending_is_waited_for(self, timed: Imported, tmp_path: Path) -> None:
+    def test_lock_of_an_ending_process_is_awaited(self, timed: Imported, tmp_path: Path) -> None:
         owner = timed.module("sinks.locked_file").OwnFile(tmp_path / "app.log")
         ending = threading.Timer(0.1, owner.close)
         ending.start()
@@ -172,16 +172,14 @@ class TestForks:
     def forking(self, bake: Bake) -> Project:
         return bake(project_slug="forking", multiprocessing=False)
 
-    def test_every_line_of_parent_and_children_is_there_once(self, forking: Project, tmp_path: Path) -> None:
+    def test_lines_of_parent_and_children_are_written_once(self, forking: Project, tmp_path: Path) -> None:
         done = forking.run("-c", FORKS, cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         assert done.returncode == 0, done.stderr
         expected = [f"line {who} {n}" for who in (0, 1, 2, "parent") for n in range(200)]
         assert lines(tmp_path) == sorted(["line parent first", *expected])
         assert all("parent" in line for line in text(tmp_path / "app.log").splitlines() if "line " in line)
 
-    def test_a_child_that_outlives_a_killed_parent_does_not_keep_its_file(
-        self, forking: Project, tmp_path: Path
-    ) -> None:
+    def test_child_of_a_killed_parent_does_not_keep_the_lock(self, forking: Project, tmp_path: Path) -> None:
         with forking.start("-c", ORPHAN, cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log")) as process:
             process.wait()
             wait_until(lambda: (tmp_path / "orphan").exists() and text(tmp_path / "orphan"))
@@ -193,7 +191,7 @@ class TestForks:
 
 
 class TestMoved:
-    def test_a_file_that_logrotate_moved_is_made_anew(self, timed: Imported, tmp_path: Path) -> None:
+    def test_file_moved_by_logrotate_is_created_again(self, timed: Imported, tmp_path: Path) -> None:
         handler = make(timed, tmp_path / "app.log")
         handler.handle(record("before"))
         (tmp_path / "app.log").rename(tmp_path / "moved")
@@ -206,30 +204,30 @@ class TestMoved:
         assert text(tmp_path / "moved").startswith("before\n")
         assert set(text(tmp_path / "app.log").splitlines()) == {"after"}
 
-    @pytest.mark.usefixtures("impatient")
-    def test_a_folder_that_was_removed_is_made_anew(self, timed: Imported, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("no_intervals")
+    def test_removed_folder_is_created_again(self, timed: Imported, tmp_path: Path) -> None:
         handler = make(timed, tmp_path / "logs" / "deep" / "app.log")
         handler.handle(record("before"))
         shutil.rmtree(tmp_path / "logs")
         handler.handle(record("after"))
         assert text(tmp_path / "logs" / "deep" / "app.log") == "after\n"
 
-    def test_a_file_that_was_truncated_goes_on_from_its_beginning(self, timed: Imported, tmp_path: Path) -> None:
+    def test_truncated_file_is_written_from_its_beginning(self, timed: Imported, tmp_path: Path) -> None:
         handler = make(timed, tmp_path / "app.log")
         handler.handle(record("before"))
         os.truncate(tmp_path / "app.log", 0)
         handler.handle(record("after"))
         assert text(tmp_path / "app.log") == "after\n"
 
-    def test_a_torn_line_is_ended_before_the_next(self, timed: Imported, tmp_path: Path) -> None:
+    def test_torn_line_is_ended_before_the_next(self, timed: Imported, tmp_path: Path) -> None:
         (tmp_path / "app.log").write_text("whole\ntorn", "utf-8")
         make(timed, tmp_path / "app.log").handle(record("next"))
         assert text(tmp_path / "app.log") == "whole\ntorn\nnext\n"
 
 
 class TestRollOverFails:
-    @pytest.mark.usefixtures("impatient")
-    def test_it_goes_on_in_the_file_warns_once_and_tries_again(self, timed: Imported, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("no_intervals")
+    def test_failed_rollover_keeps_appending_and_is_retried(self, timed: Imported, tmp_path: Path) -> None:
         blocker = tmp_path / "app.log.2026-01-01"
         blocker.mkdir()
         (blocker / "something").touch()
@@ -249,12 +247,12 @@ class TestRollOverFails:
 
 
 class TestCannotBeWritten:
-    def test_a_missing_folder_is_made(self, timed: Imported, tmp_path: Path) -> None:
+    def test_missing_folder_is_created(self, timed: Imported, tmp_path: Path) -> None:
         make(timed, tmp_path / "a" / "b" / "app.log").handle(record("a line"))
         assert text(tmp_path / "a" / "b" / "app.log") == "a line\n"
 
-    @pytest.mark.usefixtures("impatient")
-    def test_it_resumes_and_tells_how_many_are_missing(self, timed: Imported, tmp_path: Path) -> None:
+    @pytest.mark.usefixtures("no_intervals")
+    def test_writing_resumes_and_reports_lost_records(self, timed: Imported, tmp_path: Path) -> None:
         (tmp_path / "logs").write_text("a file where the folder should be", "utf-8")
         handler = make(timed, tmp_path / "logs" / "app.log")
         for number in range(10):
@@ -266,7 +264,7 @@ class TestCannotBeWritten:
         assert f"{tmp_path}/logs/app.log can be written again; 11 records are not in it" in recovery  # and the warning
         assert text(tmp_path / "logs" / "app.log") == f"there\n{recovery}\n"
 
-    def test_what_was_lost_is_told_at_the_end(self, timed: Imported, tmp_path: Path) -> None:
+    def test_lost_records_are_reported_at_the_end(self, timed: Imported, tmp_path: Path) -> None:
         (tmp_path / "logs").touch()
         handler = make(timed, tmp_path / "logs" / "app.log")
         handler.handle(record("lost"))
@@ -274,10 +272,10 @@ class TestCannotBeWritten:
         assert timed.reported[-1].startswith("2 records are not in")
 
     @pytest.mark.parametrize("together", [1, 8])
-    def test_a_disk_that_fills_up_tears_no_line_and_each_one_lost_is_counted(
+    def test_full_disk_tears_no_line_and_losses_are_counted(
         self, timed: Imported, small_disk: Path, monkeypatch: pytest.MonkeyPatch, together: int
     ) -> None:
-        if together == 1:  # every line looks anew; with more, some of them find the disk full together
+        if together == 1:  # each line is written singly; a batch could fail as a whole
             monkeypatch.setattr(timed.module("sinks.rotating_file"), "_LOOK_EVERY", 0.0)
         monkeypatch.setattr(timed.module("sinks.rotating_file"), "_RETRY_AFTER", 0.0)
         filler = small_disk / "filler"
@@ -299,8 +297,8 @@ class TestCannotBeWritten:
         torn = [line for line in there if line not in (*sent, *timed.reported)]
         assert len(torn) <= 1
 
-    @pytest.mark.usefixtures("impatient")
-    def test_a_read_only_disk_gets_one_warning_and_is_tried_again(self, timed: Imported, small_disk: Path) -> None:
+    @pytest.mark.usefixtures("no_intervals")
+    def test_read_only_disk_is_reported_once_and_retried(self, timed: Imported, small_disk: Path) -> None:
         remount = ["mount", "-o", "remount,ro", small_disk]
         subprocess.run(remount, check=True)
         handler = make(timed, small_disk / "app.log")
@@ -314,13 +312,13 @@ class TestCannotBeWritten:
 
     @pytest.mark.parametrize("file_handler", ["timed", "size"])
     @pytest.mark.parametrize("folder", ["full", "a file"])
-    def test_the_application_starts_on_its_console_with_one_warning(
+    def test_application_starts_without_a_writable_file(
         self, bake: Bake, tmp_path: Path, file_handler: str, folder: str
     ) -> None:
         project = bake(file_handler=file_handler)
         (tmp_path / "a file").touch()
         (tmp_path / "full").mkdir()
-        # Through a link: a fault here may rename the link, but not the device.
+        # Through a link: a fault in the handler may rename the link, but not the device.
         link = tmp_path / "full" / "app.log"
         link.symlink_to("/dev/full")
         size = {"LOG_FILE_MAX_BYTES": "1"} if file_handler == "size" else {}
@@ -332,8 +330,8 @@ class TestCannotBeWritten:
         assert link.is_symlink()
 
     @pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
-    @pytest.mark.usefixtures("impatient")
-    def test_a_device_is_not_rolled_over(self, timed: Imported, tmp_path: Path, device: str) -> None:
+    @pytest.mark.usefixtures("no_intervals")
+    def test_device_is_not_rolled_over(self, timed: Imported, tmp_path: Path, device: str) -> None:
         link = tmp_path / "app.log"
         link.symlink_to(device)
         handler = make(timed, link)
@@ -343,13 +341,11 @@ class TestCannotBeWritten:
         assert link.is_symlink()
         assert len(timed.reported) == (device == "/dev/full")
 
-    @pytest.mark.usefixtures("impatient")
-    def test_a_named_pipe_is_not_locked_and_without_a_reader_nothing_hangs(
-        self, timed: Imported, tmp_path: Path
-    ) -> None:
+    @pytest.mark.usefixtures("no_intervals")
+    def test_named_pipe_without_a_reader_blocks_nothing(self, timed: Imported, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "app.log")
         handler = make(timed, tmp_path / "app.log")
-        handler.handle(record("nobody there"))
+        handler.handle(record("no reader"))
         reader = os.open(tmp_path / "app.log", os.O_RDONLY | os.O_NONBLOCK)
         handler.handle(record("a line"))
         assert os.read(reader, 100).startswith(b"a line\n")

@@ -1,6 +1,6 @@
-"""A sink that is 100 times too slow stops nobody and fills no memory: FAILURES.md, case 16.
+"""A sink that is 100 times too slow: it blocks nothing and takes bounded memory. FAILURES.md, case 16.
 
-And the other way round: an application that computes without pause does not slow the listener.
+And the opposite: an application that computes without pause does not slow the listener.
 """
 
 import json
@@ -42,14 +42,12 @@ with setup_main_logging() as logs:
 
 
 def resident(pid: int) -> int:
-    """The memory of a process, in kilobytes."""
+    """Return the memory of a process, in kilobytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
-def test_a_sink_a_hundred_times_too_slow_costs_neither_memory_nor_the_file_a_line(
-    project: Project, tmp_path: Path
-) -> None:
+def test_slow_sink_costs_no_memory_and_no_line_of_the_file(project: Project, tmp_path: Path) -> None:
     house = with_handler(project, tmp_path, SLOW)
     (tmp_path / "app.py").write_text("import json\n" + HEAD + FLOOD, "utf-8")
     import sys
@@ -75,11 +73,11 @@ def test_a_sink_a_hundred_times_too_slow_costs_neither_memory_nor_the_file_a_lin
     assert counts["dropped"] == 0
     lines = log_lines(tmp_path / "app.log")
     assert sum(" number " in line for line in lines) == RECORDS
-    told = [line for line in lines if "records were not delivered" in line]
-    assert any("the backlog is full" in line for line in told)
+    reports = [line for line in lines if "records were not delivered" in line]
+    assert any("the backlog is full" in line for line in reports)
 
 
-def test_a_console_that_nobody_reads_costs_the_file_nothing(project: Project, tmp_path: Path) -> None:
+def test_unread_console_does_not_affect_the_file(project: Project, tmp_path: Path) -> None:
     body = """
 with setup_main_logging() as logs:
     for number in range(20000):
@@ -123,9 +121,8 @@ if __name__ == "__main__":
 """
 
 
-def test_a_main_process_that_computes_slows_the_listener_far_less_than_the_textbook(
-    project: Project, tmp_path: Path
-) -> None:
+def test_busy_main_process_does_not_slow_the_listener(project: Project, tmp_path: Path) -> None:
+    """Compared with the textbook's listener thread in the same process."""
     apps = str(APPS)
     rates: dict[bool, float] = {}
     for textbook, records in ((True, 4_000), (False, 80_000)):

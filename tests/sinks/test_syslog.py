@@ -1,4 +1,4 @@
-"""Syslog to a real rsyslogd and a real syslog-ng: one message a record, whatever the transport (cases 35, 49)."""
+"""Syslog to a real rsyslogd and a real syslog-ng: one message a record over every transport (cases 35 and 49)."""
 
 import json
 import re
@@ -58,7 +58,7 @@ log {{ source(incoming); destination(json); destination(plain); }};
 
 
 class Receiver(Daemon):
-    """A syslog daemon on its own ports, with what it has received as JSON."""
+    """A syslog daemon on ports of its own, and the messages that it has received, as JSON."""
 
     def __init__(self, folder: Path, program: str, *options: str) -> None:
         super().__init__(folder, program, *options)
@@ -82,7 +82,7 @@ class Receiver(Daemon):
 
 
 class Rsyslogd(Receiver):
-    line_end = "#012"  # what it writes in place of a newline
+    line_end = "#012"  # its escape of a newline
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "rsyslogd", "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/pid")
@@ -168,7 +168,7 @@ with setup_main_logging(), log_context(order='1" ]2'):
         *(pytest.param("syslog_ng", each, marks=needs("syslog-ng")) for each in ("tcp", "udp")),
     ],
 )
-def test_a_thousand_records_are_a_thousand_messages(
+def test_thousand_records_are_a_thousand_messages(
     project: Project, request: pytest.FixtureRequest, tmp_path: Path, daemon: str, transport: str
 ) -> None:
     receiver = request.getfixturevalue(daemon)
@@ -201,9 +201,7 @@ def test_a_thousand_records_are_a_thousand_messages(
 
 @needs("rsyslogd")
 @pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
-def test_rsyslogd_absent_then_killed_then_back_gets_what_is_logged(
-    project: Project, tmp_path: Path, transport: str
-) -> None:
+def test_rsyslogd_restarts_lose_no_record(project: Project, tmp_path: Path, transport: str) -> None:
     daemon = Rsyslogd(tmp_path)
     script = """
 import logging, time
@@ -263,10 +261,8 @@ with setup_main_logging():
 
 @needs("syslog-ng")
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_no_line_of_a_message_passes_for_a_message(
-    project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str
-) -> None:
-    """Case 49: this receiver writes a newline as it is."""
+def test_line_of_a_message_is_no_message(project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str) -> None:
+    """Case 49: this receiver writes newlines unescaped."""
     ended = project.run("-c", FORGING, cwd=tmp_path, LOG_COLLECTOR_URL=syslog_ng.urls[transport])
     assert ended.returncode == 0, ended
     wait_until(lambda: len(syslog_ng.messages()) >= 100, "the last message")
@@ -280,7 +276,7 @@ def test_no_line_of_a_message_passes_for_a_message(
     assert sum("forged" in line for line in lines) >= 400
 
 
-def test_a_message_is_cut_to_what_receivers_take(project: Project, tmp_path: Path) -> None:
+def test_message_is_cut_to_the_receivers_limit(project: Project, tmp_path: Path) -> None:
     script = r"""
 import logging
 from my_service.logging_setup import setup_main_logging
@@ -293,13 +289,13 @@ with setup_main_logging():
         url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
         project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url)
         text = receiver.recv(65536).decode("utf-8")
-        while "\u20ac" not in text:  # a line of logging's own
+        while "\u20ac" not in text:  # a report of logging itself
             text = receiver.recv(65536).decode("utf-8")
     assert len(text.encode()) < 8_192
     assert text.endswith("bytes]")
 
 
-def test_over_tls_messages_are_counted_and_the_certificate_is_checked(project: Project, tmp_path: Path) -> None:
+def test_tls_frames_messages_and_checks_the_certificate(project: Project, tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     import ssl

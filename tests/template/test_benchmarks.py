@@ -1,4 +1,4 @@
-"""The benchmarks run, count every line, and notice one that is not there."""
+"""The benchmarks: a quick run of each, and checks that they notice missing and doubled lines."""
 
 import json
 import os
@@ -14,14 +14,14 @@ SCENARIOS = ["a", "b", "c", "d1", "d2", "e", "f", "g", "h"]
 
 
 def benchmarks(out: Path, *args: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A quick run of the benchmarks that reports into `out`."""
+    """Run the benchmarks quickly, with the report in `out`."""
     command = [sys.executable, "-m", "benchmarks", *args, "--quick", "--out", str(out), "--build", str(out / "build")]
     return subprocess.run(
         command, cwd=TEMPLATE, env={**os.environ, **variables}, capture_output=True, text=True, timeout=200, check=False
     )
 
 
-def test_every_scenario_runs_and_every_line_of_every_peer_is_there_once(tmp_path: Path) -> None:
+def test_every_scenario_runs_and_loses_no_line(tmp_path: Path) -> None:
     done = benchmarks(tmp_path)
     assert done.returncode == 0, done.stderr + done.stdout
     data = json.loads((tmp_path / "benchmarks.json").read_text("utf-8"))
@@ -41,7 +41,7 @@ def test_every_scenario_runs_and_every_line_of_every_peer_is_there_once(tmp_path
 
 
 @pytest.mark.parametrize(("sabotage", "seen"), [("withhold", "1 lost"), ("double", "1 doubled")])
-def test_a_record_withheld_or_doubled_is_noticed(tmp_path: Path, sabotage: str, seen: str) -> None:
+def test_withheld_or_doubled_record_is_noticed(tmp_path: Path, sabotage: str, seen: str) -> None:
     done = benchmarks(tmp_path, "a", SABOTAGE=sabotage)
     assert done.returncode == 1
     assert f"WRONG (a) ours: {seen}" in done.stderr

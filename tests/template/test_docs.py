@@ -1,4 +1,4 @@
-"""docs/adopt.md and docs/fork.md, followed to the letter."""
+"""docs/adopt.md and docs/fork.md, followed step by step."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("multiprocessing", ["yes", "no"])
 @pytest.mark.parametrize(("layout", "package"), [("src layout", "src/shop"), ("flat layout", "shop")])
-def test_the_logging_package_is_put_into_an_existing_package(
+def test_adopt_page_works_for_an_existing_package(
     tmp_path: Path, layout: str, package: str, multiprocessing: str
 ) -> None:
     work = tmp_path / "work"
@@ -80,11 +80,11 @@ def test_the_logging_package_is_put_into_an_existing_package(
     sold = json.loads(result.stdout.splitlines()[-1])
     assert (sold["message"], sold["service.name"]) == ("Sold", "shop")
     log = (work / "logs" / "shop.log").read_text("utf-8")
-    assert " DEBUG " in log  # of the application's own package, whatever it is called
+    assert " DEBUG " in log  # of the application's own package
     assert log.splitlines()[-1].endswith("Sold")
 
 
-def test_the_readme_quotes_only_figures_that_the_benchmarks_have() -> None:
+def test_readme_quotes_figures_of_the_benchmarks() -> None:
     fast = (TEMPLATE / "README.md").read_text("utf-8").split("- **Fast.**")[1].split("\n- **")[0]
     page = (TEMPLATE / "docs" / "benchmarks.md").read_text("utf-8")
     figures = re.findall(r"\d[\d.,-]*\d|\d+ cores of [\w ]+", fast)
@@ -94,7 +94,7 @@ def test_the_readme_quotes_only_figures_that_the_benchmarks_have() -> None:
 
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template, changed by every diff of docs/fork.md."""
+    """Copy the template and apply every diff of docs/fork.md."""
     folder = tmp_path_factory.mktemp("fork") / "house-template"
     shutil.copytree(TEMPLATE, folder, ignore=NOT_THE_TEMPLATE)
     for diff in blocks("fork.md", "diff"):
@@ -105,7 +105,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_handler_of_the_house_is_one_new_file_and_one_line_in_get_handlers(fork: Path) -> None:
+def test_fork_adds_a_handler_in_one_file_and_one_line(fork: Path) -> None:
     before, after = contents_of_template(TEMPLATE), contents_of_template(fork)
     changed = {Path(name).name for name in after if before.get(name) != after[name]}
     assert changed == {"cookiecutter.json", "README.md", "formatters.py", "audit.py", "get_handlers.py"}
@@ -125,7 +125,7 @@ def contents_of_template(folder: Path) -> dict[str, str]:
     }
 
 
-def test_a_project_of_the_fork_has_its_defaults_its_field_and_its_handler(fork: Path, tmp_path: Path) -> None:
+def test_fork_generates_its_defaults_field_and_handler(fork: Path, tmp_path: Path) -> None:
     shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
     project = Project(tmp_path / "my-service", "my-service")
     assert "Example Platform Team" in (project.path / "pyproject.toml").read_text("utf-8")

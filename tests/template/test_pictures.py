@@ -1,4 +1,4 @@
-"""The pictures in docs/ show what a run shows today, but for the time of day and who came first."""
+"""The pictures in docs/: they show the output of a run, apart from times and the order of processes."""
 
 import re
 import sys
@@ -17,8 +17,8 @@ def terminals() -> dict[str, str]:
 
 
 def compared(lines: list[str]) -> list[str]:
-    """Without times and numbers of processes; sorted, since workers overtake each other."""
-    # The start method, which the version of Python decides, is in the name of a pool's processes.
+    """Return the lines without times and process numbers, sorted, since the order of workers differs."""
+    # The name of a pool's processes contains the start method, which depends on the version of Python.
     mask = (r"[-+]\d\d:\d\d ", "+00:00 "), (r"\w*Process-\d+", "Process-0"), (r"\d+", "0")
     for pattern, instead in mask:
         lines = [re.sub(pattern, instead, line) for line in lines]
@@ -26,13 +26,13 @@ def compared(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["questions", "run", "doctor"])
-def test_a_picture_says_what_a_run_says_today(terminals: dict[str, str], name: str) -> None:
+def test_picture_shows_the_output_of_a_run(terminals: dict[str, str], name: str) -> None:
     kept = (TEMPLATE / "docs" / f"{name}.svg").read_text("utf-8")
     today = pictures.picture(name, terminals[name])
     assert compared(pictures.words(kept)) == compared(pictures.words(today)), "make pictures"
 
 
-def test_nobodys_folder_and_no_failure_is_in_a_picture() -> None:
+def test_picture_shows_no_home_folder_and_no_failure() -> None:
     for name in ("questions", "run", "doctor"):
         path = TEMPLATE / "docs" / f"{name}.svg"
         said = "\n".join(pictures.words(path.read_text("utf-8")))

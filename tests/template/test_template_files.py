@@ -1,4 +1,4 @@
-"""The template itself: valid files, a README that tells the truth, a closing message that helps."""
+"""The template's own files, its README and changelog, and its closing message."""
 
 import ast
 import re
@@ -17,24 +17,24 @@ CHANGELOG = (TEMPLATE / "CHANGELOG.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("format", "--check")])
-def test_the_templates_own_python_passes_ruff_as_it_stands(arguments: tuple[str, ...]) -> None:
+def test_template_passes_ruff(arguments: tuple[str, ...]) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "ruff", *arguments, "."], cwd=TEMPLATE, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout
 
 
-def test_every_python_file_parses_as_it_stands() -> None:
+def test_every_python_file_parses_before_generation() -> None:
     for folder in ("hooks", "tests", SKELETON.name):
         for path in (TEMPLATE / folder).rglob("*.py"):
             ast.parse(path.read_text("utf-8"), str(path))
 
 
-def test_the_readme_is_short() -> None:
+def test_readme_is_short() -> None:
     assert len(README.splitlines()) <= 120
 
 
-def test_the_readme_lists_every_question_with_its_choices_the_default_first() -> None:
+def test_readme_lists_every_question_and_choice() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", README, re.MULTILINE)
     assert [name for name, _ in rows] == ASKED
     for name, choices in rows:
@@ -47,7 +47,7 @@ def test_the_readme_lists_every_question_with_its_choices_the_default_first() ->
             assert choices == default
 
 
-def test_the_changelog_names_the_version_and_what_it_means_for_a_project() -> None:
+def test_changelog_has_the_version_and_its_effect_on_projects() -> None:
     (version,) = re.findall(r'^version = "(.+)"$', (TEMPLATE / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
     sections = re.split(r"^## ", CHANGELOG, flags=re.MULTILINE)[1:]
     assert any(section.startswith(f"[{version}]") for section in sections)
@@ -56,7 +56,7 @@ def test_the_changelog_names_the_version_and_what_it_means_for_a_project() -> No
 
 
 @pytest.mark.parametrize("document", sorted(path.relative_to(TEMPLATE).as_posix() for path in DOCUMENTS))
-def test_every_link_to_a_file_of_the_template_finds_it(document: str) -> None:
+def test_links_to_files_resolve(document: str) -> None:
     path = TEMPLATE / document
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
         assert (path.parent / target).exists(), target
@@ -73,7 +73,7 @@ def test_every_link_to_a_file_of_the_template_finds_it(document: str) -> None:
         (("project_name=Tea Shop", "file_handler=none"), ["several processes", "console: text", "log file: none"]),
     ],
 )
-def test_the_closing_message_names_the_folder_what_was_chosen_and_two_commands(
+def test_closing_message_names_folder_choices_and_commands(
     tmp_path: Path, answers: tuple[str, ...], said: list[str]
 ) -> None:
     command = ("-m", "cookiecutter", "--no-input", "--default-config", "--output-dir", str(tmp_path), str(TEMPLATE))
