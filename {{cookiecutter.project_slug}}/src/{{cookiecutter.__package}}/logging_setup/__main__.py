@@ -17,7 +17,7 @@ from .configure import settings_or_exit, use_settings
 from .doctor import checks as doctor
 from .doctor.probe import probe
 from .process import reports
-from .records.escapes import clean
+from .records.escapes import escape
 from .records.redaction import redact
 from .settings import PACKAGE
 
@@ -87,7 +87,7 @@ def _as_text(report: dict[str, Any]) -> str:
     if report["probe"]:
         lines += ["", "Probe"]
         lines += [f"  {each['sink']:24} {each['verdict']:10} {each['words']}" for each in report["probe"]]
-    return "".join(f"{clean(line.rstrip())}\n" for line in lines)
+    return "".join(f"{escape(line.rstrip())}\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ from functools import partial
 
 from .get_handlers import get_handlers
 from .process import reports, uncaught
-from .process.changes import change
 # {% if cookiecutter.multiprocessing %}
-from .process.root_logger import attach
+from .process.global_state import attach, change
+# {% endif %}
+# {% if not cookiecutter.multiprocessing %}
+from .process.global_state import change
 # {% endif %}
 from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}

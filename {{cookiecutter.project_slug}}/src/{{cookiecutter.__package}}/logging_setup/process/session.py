@@ -12,8 +12,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from .changes import change, undo
-from .root_logger import attach, detach
+from .global_state import attach, change, detach, undo
 from .uncaught import log_once
 
 _PACKAGE: Final = (__package__ or "").rpartition(".")[0]
@@ -65,7 +64,7 @@ class LoggingSession(ABC):
         self._stop_within(STOP_WITHIN)
 
     def start(self, *, keep: bool) -> Self:
-        """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see root_logger.attach."""
+        """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
         others: list[logging.Handler] = []
         for handler in logging.getLogger().handlers:
             module = f"{type(handler).__module__}."

@@ -12,7 +12,7 @@ import struct
 from typing import Any, Final
 
 from ..records.serialize import Flat, flatten
-from ..records.values import plain
+from ..records.values import to_builtin
 from .frames import MAX_BYTES
 
 RECORD: Final = 1
@@ -26,7 +26,7 @@ _DROPS: Final = struct.Struct("<BQQ")  # DROPS, process, dropped records
 _TEXT_LIMITS: Final = (16_000, 4_000, 500)  # characters of a text, tried in this order
 _ITEMS: Final = 200  # members of a collection, in a record that has to be cut
 
-_to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=plain).encode
+_to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=to_builtin).encode
 _from_json = json.JSONDecoder().raw_decode
 _unpack = _HEAD.unpack_from
 

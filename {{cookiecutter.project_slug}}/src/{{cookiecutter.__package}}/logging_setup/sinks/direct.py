@@ -7,7 +7,7 @@ from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.serialize import READY, completed
+from ..records.serialize import PREPARED, prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
 
 # How often a handler may be called from within a handler: by a signal's handler that logs, and
@@ -50,13 +50,13 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
             return False
         _nested.depth = depth + 1
         try:
-            ready = record.__dict__.get(READY)
-            if ready is None:
+            prepared = record.__dict__.get(PREPARED)
+            if prepared is None:
                 # The same holds for what such libraries log in a handler's own thread.
                 if record.thread in reports.own_threads:
                     return False
-                ready = record.__dict__[READY] = completed(record)
-            outlet.handle(ready)
+                prepared = record.__dict__[PREPARED] = prepare(record)
+            outlet.handle(prepared)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
         finally:

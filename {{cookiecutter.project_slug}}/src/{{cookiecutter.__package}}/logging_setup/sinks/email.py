@@ -14,7 +14,7 @@ from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
-from ..records.escapes import clean
+from ..records.escapes import escape
 from ..records.text import TextFormatter
 from ..settings import Settings
 from .background import BackgroundHandler, RefusedError
@@ -82,7 +82,7 @@ class EmailHandler(BackgroundHandler[Alert]):
         """The record's text, and what came before it if it is the first of its mail."""
         title = f"{record.levelname} {record.name}: {record.getMessage()}"
         history = [] if self._backlog else self._recent.lines()
-        return Alert(_cut(clean(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
+        return Alert(_cut(escape(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
 
     def due_in(self) -> float:
         """Seconds until the interval is over and the hour has room for one more mail."""
