@@ -17,7 +17,7 @@ from typing import Any
 from my_service.logging_setup.process import reports
 from my_service.logging_setup.queue.encoding import encode, encode_drops, encode_flush
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
-from my_service.logging_setup.queue.listener import Listener
+from my_service.logging_setup.queue.listener import Listener, report_skipped
 
 GOOD, BAD = "sound", "wrong"  # three changed bytes cannot turn one into the other
 
@@ -94,7 +94,7 @@ def main() -> None:
 
     makers: tuple[Callable[[], bytes], ...] = (random_frame, mutated, mutated, mutated, cut, headed, lengths, part)
     sink = Sink(frames + 8)
-    decoder, listener = FrameDecoder(), Listener(sink, lambda _: None)  # type: ignore[arg-type]
+    decoder, listener = FrameDecoder(report_skipped), Listener(sink, lambda _: None)  # type: ignore[arg-type]
     reports.connect(lambda _: True)
     sent = fed = before = 0
     while fed < frames:

@@ -17,7 +17,8 @@ from .process.session import current, fork_lock
 from .queue.handler import QueueHandler
 from .queue.pipe import LogQueue, WorkerSettings
 from .queue.session import QueueSession
-from .queue.supervisor import start_listener
+from .queue.supervisor import ProcessSession, can_start_process
+from .queue.thread import ThreadSession
 from .records.context import drop_inherited_context
 # {% endif %}
 from .records.factory import LogRecord, is_usable
@@ -55,7 +56,9 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         from_environ = settings is None
         settings = settings or settings_or_exit()
         # {% if cookiecutter.multiprocessing %}
-        running = start_listener(settings, get_handlers)
+        is_process = settings.listener == "process" and can_start_process()
+        running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
+        running.start(keep=settings.reattach)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
         running = DirectSession(get_handlers(settings), keep=settings.reattach)

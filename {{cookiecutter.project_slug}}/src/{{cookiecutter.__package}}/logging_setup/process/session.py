@@ -64,7 +64,7 @@ class LoggingSession(ABC):
         self._stop_within(STOP_WITHIN)
 
     def start(self, *, keep: bool) -> Self:
-        """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see root_logger.attach."""
+        """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
         others: list[logging.Handler] = []
         for handler in logging.getLogger().handlers:
             module = f"{type(handler).__module__}."

@@ -71,6 +71,11 @@ class Listener:
         reports.report("dropped", f"queue: {reports.COUNT} records dropped: {cause}", dropped)
 
 
+def report_skipped(what: str, count: int) -> None:
+    """Report what FrameDecoder has skipped or dropped."""
+    reports.report(what, f"queue: {reports.COUNT} {what}", count)
+
+
 def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any]], list[logging.Handler]]) -> None:
     """Run the listener process until the last writing end of the queue is closed."""
     for name in _IGNORED:
@@ -92,7 +97,7 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
             control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
     listener = Listener(dispatcher, acknowledge)
-    for batch in read_batches(reader_fd):
+    for batch in read_batches(reader_fd, report_skipped):
         listener.handle(batch)
     acknowledge(ENDING)
     dispatcher.close()

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,6 @@ from .frames import TOGETHER
 from .listener import ENDING
 from .pipe import LogQueue, not_for_children, renumber
 from .session import QueueSession
-from .thread import ThreadSession
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
 _ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that the last writing end is closed
@@ -35,14 +33,7 @@ _PAUSES: Final = (0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _STABLE_AFTER: Final = 1.0  # seconds that a listener has to run for its end to count as the first again
 
 
-def start_listener(settings: Any, make_handlers: Callable[[Any], list[logging.Handler]]) -> QueueSession:
-    """Start the listener that `settings.listener` names, or a thread where no process can be started."""
-    is_process = settings.listener == "process" and _can_start_process()
-    session = ProcessSession(settings) if is_process else ThreadSession(settings, make_handlers)
-    return session.start(keep=settings.reattach)
-
-
-def _can_start_process() -> bool:
+def can_start_process() -> bool:
     """Return False outside Linux, and in a frozen or embedded interpreter, which cannot start another of its kind."""
     is_python = "python" in Path(sys.executable or "").name.lower() or "pypy" in sys.executable.lower()
     return sys.platform == "linux" and is_python and Path(__file__).is_file()

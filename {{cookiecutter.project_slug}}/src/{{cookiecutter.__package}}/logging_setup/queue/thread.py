@@ -13,7 +13,7 @@ from typing import Any
 from ..process import reports
 from ..sinks.dispatcher import Dispatcher
 from .encoding import encode_flush
-from .listener import Listener
+from .listener import Listener, report_skipped
 from .pipe import LogQueue, PortableQueue, QueueClosedError
 from .session import QueueSession
 
@@ -31,7 +31,7 @@ class ThreadSession(QueueSession):
 
     def _listen(self) -> None:
         listener = Listener(self._dispatcher, self._acknowledge)
-        for batch in self.queue.batches():
+        for batch in self.queue.batches(report_skipped):
             listener.handle(batch)
             if self._closing:
                 break
