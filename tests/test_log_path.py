@@ -210,7 +210,7 @@ def test_a_record_that_cannot_be_formatted_costs_those_handed_over_with_it_nothi
 ) -> None:
     house = with_handler(project, tmp_path, PICKY)
     file = house.logging / "get_handlers.py"
-    picky = "import House, Picky\n    file.setFormatter(Picky())\n"
+    picky = "import House, Picky\n    handlers[1].setFormatter(Picky())\n"
     file.write_text(file.read_text("utf-8").replace("import House\n", picky), "utf-8")
     body = """
 with setup_main_logging() as logs:
@@ -231,11 +231,13 @@ import logging
 class House(logging.Handler):
     def emit(self, record):
         pass
-from .file_timed import TimedFileHandler
+from . import timed_file
+from .timed_file import TimedFileHandler
 class Choosy(TimedFileHandler):
     def emit(self, record):
         if "noise" not in record.getMessage():
             super().emit(record)
+timed_file.TimedFileHandler = Choosy
 """
 
 
@@ -245,7 +247,7 @@ def test_a_handler_with_an_emit_of_its_own_gets_every_record_by_it(
 ) -> None:
     house = with_handler(project, tmp_path, OWN_EMIT)
     file = house.logging / "get_handlers.py"
-    code = file.read_text("utf-8").replace("from .sinks.timed_file import", "from .sinks.house import Choosy as")
+    code = file.read_text("utf-8").replace("handlers: list", "from .sinks import house  # noqa: F401\n    handlers: list")
     file.write_text(code, "utf-8")
     body = """
 with setup_main_logging() as logs:

@@ -9,14 +9,38 @@ import select
 import stat
 import sys
 import time
-from typing import Final, TextIO
+from dataclasses import dataclass
+from typing import ClassVar, Final, TextIO
 
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
 
 _CHUNK: Final = 4096  # bytes that a pipe takes at once whenever it takes any (PIPE_BUF)
 _MOMENT: Final = 0.01  # seconds until it is asked again what it said it would take, and did not
 _CREDIT: Final = 0.5  # seconds that the console may hold up the log in one go: less than a log call waits
 _CREDIT_BACK: Final = 0.1  # seconds of it given back for every second that passes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleSink(Sink):
+    """Settings of the console."""
+
+    name: ClassVar[str] = "console"
+    level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
+    format: str = setting(
+        "LOG_CONSOLE_FORMAT",
+        parse.one_of("text", "json"),
+        "{{ cookiecutter.console_handler }}",
+        "text or json",
+    )
+    stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = ConsoleHandler(self.stream)
+        handler.setFormatter(make_formatter(self.format, colour=wants_colour(handler.stream)))
+        return [handler]
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
