@@ -103,15 +103,21 @@ class TestLevels:
             read = load("settings").Settings.from_environ
             for word, collector in (("DEBUG", 10), ("ERROR", 40), ("", 20)):
                 settings = read({"LOG_LEVEL": word})
-                assert (settings.collector_level, settings.email_level) == (collector, logging.CRITICAL)
-            assert read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).collector_level == logging.ERROR
+                assert (settings.sinks["collector"].level, settings.sinks["email"].level) == (
+                    collector,
+                    logging.CRITICAL,
+                )
+            assert (
+                read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).sinks["collector"].level == logging.ERROR
+            )
 
     def test_settings_made_directly_are_resolved_once(self, project: Project) -> None:
         with project.imported() as load:
             made = load("settings").Settings
             assert made(level=10) == made.from_environ({"LOG_LEVEL": "DEBUG"})
-            assert (made(level=10).file_level, made(level=10, file_level=0).file_level) == (10, 0)
-            for settings in (made(), made(level=40), made(levels=(("urllib3", 10),)), made(console_level=30)):
+            own = made(level=10, sinks={"file": {"level": 0}})
+            assert (made(level=10).sinks["file"].level, own.sinks["file"].level) == (10, 0)
+            for settings in (made(), made(level=40), made(levels=(("urllib3", 10),)), own):
                 assert made(**dataclasses.asdict(settings)) == dataclasses.replace(settings) == settings
 
     def test_doctor_shows_the_levels_in_force(self, project: Project, tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ class TestLevels:
             ),
             (
                 {"LOG_LEVEL": "ERROR", "LOG_LEVELS": "my_service=DEBUG"},
-                ["my_service is asked for DEBUG, but no sink takes less than ERROR"],
+                ["my_service is set to DEBUG, but no sink accepts less than ERROR"],
             ),
         ],
     )

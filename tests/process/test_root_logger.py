@@ -133,7 +133,7 @@ with setup_main_logging() as logs:
         code = """
 logs = setup_main_logging()
 logging.getLogger("my_service").critical("never sent")
-while "will be tried again" not in open("app.log").read():
+while "will be retried" not in open("app.log").read():
     time.sleep(0.01)
 [email] = [each for each in logging.getLogger().handlers if each.name == "email"]
 email.finish_by(0)  # no time is left
@@ -143,7 +143,7 @@ assert logs.counts()["handlers"]["email"]["failed"] == email.lost
 """
         email = {"LOG_EMAIL_HOST": "localhost", "LOG_EMAIL_PORT": str(free_port()), "LOG_EMAIL_TO": "a@b.example"}
         lines, _, _ = run(bake_for(bake, "direct"), tmp_path, code, "direct", LOG_EMAIL_LEVEL="WARNING", **email)
-        assert sum("there was no time left" in line for line in lines) == 1
+        assert sum("not delivered before the deadline" in line for line in lines) == 1
         assert not any("it is closed" in line for line in lines)
 
 

@@ -170,7 +170,7 @@ class Picky(logging.Formatter):
 def test_unformattable_record_does_not_affect_its_batch(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, PICKY)
     file = house.logging / "get_handlers.py"
-    picky = "import House, Picky\n    file.setFormatter(Picky())\n"
+    picky = "import House, Picky\n    handlers[1].setFormatter(Picky())\n"
     file.write_text(file.read_text("utf-8").replace("import House\n", picky), "utf-8")
     body = """
 with setup_main_logging() as logs:
@@ -191,11 +191,13 @@ import logging
 class House(logging.Handler):
     def emit(self, record):
         pass
+from . import timed_file
 from .timed_file import TimedFileHandler
 class Choosy(TimedFileHandler):
     def emit(self, record):
         if "noise" not in record.getMessage():
             super().emit(record)
+timed_file.TimedFileHandler = Choosy
 """
 
 
@@ -203,7 +205,9 @@ class Choosy(TimedFileHandler):
 def test_overridden_emit_gets_every_record(project: Project, tmp_path: Path, listener: str) -> None:
     house = with_handler(project, tmp_path, OWN_EMIT)
     file = house.logging / "get_handlers.py"
-    code = file.read_text("utf-8").replace("from .sinks.timed_file import", "from .sinks.house import Choosy as")
+    code = file.read_text("utf-8").replace(
+        "handlers: list", "from .sinks import house  # noqa: F401\n    handlers: list"
+    )
     file.write_text(code, "utf-8")
     body = """
 with setup_main_logging() as logs:

@@ -78,19 +78,14 @@ class Ways:
             load("records.context"),
             load("process.reports"),
         )
-        self.formatters, self.doctor, self.probe = load("formatters"), load("__main__"), load("doctor.probe")
-        self.settings = load("settings").Settings(
-            email_host="localhost", email_to=("ops@example.com",), collector_url="udp://127.0.0.1:9"
-        )
+        self.formatters, self.doctor, self.probe = load("formatters"), load("doctor.command"), load("doctor.probe")
         mail = load("sinks.email")
         self.recent = mail.RecentRecords(3)
-        self.mail = mail.EmailHandler(self.settings, self.recent)
+        self.mail = mail.EmailHandler(mail.EmailSink(host="localhost", to=("ops@example.com",)), self.recent)
         self.mail.setFormatter(self.formatters.make_formatter("text"))
         syslog = load("sinks.syslog").SyslogHandler
-        self.syslogs = [
-            syslog(load("settings").Settings(collector_url=f"{scheme}://127.0.0.1:9")) for scheme in ("udp", "tcp")
-        ]
-        queue = load("queue.pipe").LogQueue(self.settings)
+        self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
+        queue = load("queue.pipe").LogQueue(load("settings").Settings())
         queue.reader.close()  # there is no listener
         self.dropping = load("queue.handler").QueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
@@ -152,7 +147,7 @@ class Ways:
 
         text = self.ready(made).getMessage()
         verdict = self.probe.Verdict(text, "timed out")
-        self.probe._try(House(), verdict)  # noqa: SLF001
+        self.probe.try_handler(House(), verdict)
         logger = {
             "name": text,
             "level": "",
@@ -163,7 +158,7 @@ class Ways:
         }
         setting = {"variable": "LOG_FILE", "value": text, "origin": "environment"}
         report = {"settings": [setting], "sinks": {text: "INFO"}, "loggers": [logger], "faults": [text]}
-        shown = self.doctor._as_text({**report, "probe": [vars(verdict)]})  # noqa: SLF001
+        shown = self.doctor.as_text({**report, "probe": [vars(verdict)]})
         assert not (FORBIDDEN - {"\n"}).intersection(shown)
         assert len(shown.splitlines()) == 5 + 5 + 4, "a line each, headings and gaps"
 
