@@ -10,8 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from numbered import Writer
 
-from my_service.logging_setup import setup_main_logging, setup_proc_logging
-from my_service.logging_setup.queue.pipe import LogQueue, ThreadQueue
+from my_service.logging_setup import LogQueue, setup_main_logging, setup_proc_logging
 
 
 def work(slot: int, records: int) -> None:
@@ -24,7 +23,7 @@ def work(slot: int, records: int) -> None:
         Writer(slot, first=records - 1).write()
 
 
-def in_process(queue: LogQueue | ThreadQueue, slot: int, records: int) -> None:
+def in_process(queue: LogQueue, slot: int, records: int) -> None:
     setup_proc_logging(queue)
     work(slot, records)
 

@@ -1,7 +1,7 @@
-"""Feed the decoder of the log queue with frames that are no records, and good records among them.
+"""Feed the decoder of the log queue with invalid frames, and valid records among them.
 
 fuzz.py <frames> <seed>: prints one JSON object: good records sent, delivered, delivered once, and the growth of memory.
-The package must be importable; run it in a process of its own, so that a crash or a hang is seen.
+The package must be importable; run it in a process of its own, so that a crash or a hang is noticed.
 """
 
 import json
@@ -17,13 +17,13 @@ from typing import Any
 from my_service.logging_setup.process import reports
 from my_service.logging_setup.queue.encoding import encode, encode_drops, encode_flush
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
-from my_service.logging_setup.queue.listener import Listener
+from my_service.logging_setup.queue.listener import Listener, report_skipped
 
-GOOD, BAD = "sound", "wrong"  # no three changed bytes make one of the other
+GOOD, BAD = "sound", "wrong"  # three changed bytes cannot turn one into the other
 
 
 class Sink:
-    """In place of the dispatcher: counts what arrives."""
+    """Replacement for the dispatcher: count the records that arrive."""
 
     def __init__(self, most: int) -> None:
         self.good = bytearray(most)  # times that each good record has arrived
@@ -94,7 +94,7 @@ def main() -> None:
 
     makers: tuple[Callable[[], bytes], ...] = (random_frame, mutated, mutated, mutated, cut, headed, lengths, part)
     sink = Sink(frames + 8)
-    decoder, listener = FrameDecoder(), Listener(sink, lambda _: None)  # type: ignore[arg-type]
+    decoder, listener = FrameDecoder(report_skipped), Listener(sink, lambda _: None)  # type: ignore[arg-type]
     reports.connect(lambda _: True)
     sent = fed = before = 0
     while fed < frames:
@@ -106,14 +106,10 @@ def main() -> None:
             sent += 1
             stream += bad + good
         for at in range(0, len(stream), AT_ONCE):
-            for data in decoder.records(stream[at : at + AT_ONCE]):
-                listener.take(data)
-            listener.hand_over()
+            listener.handle(decoder.records(stream[at : at + AT_ONCE]))
         if not before and fed > frames // 10:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for data in decoder.records(framed(encode(record("end"))) * 8):
-        listener.take(data)
-    listener.hand_over()
+    listener.handle(decoder.records(framed(encode(record("end"))) * 8))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     delivered, once = sum(map(bool, sink.good)), sink.good.count(1)
     print(json.dumps({"frames": fed, "sent": sent, "delivered": delivered, "once": once, "grown_kb": grown}))

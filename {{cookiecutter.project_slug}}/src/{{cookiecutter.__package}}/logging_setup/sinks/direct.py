@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..process import reports
-from ..process.session import MainLogging
-from ..records.serialize import READY, completed
-from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
+from ..process.session import LoggingSession
+from ..records.serialize import PREPARED, prepare
+from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 # How often a handler may be called from within a handler: by a signal's handler that logs, and
 # by the libraries of handlers, whose records about records must come to an end.
@@ -16,15 +16,15 @@ _DEEPEST = 3
 _nested = threading.local()
 
 
-class DirectLogging(MainLogging):
+class DirectSession(LoggingSession):
     """The handlers on the root logger, each called so that its failure reaches nobody."""
 
     def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
-        super().__init__()
+        super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
-        for outlet in self._dispatcher.outlets:
-            outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
-        self.start(handlers, keep=keep)
+        for guarded in self._dispatcher.handlers:
+            guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
+        self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Have every handler write what it holds. A record has reached them when its call returns."""
@@ -32,7 +32,7 @@ class DirectLogging(MainLogging):
         return True
 
     def counts(self) -> dict[str, Any]:
-        """See MainLogging; here every record is accepted."""
+        """See LoggingSession; here every record is accepted."""
         counts = self._dispatcher.counts()
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
@@ -41,8 +41,8 @@ class DirectLogging(MainLogging):
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
-def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
-    """`outlet`, given the record as a listener would give it; that is made once for all handlers."""
+def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
+    """`guarded`, given the record as a listener would give it; that is made once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
         depth = getattr(_nested, "depth", 0)
@@ -50,13 +50,13 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
             return False
         _nested.depth = depth + 1
         try:
-            ready = record.__dict__.get(READY)
-            if ready is None:
+            prepared = record.__dict__.get(PREPARED)
+            if prepared is None:
                 # The same holds for what such libraries log in a handler's own thread.
                 if record.thread in reports.own_threads:
                     return False
-                ready = record.__dict__[READY] = completed(record)
-            outlet.handle(ready)
+                prepared = record.__dict__[PREPARED] = prepare(record)
+            guarded.handle(prepared)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
         finally:
