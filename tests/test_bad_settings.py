@@ -81,7 +81,9 @@ def test_no_secret_is_in_the_message_or_in_the_repr(project: Project, tmp_path: 
     )
     assert run.returncode == 2
     assert "hunter2" not in run.stderr
-    code = f"import {project.package}.logging_setup as s; print(s.Settings(sinks={{'email': {{'password': 'hunter2'}}}}))"
+    code = (
+        f"import {project.package}.logging_setup as s; print(s.Settings(sinks={{'email': {{'password': 'hunter2'}}}}))"
+    )
     run = project.run("-c", code, cwd=tmp_path)
     assert "Settings(level=20" in run.stdout
     assert "hunter2" not in run.stdout

@@ -102,8 +102,13 @@ class TestLevels:
             read = load("settings").Settings.from_environ
             for word, collector in (("DEBUG", 10), ("ERROR", 40), ("", 20)):
                 settings = read({"LOG_LEVEL": word})
-                assert (settings.sinks["collector"].level, settings.sinks["email"].level) == (collector, logging.CRITICAL)
-            assert read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).sinks["collector"].level == logging.ERROR
+                assert (settings.sinks["collector"].level, settings.sinks["email"].level) == (
+                    collector,
+                    logging.CRITICAL,
+                )
+            assert (
+                read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).sinks["collector"].level == logging.ERROR
+            )
 
     def test_settings_made_directly_are_resolved_once(self, project: Project) -> None:
         with project.imported() as load:

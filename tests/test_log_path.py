@@ -247,7 +247,9 @@ def test_a_handler_with_an_emit_of_its_own_gets_every_record_by_it(
 ) -> None:
     house = with_handler(project, tmp_path, OWN_EMIT)
     file = house.logging / "get_handlers.py"
-    code = file.read_text("utf-8").replace("handlers: list", "from .sinks import house  # noqa: F401\n    handlers: list")
+    code = file.read_text("utf-8").replace(
+        "handlers: list", "from .sinks import house  # noqa: F401\n    handlers: list"
+    )
     file.write_text(code, "utf-8")
     body = """
 with setup_main_logging() as logs:
