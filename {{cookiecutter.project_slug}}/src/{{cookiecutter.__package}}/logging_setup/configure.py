@@ -4,19 +4,21 @@ import logging
 import os
 from functools import partial
 
-# {% if not cookiecutter.multiprocessing %}
 from .get_handlers import get_handlers
-# {% endif %}
 from .process import reports, uncaught
-from .process.changes import change
 # {% if cookiecutter.multiprocessing %}
-from .process.root_logger import attach
+from .process.global_state import attach, change
 # {% endif %}
-from .process.session import MainLogging, current, fork_lock
+# {% if not cookiecutter.multiprocessing %}
+from .process.global_state import change
+# {% endif %}
+from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
-from .queue.handler import LogQueueHandler
-from .queue.pipe import LogQueue, ThreadQueue
-from .queue.start import start_listener
+from .queue.handler import QueueHandler
+from .queue.pipe import LogQueue, WorkerSettings
+from .queue.session import QueueSession
+from .queue.supervisor import ProcessSession, can_start_process
+from .queue.thread import ThreadSession
 from .records.context import drop_inherited_context
 # {% endif %}
 from .records.factory import LogRecord, is_usable
@@ -26,10 +28,19 @@ from .settings import Settings, setting_fields
 from .sinks.direct import DirectLogging
 # {% endif %}
 
+# {% if cookiecutter.multiprocessing %}
+Session = QueueSession
+ProcessSettings = Settings | WorkerSettings
+# {% endif %}
+# {% if not cookiecutter.multiprocessing %}
+Session = DirectLogging
+ProcessSettings = Settings
+# {% endif %}
+
 logger = logging.getLogger(__name__)
 
 
-def setup_main_logging(settings: Settings | None = None) -> MainLogging:
+def setup_main_logging(settings: Settings | None = None) -> Session:
     """Set logging up for the whole application; call it once, in the main process.
 
     Returns the running logging: leave its `with` block or call stop() to end it. A second call
@@ -39,13 +50,15 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     milliseconds.
     """
     with fork_lock:
-        running = current()
+        running: Session | None = current()
         if running:
             return running
         from_environ = settings is None
         settings = settings or settings_or_exit()
         # {% if cookiecutter.multiprocessing %}
-        running = start_listener(settings)
+        is_process = settings.listener == "process" and can_start_process()
+        running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
+        running.start(keep=settings.reattach)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
         running = DirectLogging(get_handlers(settings), keep=settings.reattach)
@@ -60,7 +73,7 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
 
 
 # {% if cookiecutter.multiprocessing %}
-def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
+def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
     The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor,
@@ -69,9 +82,8 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     """
     drop_inherited_context()
     # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    name = LogQueueHandler.__name__
-    others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
-    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
+    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
+    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
     uncaught.log_process_crash()
 
@@ -96,7 +108,7 @@ def adopt_loggers(*names: str) -> None:
             other.disabled = False
 
 
-def use_settings(settings: Settings) -> None:
+def use_settings(settings: ProcessSettings) -> None:
     """Apply the levels and the masking of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
     for name, level in (("", settings.level), *settings.levels):
@@ -113,7 +125,7 @@ def settings_or_exit() -> Settings:
         raise SystemExit(2) from None
 
 
-def _setup_process(settings: Settings) -> None:
+def _setup_process(settings: ProcessSettings) -> None:
     """Set up what every process needs, whatever its handlers."""
     use_settings(settings)
     if is_usable():

@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from .records.escapes import stamp, to_json
+from .records.escapes import format_time, to_json
 from .records.text import TextFormatter
 
 # The names that the schema gives a meaning: a field that has one of them gets "fields." before it.
@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         data = record.__dict__
         entry: dict[str, Any] = {
-            "timestamp": stamp(int(data["created"] * 1000)),
+            "timestamp": format_time(int(data["created"] * 1000)),
             "level": data["levelname"],
             "logger": data["name"],
             "message": record.getMessage(),

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..env.variables import AnySettings
 from ..process import reports
-from ..records.escapes import clean
+from ..records.escapes import escape
 from ..records.redaction import redact
 from . import checks
 from .probe import probe
@@ -90,4 +90,4 @@ def as_text(report: dict[str, Any]) -> str:
     if report["probe"]:
         lines += ["", "Probe"]
         lines += [f"  {each['sink']:24} {each['verdict']:10} {each['words']}" for each in report["probe"]]
-    return "".join(f"{clean(line.rstrip())}\n" for line in lines)
+    return "".join(f"{escape(line.rstrip())}\n" for line in lines)

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..records.escapes import clean
-from ..records.serialize import completed
+from ..records.escapes import escape
+from ..records.serialize import prepare
 from ..records.text import TextFormatter
-from ..records.values import plain_text
+from ..records.values import safe_str
 
 INTERVAL = 60.0  # seconds between two reports of one cause
 COUNT = "<count>"  # in a report's text: how many
@@ -84,14 +84,14 @@ def _counted(text: str, count: int) -> str:
 
 def describe(error: BaseException | None) -> str:
     """The class and text of an exception, for a report; never raises."""
-    return f"{type(error).__name__}: {plain_text(error)}"
+    return f"{type(error).__name__}: {safe_str(error)}"
 
 
 def say(text: str, level: int = logging.WARNING) -> None:
     """Log one line of logging's own; from WARNING on to stderr if no sink takes it. Never raises."""
     with contextlib.suppress(Exception):
         made = logging.LogRecord(_NAME, level, __file__, 0, text, (), None, "report")
-        record = contextvars.Context().run(completed, made)  # no log_context: it is not about a piece of work
+        record = contextvars.Context().run(prepare, made)  # no log_context: it is not about a piece of work
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)
 
@@ -105,5 +105,5 @@ def show(record: logging.LogRecord) -> None:
 def to_stderr(*words: str) -> None:
     """Write text to stderr, whatever state that is in: None, closed, full, a broken pipe. Never raises."""
     with contextlib.suppress(Exception):
-        sys.stderr.write("\n".join(map(clean, " ".join(words).split("\n"))) + "\n")
+        sys.stderr.write("\n".join(map(escape, " ".join(words).split("\n"))) + "\n")
         sys.stderr.flush()

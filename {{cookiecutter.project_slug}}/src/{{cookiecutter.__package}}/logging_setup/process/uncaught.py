@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, ParamSpec, TypeVar
 
-from .changes import change, undo
+from .global_state import change, undo
 
 P = ParamSpec("P")
 R = TypeVar("R")

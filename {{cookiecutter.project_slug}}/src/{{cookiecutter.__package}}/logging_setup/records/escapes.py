@@ -19,35 +19,35 @@ _SURROGATE = "[\ud800-\udfff]"
 _SHORT = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
 
 
-def clean(text: str) -> str:
+def escape(text: str) -> str:
     """`text` on one line, with every control character, newlines too, written as its escape."""
-    return text if is_clean(text) else re.sub(_CONTROL, _escape, text)
+    return text if is_printable(text) else re.sub(_CONTROL, _escape_match, text)
 
 
-def is_clean(text: str) -> bool:
-    """Whether `clean` has nothing to do; it may be that it has nothing to do all the same."""
+def is_printable(text: str) -> bool:
+    """Return True if `escape` has nothing to do; False leaves that open."""
     if len(text) < _LONG or not text.isascii():
         return text.isprintable()
     return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as quick
 
 
-def lines(text: str) -> str:
-    return "\n".join(map(clean, text.split("\n"))).replace("\n", f"\n{INDENT}")
+def escape_lines(text: str) -> str:
+    return "\n".join(map(escape, text.split("\n"))).replace("\n", f"\n{INDENT}")
 
 
-def _escape(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     char = match.group()
     code = ord(char)
     return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-def as_pairs(fields: Mapping[str, Any]) -> str:
-    return "".join(f" {clean(str(key))}={_bare(value)}" for key, value in fields.items())
+def format_pairs(fields: Mapping[str, Any]) -> str:
+    return "".join(f" {escape(str(key))}={_bare(value)}" for key, value in fields.items())
 
 
 def _bare(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
-    return clean(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
+    return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
 
 
 def to_json(entry: dict[str, Any]) -> str:
@@ -76,7 +76,7 @@ def _finite(value: Any) -> Any:
 
 
 @lru_cache(4)  # under load, many records share a millisecond
-def stamp(milliseconds: int) -> str:
+def format_time(milliseconds: int) -> str:
     """The time stamp of that moment since the epoch: ISO 8601, local, with its offset."""
     before, after = _second(milliseconds // 1000)
     return f"{before}.{milliseconds % 1000:03d}{after}"

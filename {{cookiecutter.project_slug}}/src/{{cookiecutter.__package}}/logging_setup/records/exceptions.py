@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from .redaction import redact
 from .tracebacks import format_exception
-from .values import plain_text
+from .values import safe_str
 
 _MOST_CAUSES: Final = 200
 
@@ -17,12 +17,12 @@ def exception_fields(
     if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
         return {"type": "", "message": "", "stacktrace": redact.text(str(text))} if text else None
     error = info[1]
-    message = redact.text(plain_text(error))
+    message = redact.text(safe_str(error))
     found: dict[str, Any] = {"type": _type_name(error), "message": message, "notes": [], "causes": []}
     try:
         text = format_exception(error, info[2])
         notes = getattr(error, "__notes__", None)
-        found["notes"] = [redact.text(plain_text(note)) for note in notes] if isinstance(notes, list) else []
+        found["notes"] = [redact.text(safe_str(note)) for note in notes] if isinstance(notes, list) else []
         found["causes"] = _causes(error)
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
         text = f"{found['type']}: {message} [not in full: {type(failure).__name__}]"
@@ -43,7 +43,7 @@ def _causes(error: BaseException) -> list[dict[str, str]]:
             if found is not None and id(found) not in seen:
                 seen.add(id(found))
                 waiting.append(found)
-                causes.append({"type": _type_name(found), "message": redact.text(plain_text(found))})
+                causes.append({"type": _type_name(found), "message": redact.text(safe_str(found))})
     return causes
 
 

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 from .factory import BLANK, file_and_module
 from .redaction import Redactor
-from .values import plain
+from .values import to_builtin
 
 _MOST: Final = 2048  # origins that are remembered
 _LONGEST: Final = 500  # characters of one value
 
 
 @lru_cache(_MOST)
-def pack_origin(redactor: Redactor, values: tuple[Any, ...]) -> bytes:
-    """Serialize the names of logger, process and thread, masked, and the other `values`: see `unpack_origin`."""
+def serialize_origin(redactor: Redactor, values: tuple[Any, ...]) -> bytes:
+    """Serialize the names of logger, process and thread, masked, and the other `values`: see `deserialize_origin`."""
     name, process, thread, levelno, *others = values
     packed = (*redactor.names(name, process, thread), _number(levelno), *others)
     return json.dumps(tuple(map(_short, packed)), ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -33,19 +33,19 @@ def _number(level: Any) -> int:
         return logging.WARNING
 
 
-def simple(value: object) -> str | int | float | None:
+def to_scalar(value: object) -> str | int | float | None:
     """`value` as what can be packed and remembered: itself, or its text."""
-    found = plain(value)
+    found = to_builtin(value)
     return found if isinstance(found, str | int | float | None) else str(found)
 
 
 def _short(value: object) -> str | int | float | None:
-    found = simple(value)
+    found = to_scalar(value)
     return found[:_LONGEST] if isinstance(found, str) else found
 
 
 @lru_cache(_MOST)
-def unpack_origin(origin: bytes) -> dict[str, Any]:
+def deserialize_origin(origin: bytes) -> dict[str, Any]:
     """Return the attributes of such a record, to be copied. Raises ValueError or TypeError for other bytes."""
     values = json.loads(origin.decode("utf-8", "surrogatepass"))
     name, process_name, thread_name, levelno, levelname, pathname, lineno, function, process, thread = values

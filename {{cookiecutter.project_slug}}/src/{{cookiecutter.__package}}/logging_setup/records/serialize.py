@@ -14,24 +14,24 @@ from typing import Any, Final
 from .context import current_context
 from .exceptions import exception_fields
 from .factory import BLANK, START, LogRecord
-from .origin import pack_origin, simple, unpack_origin
+from .origin import serialize_origin, to_scalar, deserialize_origin
 from .redaction import redact
-from .values import plain, plain_key
+from .values import to_builtin, builtin_key
 
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, int]
 
-READY: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=` would have
+PREPARED: Final = "(ready for handlers)"  # see direct.py; no name that an `extra=` would have
 
 # What every record has; all else in a record's __dict__ came in by `extra=`. taskName is
 # there from 3.12 on; message, asctime and exc_text are left behind by other formatters.
-_OWN: Final = frozenset(BLANK) | {"message", "asctime", "taskName", READY}
+_OWN: Final = frozenset(BLANK) | {"message", "asctime", "taskName", PREPARED}
 _PLAIN_LENGTH: Final = len(BLANK)
-_origin_values = itemgetter(  # in the order of pack_origin
+_origin_values = itemgetter(  # in the order of serialize_origin
     "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
 )  # fmt: skip
 
 
-class ReadyRecord(logging.LogRecord):
+class PreparedRecord(logging.LogRecord):
     """What handlers get: message and arguments merged, secrets masked, all values plain."""
 
     fields: Mapping[str, Any] = MappingProxyType({})  # context and extras
@@ -53,15 +53,15 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     fields = exception = stack = None
     if context or len(data) != _PLAIN_LENGTH:
         extra = {key: value for key, value in data.items() if key not in _OWN}
-        fields = redact.fields({plain_key(k): plain(v) for k, v in {**context, **extra}.items()}) or None
+        fields = redact.fields({builtin_key(k): to_builtin(v) for k, v in {**context, **extra}.items()}) or None
     if data["exc_info"] or data["exc_text"]:
         exception = exception_fields(data["exc_info"], data["exc_text"])
     if data["stack_info"]:
         stack = redact.text(str(data["stack_info"]))
     try:
-        origin = pack_origin(redact.redactor, _origin_values(data))
+        origin = serialize_origin(redact.redactor, _origin_values(data))
     except TypeError:  # somebody has put a list there, or the like
-        origin = pack_origin(redact.redactor, tuple(map(simple, _origin_values(data))))
+        origin = serialize_origin(redact.redactor, tuple(map(to_scalar, _origin_values(data))))
     return (
         origin,
         data["created"],
@@ -74,10 +74,10 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     )
 
 
-def restore(flat: Flat) -> ReadyRecord:
+def restore(flat: Flat) -> PreparedRecord:
     """The record again, as `flatten` found it, ready for any formatter."""
     origin, created, task, message, stack, exception, fields, _ = flat
-    data = unpack_origin(origin).copy()
+    data = deserialize_origin(origin).copy()
     data["created"] = created
     data["msecs"] = created % 1 * 1000 // 1
     data["relativeCreated"] = (created - START) * 1000
@@ -91,10 +91,10 @@ def restore(flat: Flat) -> ReadyRecord:
         data["exc_text"] = exception["stacktrace"]
     if fields:  # which may have the names of attributes
         data = {**fields, **data, "exception": exception, "fields": fields}
-    return ReadyRecord(data)
+    return PreparedRecord(data)
 
 
-def completed(record: logging.LogRecord) -> ReadyRecord:
+def prepare(record: logging.LogRecord) -> PreparedRecord:
     """What `restore` makes of what `flatten` makes of `record`; a shorter way for most, without a queue."""
     data = record.__dict__
     odd = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _PLAIN_LENGTH
@@ -106,7 +106,7 @@ def completed(record: logging.LogRecord) -> ReadyRecord:
     )
     data["msg"] = redact.text(_message(record))
     data["args"] = None
-    return ReadyRecord(data)
+    return PreparedRecord(data)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -117,8 +117,8 @@ def _message(record: logging.LogRecord) -> str:
             return text % args if args else text
         text = record.getMessage()
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
-        return f"{plain(record.msg)} [arguments not merged: {plain(record.args)!r}: {type(error).__name__}]"
-    return text if type(text) is str else str(plain(text))
+        return f"{to_builtin(record.msg)} [arguments not merged: {to_builtin(record.args)!r}: {type(error).__name__}]"
+    return text if type(text) is str else str(to_builtin(text))
 
 
 _USUAL: Final = (LogRecord, logging.LogRecord)

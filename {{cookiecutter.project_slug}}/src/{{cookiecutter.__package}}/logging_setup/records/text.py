@@ -7,7 +7,7 @@ and further lines indented.
 import logging
 from functools import lru_cache
 
-from .escapes import INDENT, as_pairs, clean, is_clean, lines, stamp
+from .escapes import INDENT, format_pairs, escape, is_printable, escape_lines, format_time
 
 _RESET = "\x1b[0m"
 _COLOURS = {  # level number, rounded down to tens, over ten -> escape sequence
@@ -37,16 +37,16 @@ class TextFormatter(logging.Formatter):
         if type(message) is not str:
             message = str(message)
         rest = ""
-        if not is_clean(message):
-            message, newline, rest = lines(message.rstrip("\n")).partition("\n")
+        if not is_printable(message):
+            message, newline, rest = escape_lines(message.rstrip("\n")).partition("\n")
             rest = newline + rest
         fields = data.get("fields")
-        pairs = as_pairs(fields) if fields else ""
+        pairs = format_pairs(fields) if fields else ""
         if data["exc_text"]:
-            rest += f"\n{INDENT}{lines(data['exc_text'])}"
+            rest += f"\n{INDENT}{escape_lines(data['exc_text'])}"
         if data["stack_info"]:
-            rest += f"\n{INDENT}{lines(data['stack_info'])}"
-        return f"{stamp(int(data['created'] * 1000))} {head} {message}{pairs}{rest}"
+            rest += f"\n{INDENT}{escape_lines(data['stack_info'])}"
+        return f"{format_time(int(data['created'] * 1000))} {head} {message}{pairs}{rest}"
 
 
 @lru_cache(1024)
@@ -54,7 +54,7 @@ def _head(level: str, logger: str, process: str | None, thread: str | None, colo
     """The level, the logger, and where a record is from if that is not the main thread of the main process."""
     number = logging.getLevelNamesMapping().get(level, 0)
     before = _COLOURS.get(number // 10, "") if colour else ""
-    word = f"{before}{clean(level):8}{_RESET if before else ''}"
+    word = f"{before}{escape(level):8}{_RESET if before else ''}"
     names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
-    where = clean("/".join(names))
-    return f"{word} {clean(logger)} [{where}]" if where else f"{word} {clean(logger)}"
+    where = escape("/".join(names))
+    return f"{word} {escape(logger)} [{where}]" if where else f"{word} {escape(logger)}"

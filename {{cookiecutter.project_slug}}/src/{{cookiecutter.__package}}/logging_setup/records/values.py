@@ -13,7 +13,7 @@ _BITS: Final = 1_024  # of an int; longer ones in hexadecimal, for Python refuse
 _AS_STR: Final = (decimal.Decimal, pathlib.PurePath, uuid.UUID)
 
 
-def plain(value: object, depth: int = _DEPTH, room: list[int] | None = None) -> Any:
+def to_builtin(value: object, depth: int = _DEPTH, room: list[int] | None = None) -> Any:
     """`value` out of plain types only: itself, its text, or its repr; never raises.
 
     `room` is how many members its collections may still have, all together.
@@ -48,17 +48,17 @@ def _members(value: Any, depth: int, room: list[int]) -> Any:
     room[0] -= len(some)
     left = len(members) - len(some)
     if isinstance(value, dict):
-        pairs = {plain_key(key): plain(item, depth - 1, room) for key, item in some}
+        pairs = {builtin_key(key): to_builtin(item, depth - 1, room) for key, item in some}
         return {**pairs, "...": f"[cut, {left} more]"} if left else pairs
-    items = tuple(plain(item, depth - 1, room) for item in some)
+    items = tuple(to_builtin(item, depth - 1, room) for item in some)
     return (*items, f"[cut, {left} more]") if left else items
 
 
-def plain_key(key: object) -> str:
-    return key if type(key) is str else str(plain(key, 1))
+def builtin_key(key: object) -> str:
+    return key if type(key) is str else str(to_builtin(key, 1))
 
 
-def plain_text(value: object) -> str:
+def safe_str(value: object) -> str:
     """str(value), or what kept it from being."""
     try:
         return str.__str__(str(value))

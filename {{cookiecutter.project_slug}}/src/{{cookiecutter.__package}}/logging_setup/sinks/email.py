@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from ..records.escapes import clean
+from ..records.escapes import escape
 from ..records.text import TextFormatter
 from .background import BackgroundHandler
 
@@ -137,7 +137,7 @@ class EmailHandler(BackgroundHandler[Alert]):
         """Return the record's text, with the records before it if it is the first of its mail."""
         title = f"{record.levelname} {record.name}: {record.getMessage()}"
         history = [] if self._backlog else self._recent.lines()
-        return Alert(_cut(clean(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
+        return Alert(_cut(escape(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
 
     def due_in(self) -> float:
         """Return the seconds until the interval is over and the hour has room for one more mail."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..records.escapes import clean, lines
+from ..records.escapes import escape, escape_lines
 from .background import BackgroundHandler
 from .connection import Connection
 from .datagrams import Datagrams
@@ -68,7 +68,7 @@ class SyslogHandler(BackgroundHandler[bytes]):
         header = f"<{_FACILITY * 8 + severity}>1 {time} {self._host} {_SERVICE} {process} - "
         texts = (record.getMessage(), record.exc_text, record.stack_info)
         # Without the byte order mark of RFC 5424: receivers treat it as text.
-        text = lines("\n".join(filter(None, texts)))
+        text = escape_lines("\n".join(filter(None, texts)))
         message = f"{header}{_structured_data(record)} {text}".encode("utf-8", "replace")
         if len(message) <= _LONGEST:
             return message
@@ -100,4 +100,4 @@ def _name(key: str) -> str:
 
 def _value(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return _ESCAPED.sub(r"\\\1", clean(text[:_LONGEST_VALUE]))
+    return _ESCAPED.sub(r"\\\1", escape(text[:_LONGEST_VALUE]))
