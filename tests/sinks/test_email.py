@@ -125,7 +125,8 @@ class TestApplication:
         self, project: Project, ca_file: str, tmp_path: Path
     ) -> None:
         (tmp_path / "password").write_text("wrong-s3cr3t\n", "utf-8")
-        script = APPLICATION + "    print(setup_main_logging().queue.settings)"
+        script = APPLICATION + "    from {package}.logging_setup import Settings\n"
+        script += "    print(setup_main_logging().queue.settings, Settings.from_environ())"
         with mail_server() as server:
             more = {"LOG_EMAIL_PASSWORD": "", "LOG_EMAIL_PASSWORD_FILE": str(tmp_path / "password")}
             variables = environment(server, ca_file, tmp_path, **more)
