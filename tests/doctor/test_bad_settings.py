@@ -1,4 +1,4 @@
-"""A LOG_* value that cannot be used stops the start: all of them named, status 2, no traceback."""
+"""Start with unusable LOG_* values: all are named in one message, status 2, no traceback."""
 
 import re
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_contradicting_settings_are_named(project: Project, tmp_path: Path) -> N
 @pytest.mark.parametrize("multiprocessing", [True, False])
 def test_misspelt_variable_is_named_in_the_log(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
     project = bake(multiprocessing=multiprocessing)
-    run = project.run("-m", project.package, cwd=tmp_path, LOG_FIEL="x.log", LOG_DIR="somebody else's")
+    run = project.run("-m", project.package, cwd=tmp_path, LOG_FIEL="x.log", LOG_DIR="another program's")
     (warning,) = (line for line in run.stdout.splitlines() if " WARNING " in line and "not a setting" in line)
     assert "LOG_FIEL is not a setting: did you mean LOG_FILE?" in warning
 

@@ -1,4 +1,4 @@
-"""python -m my_service.logging_setup: what it shows, what it finds wrong, and what its probe says of each sink."""
+"""The doctor, `python -m my_service.logging_setup`: its report, the faults it finds, and its probe of each sink."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TEST = "This is a test"
 
 @pytest.fixture
 def server() -> Iterator[Callable[[bytes], int]]:
-    """Start a server on a port that is returned; it greets each client with some bytes, and says no more."""
+    """Start a server on a port that is returned; it sends each client a greeting, and nothing else."""
     open_sockets: list[socket.socket] = []
 
     def start(greeting: bytes) -> int:
@@ -144,11 +144,11 @@ with setup_main_logging() as logs:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
+    ("url", "is_fault"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
 )
-def test_token_sent_in_the_clear_is_a_fault(bake: Bake, tmp_path: Path, url: str, told: bool) -> None:
+def test_token_sent_in_the_clear_is_a_fault(bake: Bake, tmp_path: Path, url: str, is_fault: bool) -> None:
     report = examine(bake(collector_handler="http"), tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_TOKEN="hunter2")  # noqa: S106
-    assert any("unencrypted" in fault for fault in report["faults"]) is told
+    assert any("unencrypted" in fault for fault in report["faults"]) is is_fault
     assert "hunter2" not in json.dumps(report)
 
 

@@ -1,4 +1,4 @@
-"""Levels that an operator sets, and what begins and ends with a process: FAILURES.md, cases 45, 83, 84, 86 and 87."""
+"""Levels set by variables, and the start and end of processes: FAILURES.md, cases 45, 83, 84, 86 and 87."""
 
 import contextlib
 import dataclasses
@@ -50,12 +50,12 @@ def app(folder: Path, body: str, *, multiprocessing: bool = True) -> str:
 
 
 def shown(text: str) -> set[tuple[str, str]]:
-    """The (logger, level) pairs whose records are in `text`."""
+    """Return the (logger, level) pairs of the records in `text`."""
     return set(re.findall(r"\w+/([\w.]+)/(\w+)$", text, re.MULTILINE))
 
 
 def those(package: str, others: str) -> set[tuple[str, str]]:
-    """The (logger, level) pairs to be seen where the application's package and the others have these levels."""
+    """Return the (logger, level) pairs expected if the application's package and other loggers have these levels."""
     order = ("debug", "info", "error")
     lowest = {**dict.fromkeys(OWN, package), "urllib3": others}
     return {(name, level) for name, least in lowest.items() for level in order[order.index(least) :]}
@@ -313,7 +313,7 @@ def ended(pid: int) -> bool:
 
 
 def session(leader: int) -> Iterator[int]:
-    """The processes of the session, and group, of `leader`."""
+    """List the processes of the session, and of the group, of `leader`."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             pid = int(entry.name)

@@ -1,4 +1,4 @@
-"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, 43, 44, 47."""
+"""Libraries and frameworks that configure logging beside the generated package. FAILURES.md, cases 43, 44 and 47."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ from {package}.logging_setup import *
 from numbered import Writer
 """.strip()
 
-# What libraries do, as `reconfigure()`; each replaces the handlers of the root logger.
+# Reconfigurations by libraries, as `reconfigure()`; each replaces the handlers of the root logger.
 REPLACE = {
     "basicConfig": "logging.basicConfig(force=True, stream=sys.stderr)",
     "dictConfig": """logging.config.dictConfig({
@@ -46,7 +46,7 @@ args=()
 }
 CLOSE = 'logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})'
 
-# Another thread logs on while logging is set up again and again.
+# One thread keeps logging while another reconfigures logging repeatedly.
 BODY = """
     Writer(0).write(100)
     during, stop = Writer(1), threading.Event()
@@ -75,7 +75,7 @@ def bake_for(bake: Bake, mode: str, **answers: object) -> Project:
 
 
 def run(project: Project, folder: Path, code: str, mode: str, **variables: str) -> tuple[list[str], str, str]:
-    """Run a program of HEAD and `code`; the lines of its log, its stdout and stderr."""
+    """Run a program of HEAD and `code`; return the lines of its log, its stdout and stderr."""
     (folder / "app.py").write_text(HEAD.format(package=project.package) + "\n" + code, "utf-8")
     path = f"{project.path / 'src'}:{APPS}:{folder}"
     options = {"LOG_FILE": "app.log", "LOG_CONSOLE_LEVEL": "60", "PYTHONPATH": path, **variables}
@@ -281,7 +281,7 @@ with setup_main_logging():
 
 
 class TestFrameworks:
-    """Nothing is lost, and each line is in the file once, whatever a framework does to logging."""
+    """Frameworks that configure logging: nothing is lost, and each line is in the file once."""
 
     @without_and_with
     @pytest.mark.parametrize("logging", ["{}", ROOT], ids=["default", "root"])

@@ -1,7 +1,7 @@
-"""What every collector handler must survive (case 36), and what is particular to each.
+"""Collector handlers: failures that all of them survive (case 36), and what is particular to each.
 
-The application is a script that logs numbered records whenever the test asks for them, by
-making a file, so that receivers can come and go in between.
+The application is a script that logs numbered records on request of the test, which makes a
+file for each request, so that receivers can be started and killed in between.
 """
 
 import json
@@ -60,7 +60,7 @@ print("stopped in", time.monotonic() - stopping)
 
 
 class Application:
-    """A generated project that logs when told to."""
+    """A script of a generated project that logs on request."""
 
     def __init__(self, project: Project, folder: Path, url: str, **variables: str) -> None:
         self.folder = folder
@@ -77,7 +77,7 @@ class Application:
         self.output = self.errors = ""
 
     def log(self, count: int, pause: float = 0.0, padding: int = 0) -> list[str]:
-        """Have so many records logged; what they say. Returns once the log calls have returned."""
+        """Request `count` records, wait until the log calls have returned, and return the messages."""
         first, self.next = self.next, self.next + count
         self._ask(first, count, pause, padding)
         done = self.folder / f"done-{self.phase}"
@@ -93,7 +93,7 @@ class Application:
         making.rename(self.folder / f"phase-{self.phase}")
 
     def stop(self) -> str:
-        """Have it end; what it has written to its log file."""
+        """End the script, and return the text of its log file."""
         if self.process.poll() is None:
             self._ask(0, 0, 0, 0)
         output, self.errors = self.process.communicate(timeout=30)
@@ -103,15 +103,15 @@ class Application:
         return self.output
 
     def log_file(self) -> str:
-        """What is in its log file now."""
+        """Return the text of its log file now."""
         return "".join(file.read_text("utf-8") for file in (self.folder / "logs").glob("*.log"))
 
     def await_failure(self) -> None:
-        """Wait until it has said that the receiver is missing."""
+        """Wait for the report that the receiver is missing."""
         wait_until(lambda: "will be retried" in self.log_file(), "a report of the failure")
 
     def lost(self) -> int:
-        """How many records were lost before the receiver came back, by what the log says."""
+        """Return how many records were lost before the receiver came back, according to the log."""
         return sum(map(int, re.findall(r"delivery restored, (\d+) records dropped", self.output)))
 
 
@@ -294,7 +294,7 @@ def test_status_500_and_429_are_retried_after_the_pause(start: Start, sink: str)
 
 @pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
 def test_rate_limit_is_not_fed_by_reports_on_it(start: Start, sink: str, multiprocessing: bool) -> None:
-    """Case 70: if a report on a delivery starts the next one, which is refused at first too, that goes on for ever."""
+    """Case 70: a report on a refused delivery must not start the next delivery, or this never ends."""
     with SINKS[sink]() as receiver:
         receiver.grudging = True
         levels = {"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "DEBUG"}
@@ -302,7 +302,7 @@ def test_rate_limit_is_not_fed_by_reports_on_it(start: Start, sink: str, multipr
         logged = application.log(1)
         receiver.await_texts(*logged)
         requests = len(receiver.asked)
-        time.sleep(1.5)  # there is nothing to await: that nothing comes is the point
+        time.sleep(1.5)  # no event to await: the test is that nothing is sent
         assert len(receiver.asked) == requests
         logged += application.log(1)
         receiver.await_texts(*logged)
@@ -339,7 +339,7 @@ http {{
 
 
 class Nginx(Daemon):
-    """nginx before a receiver: so many requests a second, and of the size that it takes by default."""
+    """nginx in front of a receiver, with a limit of requests a second and its default limit of size."""
 
     def __init__(self, folder: Path, behind: int, rate: str, status: int) -> None:
         super().__init__(folder, "nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
@@ -357,7 +357,7 @@ class Nginx(Daemon):
 @pytest.mark.parametrize(("sink", "status"), [("http", 429), ("otlp", 503)])
 def test_nginx_with_limits_gets_every_record(start: Start, tmp_path: Path, sink: str, status: int) -> None:
     with SINKS[sink]() as receiver:
-        receiver.taken = 204 if sink == "http" else 200  # OTLP has no other
+        receiver.taken = 204 if sink == "http" else 200  # the only one of OTLP
         nginx = Nginx(tmp_path, receiver.port, "300r/m", status)
         nginx.start()
         try:
@@ -445,7 +445,7 @@ def test_tls_delivers_the_last_record_of_a_process(
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     with TcpReceiver(tls) as receiver:
         with hanging(receiver):  # so that most of the record is still on the sender's side
-            application = start("tcp", receiver.url, LOG_COLLECTOR_CA_FILE="ca.pem")
+            application = start("tcp", receiver.url, LOG_COLLECTOR_CA_FILE="ca.pem", LOG_REDACT="off")  # which cuts
             logged = application.log(1, padding=100_000)
             application.stop()
         receiver.await_texts(*logged)
@@ -453,10 +453,10 @@ def test_tls_delivers_the_last_record_of_a_process(
 
 def test_line_cut_by_a_broken_connection_is_sent_again(start: Start) -> None:
     with TcpReceiver() as receiver:
-        application = start("tcp", receiver.url)
+        application = start("tcp", receiver.url, LOG_REDACT="off")  # which cuts
         with hanging(receiver):
             logged = application.log(6, padding=400_000)
-            time.sleep(1.5)  # the handler fills the connection, and gives it up in the middle of a line
+            time.sleep(1.5)  # the handler fills the connection, and closes it in the middle of a line
         receiver.await_texts(*logged)
         application.stop()
     assert receiver.connections > 1
@@ -616,7 +616,7 @@ with setup_main_logging():
     os.wait()
 """
     with TcpReceiver() as receiver:
-        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url, LOG_REDACT="off")
         receiver.await_texts("first")
         (tmp_path / "go").touch()
         process.communicate(timeout=30)

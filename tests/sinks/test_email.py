@@ -1,4 +1,4 @@
-"""Alerts by e-mail, to a real SMTP server: whom they reach, what is in them, and that nothing waits for them."""
+"""Alerts by e-mail to a real SMTP server: recipients, content, encryption, rate, and that nothing waits for them."""
 
 import contextlib
 import logging
@@ -155,7 +155,7 @@ class TestApplication:
     def test_hanging_server_delays_neither_file_nor_exit(self, project: Project, ca_file: str, tmp_path: Path) -> None:
         script = APPLICATION + "    from pathlib import Path\n    setup_main_logging().flush()\n"
         script += "    print('LINES', Path('app.log').read_text().count('fire'))\n"
-        with socket.create_server(("localhost", 0)) as silent:  # takes connections, and says nothing
+        with socket.create_server(("localhost", 0)) as silent:  # accepts connections, and sends nothing
             server = MailServer(port=silent.getsockname()[1])
             variables = environment(server, ca_file, tmp_path)
             before = time.monotonic()
@@ -216,7 +216,7 @@ class TestFlood:
                 mail.log(f"alarm number {number:03d}")
                 if number == 0:
                     wait_until(lambda: server.mails)  # the first goes at once
-            wait_until(lambda: mail.email.due_in() > 50)  # the others wait for each other
+            wait_until(lambda: mail.email.due_in() > 50)  # the others are collected
             mail.end()
             assert len(server.mails) == 2
             assert all(f"alarm number {number:03d}" in "".join(server.bodies()) for number in range(200))

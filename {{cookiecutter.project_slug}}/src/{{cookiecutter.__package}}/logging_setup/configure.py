@@ -25,7 +25,7 @@ from .records.factory import LogRecord, is_usable
 from .records.redaction import redact
 from .settings import Settings, setting_fields
 # {% if not cookiecutter.multiprocessing %}
-from .sinks.direct import DirectLogging
+from .sinks.direct import DirectSession
 # {% endif %}
 
 # {% if cookiecutter.multiprocessing %}
@@ -33,7 +33,7 @@ Session = QueueSession
 ProcessSettings = Settings | WorkerSettings
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-Session = DirectLogging
+Session = DirectSession
 ProcessSettings = Settings
 # {% endif %}
 
@@ -61,7 +61,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         running.start(keep=settings.reattach)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
-        running = DirectLogging(get_handlers(settings), keep=settings.reattach)
+        running = DirectSession(get_handlers(settings), keep=settings.reattach)
         # {% endif %}
         _setup_process(settings)
     if from_environ:

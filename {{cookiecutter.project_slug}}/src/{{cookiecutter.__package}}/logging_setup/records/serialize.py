@@ -14,9 +14,9 @@ from typing import Any, Final
 from .context import current_context
 from .exceptions import exception_fields
 from .factory import BLANK, START, LogRecord
-from .origin import serialize_origin, to_scalar, deserialize_origin
+from .origin import deserialize_origin, serialize_origin, to_scalar
 from .redaction import redact
-from .values import to_builtin, builtin_key
+from .values import builtin_key, to_builtin
 
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, int]
 

@@ -7,7 +7,7 @@ and further lines indented.
 import logging
 from functools import lru_cache
 
-from .escapes import INDENT, format_pairs, escape, is_printable, escape_lines, format_time
+from .escapes import INDENT, escape, escape_lines, format_pairs, format_time, is_printable
 
 _RESET = "\x1b[0m"
 _COLOURS = {  # level number, rounded down to tens, over ten -> escape sequence
