@@ -19,7 +19,7 @@ from conftest import Bake
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
     with bake().imported() as load:
-        yield SimpleNamespace(**{name: load(f"records.{name}") for name in ("exceptions", "tracebacks")})
+        yield SimpleNamespace(**{name: load(f"records.{name}") for name in ("exceptions",)})
 
 
 def nested(depth: int) -> None:
@@ -146,8 +146,8 @@ def test_a_traceback_is_pythons_own_the_first_time_and_every_other(
         error = raised(fail)
         for stack in (error.__traceback__, None):
             expected = pythons(error, stack)
-            assert package.tracebacks.format_exception(error, stack) == expected
-            assert package.tracebacks.format_exception(error, stack) == expected
+            assert package.exceptions.format_exception(error, stack) == expected
+            assert package.exceptions.format_exception(error, stack) == expected
 
 
 def test_a_stack_is_looked_up_once_though_its_exceptions_differ(package: SimpleNamespace, tmp_path: Path) -> None:
@@ -156,11 +156,11 @@ def test_a_stack_is_looked_up_once_though_its_exceptions_differ(package: SimpleN
     space: dict[str, Any] = {}
     exec(compile(source.read_text(), str(source), "exec"), space)  # noqa: S102
     first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
-    before = package.tracebacks.format_exception(first, first.__traceback__)
+    before = package.exceptions.format_exception(first, first.__traceback__)
     assert "raise ValueError(number)" in before
     # An editor saves the file; what runs is still what was there, and so is what is shown.
     source.write_text("# a comment, which is not what failed\n" * 3)
-    after = package.tracebacks.format_exception(second, second.__traceback__)
+    after = package.exceptions.format_exception(second, second.__traceback__)
     assert after == before.replace("ValueError: 1", "ValueError: 2")
     assert "which is not what failed" in pythons(second, second.__traceback__)
 
@@ -175,7 +175,7 @@ def test_code_that_comes_and_goes_is_never_taken_for_other_code(package: SimpleN
     # The next code object may get the address of the one before, which is its id.
     for number in range(2000):
         error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
-        text = package.tracebacks.format_exception(error, error.__traceback__)
+        text = package.exceptions.format_exception(error, error.__traceback__)
         assert f'"made-{number}.py"' in text
         del error
 
@@ -184,7 +184,7 @@ def test_code_that_comes_and_goes_is_not_kept_for_ever(package: SimpleNamespace)
     def fail(number: int) -> "weakref.ref[Any]":
         code = made(number)
         error = raised(lambda: exec(code, {}))  # noqa: S102
-        package.tracebacks.format_exception(error, error.__traceback__)
+        package.exceptions.format_exception(error, error.__traceback__)
         return weakref.ref(code)
 
     codes = [fail(number) for number in range(1000)]
@@ -197,9 +197,9 @@ def test_a_stack_of_a_thousand_frames_is_not_kept(package: SimpleNamespace) -> N
         return text.count("  File ")
 
     error = raised(lambda: nested(500))
-    before = len(package.tracebacks._remembered)  # noqa: SLF001 - what is kept shows nowhere else
-    assert frames(package.tracebacks.format_exception(error, error.__traceback__)) < 20
-    assert len(package.tracebacks._remembered) == before  # noqa: SLF001
+    before = len(package.exceptions._remembered)  # noqa: SLF001 - what is kept shows nowhere else
+    assert frames(package.exceptions.format_exception(error, error.__traceback__)) < 20
+    assert len(package.exceptions._remembered) == before  # noqa: SLF001
 
 
 def test_a_secret_in_a_traceback_is_masked_however_often_it_comes(package: SimpleNamespace) -> None:
@@ -215,20 +215,20 @@ def test_lines_of_code_that_has_no_file_are_shown_if_somebody_has_them(package: 
     linecache.cache[name] = (6, None, ["1 / 0\n"], name)
     error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
     for _ in range(2):
-        assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
+        assert "\n    1 / 0\n" in package.exceptions.format_exception(error, error.__traceback__)
 
 
 def test_a_source_that_could_not_be_read_is_shown_once_it_can(package: SimpleNamespace, tmp_path: Path) -> None:
     source = tmp_path / "late.py"
     code = compile("1 / 0\n", str(source), "exec")
     error = raised(lambda: exec(code, {}))  # noqa: S102
-    assert "\n    1 / 0\n" not in package.tracebacks.format_exception(error, error.__traceback__)
+    assert "\n    1 / 0\n" not in package.exceptions.format_exception(error, error.__traceback__)
     source.write_text("1 / 0\n")
-    assert "\n    1 / 0\n" in package.tracebacks.format_exception(error, error.__traceback__)
+    assert "\n    1 / 0\n" in package.exceptions.format_exception(error, error.__traceback__)
 
 
 def test_a_line_without_an_instruction_is_the_one_that_is_shown(package: SimpleNamespace) -> None:
     frame, error = sys._getframe(), ValueError("compiled")  # noqa: SLF001
     for line in (2, 5, 9):  # as compilers to C make them
         stack = types.TracebackType(None, frame, -1, line)
-        assert package.tracebacks.format_exception(error, stack) == pythons(error, stack)
+        assert package.exceptions.format_exception(error, stack) == pythons(error, stack)

@@ -17,8 +17,8 @@ from .configure import settings_or_exit, use_settings
 from .doctor import checks as doctor
 from .doctor.probe import probe
 from .process import reports
-from .records.escapes import escape
 from .records.redaction import redact
+from .records.text import escape
 from .settings import PACKAGE
 
 _ENTRY = [f"{PACKAGE}.main"] if PACKAGE else []

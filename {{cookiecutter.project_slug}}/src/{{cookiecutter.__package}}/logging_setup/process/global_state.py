@@ -61,13 +61,13 @@ class _RootHandlers(list[logging.Handler]):
             _report(f"root handlers replaced by other code, kept beside the new ones: {handler!r}")
 
 
-def _keep_enabled(existing: Iterable[str], children: Iterable[str], disable_existing: bool) -> None:  # noqa: FBT001
+def _keep_enabled(existing: Iterable[str], children: Iterable[str], disable_existing: bool) -> None:
     """Do as the function of logging.config does, but disable only loggers that are disabled already."""
     named = logging.root.manager.loggerDict
     enabled = {name for name in existing if not getattr(named[name], "disabled", False)}
     if _original:
         _original([name for name in existing if name not in enabled], children, disable_existing)
-        _original(enabled, children, False)  # noqa: FBT003
+        _original(enabled, children, False)
     if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
         names = ", ".join(spared[:_MAX_NAMES])
         _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")

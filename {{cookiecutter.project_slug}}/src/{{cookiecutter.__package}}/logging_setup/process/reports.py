@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..records.escapes import escape
 from ..records.serialize import prepare
-from ..records.text import TextFormatter
+from ..records.text import TextFormatter, escape
 from ..records.values import safe_str
 
 INTERVAL = 60.0  # seconds between two reports of one cause

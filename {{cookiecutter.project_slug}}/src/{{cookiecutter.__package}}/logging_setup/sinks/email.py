@@ -14,8 +14,7 @@ from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
-from ..records.escapes import escape
-from ..records.text import TextFormatter
+from ..records.text import TextFormatter, escape
 from ..settings import Settings
 from .background import BackgroundHandler, RefusedError
 
