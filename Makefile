@@ -32,7 +32,7 @@ test: .venv/test.done
 	$(VENV) -m pytest $(ARGS)
 
 stress: .venv/test.done
-	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/test_kills.py $(ARGS)
+	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/queue/test_kills.py $(ARGS)
 
 lint: .venv/test.done
 	$(VENV) -m ruff check .

@@ -25,7 +25,7 @@ OPTIONAL = {
     QUEUE_ROOM / "listener_main.py": QUEUE,
     QUEUE_ROOM / "thread.py": QUEUE,
     QUEUE_ROOM / "handler.py": QUEUE,
-    QUEUE_ROOM / "start.py": QUEUE,
+    QUEUE_ROOM / "session.py": QUEUE,
     QUEUE_ROOM / "supervisor.py": QUEUE,
     QUEUE_ROOM / "encoding.py": QUEUE,
     QUEUE_ROOM / "__init__.py": QUEUE,

@@ -17,13 +17,19 @@ from .configure import (
     # {% endif %}
 )
 from .get_handlers import get_handlers
-from .process.session import MainLogging
+from .process.session import LoggingSession
 from .process.uncaught import log_exit, log_once, logged
+# {% if cookiecutter.multiprocessing %}
+from .queue.pipe import LogQueue
+# {% endif %}
 from .records.context import log_context
 from .settings import Settings
 
 __all__ = [
-    "MainLogging",
+    # {% if cookiecutter.multiprocessing %}
+    "LogQueue",
+    # {% endif %}
+    "LoggingSession",
     "Settings",
     "adopt_loggers",
     "get_handlers",

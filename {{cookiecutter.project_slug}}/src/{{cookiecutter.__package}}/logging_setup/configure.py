@@ -4,9 +4,7 @@ import logging
 import os
 from functools import partial
 
-# {% if not cookiecutter.multiprocessing %}
 from .get_handlers import get_handlers
-# {% endif %}
 from .process import reports, uncaught
 # {% if cookiecutter.multiprocessing %}
 from .process.global_state import attach, change
@@ -14,11 +12,13 @@ from .process.global_state import attach, change
 # {% if not cookiecutter.multiprocessing %}
 from .process.global_state import change
 # {% endif %}
-from .process.session import MainLogging, current, fork_lock
+from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
-from .queue.handler import LogQueueHandler
-from .queue.pipe import LogQueue, ThreadQueue
-from .queue.start import start_listener
+from .queue.handler import QueueHandler
+from .queue.pipe import LogQueue, WorkerSettings
+from .queue.session import QueueSession
+from .queue.supervisor import ProcessSession, can_start_process
+from .queue.thread import ThreadSession
 from .records.context import drop_inherited_context
 # {% endif %}
 from .records.factory import LogRecord, is_usable
@@ -28,10 +28,19 @@ from .settings import Settings, setting_fields
 from .sinks.direct import DirectLogging
 # {% endif %}
 
+# {% if cookiecutter.multiprocessing %}
+Session = QueueSession
+ProcessSettings = Settings | WorkerSettings
+# {% endif %}
+# {% if not cookiecutter.multiprocessing %}
+Session = DirectLogging
+ProcessSettings = Settings
+# {% endif %}
+
 logger = logging.getLogger(__name__)
 
 
-def setup_main_logging(settings: Settings | None = None) -> MainLogging:
+def setup_main_logging(settings: Settings | None = None) -> Session:
     """Set logging up for the whole application; to be called once, in the main process.
 
     Returns what ends it: leave its `with` block, or call stop(). A second call returns the
@@ -41,13 +50,15 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
     A sink that cannot be reached raises nothing. Takes a few milliseconds.
     """
     with fork_lock:
-        running = current()
+        running: Session | None = current()
         if running:
             return running
         from_environ = settings is None
         settings = settings or settings_or_exit()
         # {% if cookiecutter.multiprocessing %}
-        running = start_listener(settings)
+        is_process = settings.listener == "process" and can_start_process()
+        running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
+        running.start(keep=settings.reattach)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
         running = DirectLogging(get_handlers(settings), keep=settings.reattach)
@@ -67,7 +78,7 @@ def setup_main_logging(settings: Settings | None = None) -> MainLogging:
 
 
 # {% if cookiecutter.multiprocessing %}
-def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
+def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
     The first line of a Process's target, or the `initializer=` of a Pool or
@@ -76,15 +87,14 @@ def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
     """
     drop_inherited_context()
     # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    name = LogQueueHandler.__name__
-    others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
-    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
+    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
+    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
     uncaught.log_process_crash()
 
 
 # {% endif %}
-def _setup_process(settings: Settings) -> None:
+def _setup_process(settings: ProcessSettings) -> None:
     """What every process needs, whatever its handlers are."""
     use_settings(settings)
     if is_usable():
@@ -103,7 +113,7 @@ def _name_misspelt() -> None:
                 logger.warning("%s", line)
 
 
-def use_settings(settings: Settings) -> None:
+def use_settings(settings: ProcessSettings) -> None:
     """Have this process mask and filter as `settings` say; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
     for name, level in (("", settings.level), *settings.levels):

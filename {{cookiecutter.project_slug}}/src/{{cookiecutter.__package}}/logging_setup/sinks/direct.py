@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..process import reports
-from ..process.session import MainLogging
+from ..process.session import LoggingSession
 from ..records.serialize import PREPARED, prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
 
@@ -16,15 +16,15 @@ _DEEPEST = 3
 _nested = threading.local()
 
 
-class DirectLogging(MainLogging):
+class DirectLogging(LoggingSession):
     """The handlers on the root logger, each called so that its failure reaches nobody."""
 
     def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
-        super().__init__()
+        super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
         for outlet in self._dispatcher.outlets:
             outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
-        self.start(handlers, keep=keep)
+        self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Have every handler write what it holds. A record has reached them when its call returns."""
@@ -32,7 +32,7 @@ class DirectLogging(MainLogging):
         return True
 
     def counts(self) -> dict[str, Any]:
-        """See MainLogging; here every record is accepted."""
+        """See LoggingSession; here every record is accepted."""
         counts = self._dispatcher.counts()
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
