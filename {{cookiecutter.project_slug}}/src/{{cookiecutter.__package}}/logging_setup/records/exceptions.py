@@ -7,10 +7,10 @@ code. What differs each time, the exceptions' own lines, their causes and groups
 
 import sys
 import traceback
+from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any, Final
 
-from .redaction import redact
 from .values import MAX_ITEMS, safe_str
 
 _MAX_STACKS: Final = 256  # remembered
@@ -18,26 +18,31 @@ _MAX_FRAMES: Final = 100  # of a stack that is remembered
 
 
 def exception_fields(
-    info: tuple[type[BaseException], BaseException, TracebackType | None] | None, text: str | None
+    info: tuple[type[BaseException], BaseException, TracebackType | None] | None,
+    text: str | None,
+    mask: Callable[[str], str],
 ) -> dict[str, Any] | None:
-    """Return the fields of `exc_info`, or else of a traceback's text, or None without both; never raises."""
+    """Return the fields of `exc_info`, or else of a traceback's text, or None without both; never raises.
+
+    `mask` masks the secrets of a text.
+    """
     if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
-        return {"type": "", "message": "", "stacktrace": redact.text(str(text))} if text else None
+        return {"type": "", "message": "", "stacktrace": mask(str(text))} if text else None
     error = info[1]
-    found = _type_and_message(error)
+    found = _type_and_message(error, mask)
     found["notes"], found["causes"] = [], []
     try:
         text = format_exception(error, info[2])
         notes = getattr(error, "__notes__", None)
-        found["notes"] = [redact.text(safe_str(note)) for note in notes] if isinstance(notes, list) else []
-        found["causes"] = _causes(error)
+        found["notes"] = [mask(safe_str(note)) for note in notes] if isinstance(notes, list) else []
+        found["causes"] = _causes(error, mask)
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
         text = f"{found['type']}: {found['message']} [not in full: {type(failure).__name__}]"
-    found["stacktrace"] = redact.text(text.rstrip("\n"))
+    found["stacktrace"] = mask(text.rstrip("\n"))
     return found
 
 
-def _causes(error: BaseException) -> list[dict[str, Any]]:
+def _causes(error: BaseException, mask: Callable[[str], str]) -> list[dict[str, Any]]:
     """Return the exceptions that led to `error`, nearest first; those of a group after its causes."""
     causes: list[dict[str, Any]] = []
     seen = {id(error)}
@@ -50,14 +55,14 @@ def _causes(error: BaseException) -> list[dict[str, Any]]:
             if found is not None and id(found) not in seen:
                 seen.add(id(found))
                 waiting.append(found)
-                causes.append(_type_and_message(found))
+                causes.append(_type_and_message(found, mask))
     return causes
 
 
-def _type_and_message(error: BaseException) -> dict[str, Any]:
+def _type_and_message(error: BaseException, mask: Callable[[str], str]) -> dict[str, Any]:
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return {"type": name, "message": redact.text(safe_str(error))}
+    return {"type": name, "message": mask(safe_str(error))}
 
 
 class _Stack(traceback.StackSummary):

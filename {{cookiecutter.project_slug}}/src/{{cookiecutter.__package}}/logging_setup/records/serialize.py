@@ -7,15 +7,13 @@ queue/encoding.py turns into bytes.
 
 import json
 import logging
-from collections.abc import Mapping
 from functools import lru_cache
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Any, Final
 
 from .context import current_context
 from .exceptions import exception_fields
-from .factory import BLANK, START, LogRecord, file_and_module
+from .factory import BLANK, START, LogRecord, PreparedRecord, file_and_module
 from .redaction import Redactor, redact
 from .values import to_builtin, to_key, to_scalar
 
@@ -40,16 +38,6 @@ _STANDARD_LENGTH: Final = len(BLANK)
 _STANDARD_CLASSES: Final = (LogRecord, logging.LogRecord)
 
 
-class PreparedRecord(logging.LogRecord):
-    """The record that handlers get: message and arguments merged, secrets masked, all values of built-in types."""
-
-    fields: Mapping[str, Any] = MappingProxyType({})  # context and extras
-    exception: dict[str, Any] | None = None  # its type, message, stacktrace, notes, causes
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.__dict__ = data  # faster than filling the present one
-
-
 def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     """Serialize `record`: merge message and arguments, format its exception, join context and extras, mask secrets.
 
@@ -63,7 +51,7 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
         extra = {key: value for key, value in data.items() if key not in _STANDARD}
         fields = redact.fields({to_key(k): to_builtin(v) for k, v in {**context, **extra}.items()}) or None
     if data["exc_info"] or data["exc_text"]:
-        exception = exception_fields(data["exc_info"], data["exc_text"])
+        exception = exception_fields(data["exc_info"], data["exc_text"], redact.text)
     if data["stack_info"]:
         stack = redact.text(str(data["stack_info"]))
     try:
