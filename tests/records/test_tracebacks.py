@@ -206,7 +206,8 @@ def test_stack_of_a_thousand_frames_is_not_cached(package: SimpleNamespace) -> N
 def test_secret_in_a_cached_traceback_is_masked(package: SimpleNamespace) -> None:
     for secret in ("hunter2", "swordfish"):
         error = raised(lambda secret=secret: int(f"password={secret}"))
-        found = package.exceptions.exception_fields((type(error), error, error.__traceback__), None, package.redaction.redact.text)
+        info = type(error), error, error.__traceback__
+        found = package.exceptions.exception_fields(info, None, package.redaction.redact.text)
         assert "password=***" in found["stacktrace"]
         assert secret not in str(found)
 
