@@ -48,7 +48,7 @@ def script(project: Project, tmp_path: Path) -> Script:
     return lambda body, **options: run_script(project, tmp_path, body, **options)
 
 
-# The quick ones first, so that a mistake shows early; a file that is not named here comes between.
+# Fast files first, so that a mistake shows early; files that are not named here run in between.
 FIRST = ("test_questions", "test_template_files", "test_hostile_answers", "test_combinations")
 LAST = ("test_installed", "test_pairwise")
 

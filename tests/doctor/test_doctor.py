@@ -1,4 +1,4 @@
-"""python -m my_service.logging_setup: what it shows, what it finds wrong, and what its probe says of each sink."""
+"""The doctor, `python -m my_service.logging_setup`: its report, the faults it finds, and its probe of each sink."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TEST = "This is a test"
 
 @pytest.fixture
 def server() -> Iterator[Callable[[bytes], int]]:
-    """Start a server on a port that is returned; it greets each client with some bytes, and says no more."""
+    """Start a server on a port that is returned; it sends each client a greeting, and nothing else."""
     open_sockets: list[socket.socket] = []
 
     def start(greeting: bytes) -> int:
@@ -144,11 +144,11 @@ with setup_main_logging() as logs:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
+    ("url", "is_fault"), [("http://logs.example", True), ("https://logs.example", False), ("http://localhost:1", False)]
 )
-def test_token_sent_in_the_clear_is_a_fault(bake: Bake, tmp_path: Path, url: str, told: bool) -> None:
+def test_token_sent_in_the_clear_is_a_fault(bake: Bake, tmp_path: Path, url: str, is_fault: bool) -> None:
     report = examine(bake(collector_handler="http"), tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_TOKEN="hunter2")  # noqa: S106
-    assert any("everybody" in fault for fault in report["faults"]) is told
+    assert any("unencrypted" in fault for fault in report["faults"]) is is_fault
     assert "hunter2" not in json.dumps(report)
 
 
@@ -157,23 +157,27 @@ def test_probe_record_dropped_by_a_filter_is_not_tried(project: Project, tmp_pat
     shutil.copytree(project.path, copy)
     house = Project(copy, project.slug)
     (house.logging / "sinks" / "house.py").write_text(
-        "import logging\n"
-        "class House(logging.StreamHandler):\n"
-        "    def __init__(self, _settings):\n"
-        "        super().__init__()\n"
-        "        self.addFilter(logging.Filter('audit'))\n",
+        "import dataclasses, logging\n"
+        "from ..env.variables import Sink, level_setting\n"
+        "@dataclasses.dataclass(frozen=True, kw_only=True)\n"
+        "class HouseSink(Sink):\n"
+        "    name = 'house'\n"
+        "    level: int = level_setting('LOG_HOUSE_LEVEL', logging.ERROR, '')\n"
+        "    def make_handlers(self, make_formatter):\n"
+        "        handler = logging.StreamHandler()\n"
+        "        handler.addFilter(logging.Filter('audit'))\n"
+        "        return [handler]\n",
         "utf-8",
     )
     file = house.logging / "get_handlers.py"
-    own = 'OWN_HANDLERS: Final[tuple[str, ...]] = ("house:House",)'
-    file.write_text(file.read_text("utf-8").replace("OWN_HANDLERS: Final[tuple[str, ...]] = ()", own), "utf-8")
+    file.write_text(file.read_text("utf-8").replace("\n]\n", '\n    "house:HouseSink",\n]\n'), "utf-8")
     report = examine(house, tmp_path, "--probe", status=1)
-    assert list(report["sinks"]) == ["console", "file", "house"]
+    assert report["sinks"] == {"console": "INFO", "file": "DEBUG", "house": "ERROR"}
     found = verdicts(report)
     assert [(sink, verdict) for sink, (verdict, _) in sorted(found.items())] == [
-        ("House", "not tried"),
         ("console", "reached"),
         ("file", "reached"),
+        ("house", "not tried"),
     ]
 
 
@@ -246,10 +250,10 @@ def test_doctor_finds_what_hides_or_doubles_records(project: Project, tmp_path: 
         "alone has a handler of its own": "not in the log",
         "again has a handler of its own": "twice",
         "cut does not propagate": "not in the log",
-        "off is disabled": "nowhere",
+        "off is disabled": "lost",
         "deaf is at ERROR": "LOG_LEVELS=deaf=INFO",
         "one place is written to twice": "again (FileHandler",
-        "low is asked for Level 5": "INFO",
+        "low is set to Level 5": "INFO",
     }
     assert len(report["faults"]) == len(wanted), report["faults"]
     for begin, words in wanted.items():

@@ -1,4 +1,4 @@
-"""What nobody caught, and processes that end badly: FAILURES.md, cases 6, 39, 40 and 42."""
+"""Uncaught exceptions, and processes that crash or are killed: FAILURES.md, cases 6, 39, 40 and 42."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("end", "expected"),
     [
         ("os._exit(3)", "process: worker-x (pid {pid}) ended: status 3"),
         ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", "process: worker-x (pid {pid}) ended: SIGTERM"),
@@ -37,11 +37,11 @@ if __name__ == "__main__":
 def test_records_before_a_crash_and_the_crash_are_logged(
     script: Script,
     end: str,
-    told: str,
+    expected: str,
 ) -> None:
     lines = script(PROCESS_END.format(end=end))
     assert sum(" number " in line for line in lines) == 1000
-    before, after = told.split("{pid}")
+    before, after = expected.split("{pid}")
     assert sum(before in line and after in line for line in lines) == 1
 
 
@@ -53,18 +53,18 @@ def test_fatal_signal_leaves_its_stack_beside_the_log(script: Script, tmp_path: 
 
 
 UNCAUGHT = {
-    "the main thread": ("raise ValueError('caught by nobody')", 1),
+    "the main thread": ("raise ValueError('not caught')", 1),
     "thread T-1": (
-        "def f():\n        raise ValueError('caught by nobody')\n"
+        "def f():\n        raise ValueError('not caught')\n"
         "    thread = threading.Thread(target=f, name='T-1')\n    thread.start()\n    thread.join()",
         0,
     ),
     "__del__": (
-        "class Bad:\n        def __del__(self):\n            raise ValueError('caught by nobody')\n    Bad()",
+        "class Bad:\n        def __del__(self):\n            raise ValueError('not caught')\n    Bad()",
         0,
     ),
     "Task exception was never retrieved": (
-        "import asyncio, gc\n    async def f():\n        raise ValueError('caught by nobody')\n"
+        "import asyncio, gc\n    async def f():\n        raise ValueError('not caught')\n"
         "    async def main():\n        task = asyncio.create_task(f())\n        await asyncio.sleep(0)\n"
         "        await asyncio.sleep(0)\n        del task\n        gc.collect()\n    asyncio.run(main())",
         0,
@@ -87,13 +87,13 @@ def test_uncaught_exception_is_logged_once_with_its_origin(
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_FILE_FORMAT="json")
     assert run.returncode == status, run.stderr
     entries = [json.loads(line) for line in (tmp_path / "app.log").read_text("utf-8").splitlines()]
-    [entry] = [entry for entry in entries if "caught by nobody" in entry.get("exception.message", "")]
+    [entry] = [entry for entry in entries if "not caught" in entry.get("exception.message", "")]
     assert origin in entry["message"]
     assert entry["exception.type"] == "ValueError"
 
 
 def test_uncaught_exception_outside_a_with_block_is_logged(script: Script) -> None:
-    lines = script("setup_main_logging()\nraise ValueError('caught by nobody')\n", status=1)
+    lines = script("setup_main_logging()\nraise ValueError('not caught')\n", status=1)
     assert sum("Uncaught exception in the main thread" in line for line in lines) == 1
 
 
@@ -103,7 +103,7 @@ def test_exception_that_ends_a_worker_is_logged_once(script: Script, method: str
         f"""
 def work(queue):
     setup_proc_logging(queue)
-    raise ValueError("caught by nobody")
+    raise ValueError("not caught")
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
@@ -113,7 +113,7 @@ if __name__ == "__main__":
 """
     )
     assert sum("Uncaught exception in process worker-x" in line for line in lines) == 1
-    assert sum("ValueError: caught by nobody" in line for line in lines) == 1
+    assert sum("ValueError: not caught" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("fetched", [True, False])
@@ -136,7 +136,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 @logged
 def job():
-    raise ValueError("caught by nobody")
+    raise ValueError("not caught")
 
 if __name__ == "__main__":
     with setup_main_logging() as logs, {make} as pool:

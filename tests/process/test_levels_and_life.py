@@ -1,4 +1,4 @@
-"""Levels that an operator sets, and what begins and ends with a process: FAILURES.md, cases 45, 83, 84, 86 and 87."""
+"""Levels set by variables, and the start and end of processes: FAILURES.md, cases 45, 83, 84, 86 and 87."""
 
 import contextlib
 import dataclasses
@@ -50,12 +50,12 @@ def app(folder: Path, body: str, *, multiprocessing: bool = True) -> str:
 
 
 def shown(text: str) -> set[tuple[str, str]]:
-    """The (logger, level) pairs whose records are in `text`."""
+    """Return the (logger, level) pairs of the records in `text`."""
     return set(re.findall(r"\w+/([\w.]+)/(\w+)$", text, re.MULTILINE))
 
 
 def those(package: str, others: str) -> set[tuple[str, str]]:
-    """The (logger, level) pairs to be seen where the application's package and the others have these levels."""
+    """Return the (logger, level) pairs expected if the application's package and other loggers have these levels."""
     order = ("debug", "info", "error")
     lowest = {**dict.fromkeys(OWN, package), "urllib3": others}
     return {(name, level) for name, least in lowest.items() for level in order[order.index(least) :]}
@@ -103,15 +103,21 @@ class TestLevels:
             read = load("settings").Settings.from_environ
             for word, collector in (("DEBUG", 10), ("ERROR", 40), ("", 20)):
                 settings = read({"LOG_LEVEL": word})
-                assert (settings.collector_level, settings.email_level) == (collector, logging.CRITICAL)
-            assert read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).collector_level == logging.ERROR
+                assert (settings.sinks["collector"].level, settings.sinks["email"].level) == (
+                    collector,
+                    logging.CRITICAL,
+                )
+            assert (
+                read({"LOG_LEVEL": "DEBUG", "LOG_COLLECTOR_LEVEL": "ERROR"}).sinks["collector"].level == logging.ERROR
+            )
 
     def test_settings_made_directly_are_resolved_once(self, project: Project) -> None:
         with project.imported() as load:
             made = load("settings").Settings
             assert made(level=10) == made.from_environ({"LOG_LEVEL": "DEBUG"})
-            assert (made(level=10).file_level, made(level=10, file_level=0).file_level) == (10, 0)
-            for settings in (made(), made(level=40), made(levels=(("urllib3", 10),)), made(console_level=30)):
+            own = made(level=10, sinks={"file": {"level": 0}})
+            assert (made(level=10).sinks["file"].level, own.sinks["file"].level) == (10, 0)
+            for settings in (made(), made(level=40), made(levels=(("urllib3", 10),)), own):
                 assert made(**dataclasses.asdict(settings)) == dataclasses.replace(settings) == settings
 
     def test_doctor_shows_the_levels_in_force(self, project: Project, tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ class TestLevels:
             ),
             (
                 {"LOG_LEVEL": "ERROR", "LOG_LEVELS": "my_service=DEBUG"},
-                ["my_service is asked for DEBUG, but no sink takes less than ERROR"],
+                ["my_service is set to DEBUG, but no sink accepts less than ERROR"],
             ),
         ],
     )
@@ -307,7 +313,7 @@ def ended(pid: int) -> bool:
 
 
 def session(leader: int) -> Iterator[int]:
-    """The processes of the session, and group, of `leader`."""
+    """List the processes of the session, and of the group, of `leader`."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             pid = int(entry.name)

@@ -1,4 +1,4 @@
-"""A notebook: what is logged in a cell is in that cell's output. FAILURES.md, case 46."""
+"""Notebooks: records logged in a cell appear in the output of that cell. FAILURES.md, case 46."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 from tests.support.project import DEADLINE, Bake
 
-# With a listener process a line comes back by a pipe that a thread of the kernel reads: a cell waits for it.
+# With a listener process a thread of the kernel reads each line from a pipe, so a cell has to wait for it.
 SET_UP = """
 import logging, sys, time
 from {package}.logging_setup import setup_main_logging
@@ -32,7 +32,7 @@ WITHIN = 20  # seconds
 
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A kernel that runs this interpreter, and the environment that Jupyter finds it in."""
+    """Install a kernel that runs this interpreter; return the environment in which Jupyter finds it."""
     folder = tmp_path / "jupyter" / "kernels" / "generated"
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

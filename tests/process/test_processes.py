@@ -1,4 +1,4 @@
-"""Forks, signals and threads at the moments in which logging starts or stops: FAILURES.md, cases 92 to 100."""
+"""Forks, signals and threads while logging starts or stops: FAILURES.md, cases 92 to 100."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ from tests.support.processes import first_process
 from tests.support.project import DEADLINE, Bake, Project
 from tests.support.scripts import HEAD, run_script, with_handler
 
-LONG = 60  # seconds that children live which are killed at the end
+LONG = 60  # seconds; children are killed at the end of the test
 STOP_WITHIN = 10.0  # seconds: main_logging.STOP_WITHIN
 
 
@@ -168,17 +168,17 @@ gevent.sleep(60)
         process = project.start("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.2)  # until its hub waits, which is where the signal is to find it
+        time.sleep(0.2)  # until its hub waits: the signal is to arrive there
         process.terminate()
         assert process.communicate(timeout=DEADLINE)[1] == ""
         assert process.returncode == -signal.SIGTERM
         assert len(logged(tmp_path, "line ")) == 500
 
 
-# SIGTERM comes once stop() is under way, and only then the listener goes on: the process, or the thread's handler.
+# SIGTERM arrives while stop() runs; the listener (the process, or the thread's handler) is paused until then.
 STOPPING = """
 from pathlib import Path
-WHERE, PROCESS, GOES_ON = sys.argv[1], sys.argv[2] == "process", sys.argv[3] == "goes on"
+WHERE, PROCESS, CONTINUES = sys.argv[1], sys.argv[2] == "process", sys.argv[3] == "continue"
 logs = setup_main_logging()
 if PROCESS:
     os.kill(listener(), signal.SIGSTOP)
@@ -191,7 +191,7 @@ def interrupt():
     time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.1)
-    if GOES_ON:
+    if CONTINUES:
         Path("go").touch()
         if PROCESS:
             os.kill(listener(), signal.SIGCONT)
@@ -229,13 +229,13 @@ class TestSigtermAmidStop:
 
     @pytest.mark.parametrize("where", ["main", "thread"])
     def test_first_process_of_a_container_loses_nothing(self, project: Project, tmp_path: Path, where: str) -> None:
-        assert self.run(project, tmp_path, where, "process", "goes on") == 128 + signal.SIGTERM
+        assert self.run(project, tmp_path, where, "process", "continue") == 128 + signal.SIGTERM
         assert len(logged(tmp_path, "line ")) == 500
 
     @pytest.mark.parametrize("where", ["main", "thread"])
     def test_listener_thread_loses_nothing(self, project: Project, tmp_path: Path, where: str) -> None:
         house = with_handler(project, tmp_path, WAITING_HOUSE)
-        assert self.run(house, tmp_path, where, "thread", "goes on") == -signal.SIGTERM
+        assert self.run(house, tmp_path, where, "thread", "continue") == -signal.SIGTERM
         assert len(logged(tmp_path, "line ")) == 500
 
     @pytest.mark.parametrize("where", ["main", "thread"])

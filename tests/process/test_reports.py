@@ -1,9 +1,11 @@
-"""Reports of logging on itself, and stderr: masked, escaped, counted, and never only in a sink that fails."""
+"""Reports of logging on itself, and stderr: masked, escaped, counted, and not only in the failing sink."""
 
+import contextlib
 import json
 import logging
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +81,15 @@ class TestRedaction:
         assert run.returncode == 0, run.stderr
         shown = run.stderr if file == "/dev/full" else (tmp_path / file).read_text("utf-8")
         assert run.stderr == "" or file == "/dev/full"
-        told = [line for line in shown.split("\n") if "House failed" in line]
-        assert told
-        assert all("OSError: POST https://me:***@host/?iban=***" in line for line in told)
+        reports = [line for line in shown.split("\n") if "House failed" in line]
+        assert reports
+        assert all("OSError: POST https://me:***@host/?iban=***" in line for line in reports)
         assert "hunter2" not in shown
         assert not FORBIDDEN.intersection(shown.replace("\n", ""))
         assert all(BEGINS.match(line) or line.startswith("    ") for line in shown.split("\n")[:-1])
 
     def test_report_is_not_masked_when_redaction_is_off(self, bake: Bake, tmp_path: Path) -> None:
-        """That the search above can find it."""
+        """It proves that the test above can fail."""
         house = with_handler(bake(console_handler="none"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", "process")
         house.run(path, cwd=tmp_path, LOG_FILE="app.log", LOG_REDACT="off")
@@ -153,45 +155,46 @@ class TestCounts:
                 if "bad" in batch:
                     raise background.RefusedError("no")
 
-        outlet = parts.module("sinks.dispatcher").Outlet(Refused("house"))
+        guarded = parts.module("sinks.dispatcher").GuardedHandler(Refused("house"))
         for text in ("good", "bad", "good", "bad"):
-            outlet.handle(record(text))
-        wait_until(lambda: outlet.count()["failed"] == 2)
-        assert outlet.count()["handled"] == 2
-        outlet.handler.close()
-        outlet.handle(record("after its end"))
-        assert (outlet.count()["handled"], outlet.count()["failed"]) == (2, 3)
+            guarded.handle(record(text))
+        wait_until(lambda: guarded.count()["failed"] == 2)
+        assert guarded.count()["handled"] == 2
+        guarded.handler.close()
+        guarded.handle(record("after its end"))
+        assert (guarded.count()["handled"], guarded.count()["failed"]) == (2, 3)
 
     def test_records_lost_by_a_console_are_failed(self, parts: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
         with Path("/dev/full").open("w", encoding="utf-8") as full:
             monkeypatch.setattr("sys.stdout", full)
-            outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
-            outlet.handle(record("one"))
-        assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 1)
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
+            guarded.handle(record("one"))
+        assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 1)
         reader, writer = os.pipe()
         os.close(reader)
         with os.fdopen(writer, "w", encoding="utf-8") as broken:
             monkeypatch.setattr("sys.stdout", broken)
-            outlet = parts.module("sinks.dispatcher").Outlet(parts.module("sinks.console").ConsoleHandler())
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
             for _ in range(3):  # the first finds out
-                outlet.handle(record("one"))
-        assert (outlet.count()["handled"], outlet.count()["failed"]) == (0, 3)
+                guarded.handle(record("one"))
+        assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 3)
 
     def test_records_lost_without_a_console_reader_are_failed(
-        self, parts: Imported, monkeypatch: pytest.MonkeyPatch
+        self, bake: Bake, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        parts = Imported(bake(project_slug="report-console"))
         reader, writer = os.pipe()
-        with os.fdopen(reader, "rb") as read, os.fdopen(writer, "w", encoding="utf-8") as stream:
+        with contextlib.closing(parts), os.fdopen(writer, "w", encoding="utf-8") as stream:
             monkeypatch.setattr("sys.stdout", stream)
-            handler = parts.module("sinks.console").ConsoleHandler()
-            outlet = parts.module("sinks.dispatcher").Outlet(handler)
+            guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
             for _ in range(20):
-                outlet.handle(record("x" * 9000))
-            os.set_blocking(reader, False)
-            shown = read.read().splitlines()
-        whole = shown.count(b"x" * 9000)
+                guarded.handle(record("x" * 9000))
+            guarded.handler.finish_by(time.monotonic() + 0.5)
+            guarded.handler.close()
+            whole = os.read(reader, 1_000_000).split(b"\n").count(b"x" * 9000)
+            os.close(reader)
         assert 0 < whole < 20
-        assert outlet.count() == {"handled": whole, "failed": 20 - whole}
+        assert guarded.count() == {"handled": whole, "failed": 20 - whole}
 
     def test_exception_without_a_text_is_reported(self, parts: Imported) -> None:
         class HostileError(Exception):
@@ -202,9 +205,9 @@ class TestCounts:
             def emit(self, _record: logging.LogRecord) -> None:
                 raise HostileError
 
-        outlet = parts.module("sinks.dispatcher").Outlet(House())
-        outlet.handle(record("one"))
-        assert outlet.count()["failed"] == 1
+        guarded = parts.module("sinks.dispatcher").GuardedHandler(House())
+        guarded.handle(record("one"))
+        assert guarded.count()["failed"] == 1
         assert parts.reported == ["House failed: HostileError: <HostileError: str() failed with RuntimeError>"]
 
 
@@ -221,7 +224,7 @@ class TestStderr:
     def test_only_warnings_without_a_sink_go_to_stderr(
         self, parts: Imported, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        recent = parts.module("sinks.email").RecentRecords(5)  # keeps them, and is no sink
+        recent = parts.module("sinks.email").RecentRecords(5)  # a buffer, not a sink
         picky = logging.NullHandler(logging.ERROR)
         parts.module("sinks.dispatcher").Dispatcher([recent, picky])
         for level in (logging.INFO, logging.WARNING, logging.ERROR):

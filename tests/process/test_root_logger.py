@@ -1,4 +1,4 @@
-"""Other code sets logging up too: libraries and frameworks beside the generated logging. FAILURES.md, 43, 44, 47."""
+"""Libraries and frameworks that configure logging beside the generated package. FAILURES.md, cases 43, 44 and 47."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ from {package}.logging_setup import *
 from numbered import Writer
 """.strip()
 
-# What libraries do, as `reconfigure()`; each replaces the handlers of the root logger.
+# Reconfigurations by libraries, as `reconfigure()`; each replaces the handlers of the root logger.
 REPLACE = {
     "basicConfig": "logging.basicConfig(force=True, stream=sys.stderr)",
     "dictConfig": """logging.config.dictConfig({
@@ -46,7 +46,7 @@ args=()
 }
 CLOSE = 'logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})'
 
-# Another thread logs on while logging is set up again and again.
+# One thread keeps logging while another reconfigures logging repeatedly.
 BODY = """
     Writer(0).write(100)
     during, stop = Writer(1), threading.Event()
@@ -75,7 +75,7 @@ def bake_for(bake: Bake, mode: str, **answers: object) -> Project:
 
 
 def run(project: Project, folder: Path, code: str, mode: str, **variables: str) -> tuple[list[str], str, str]:
-    """Run a program of HEAD and `code`; the lines of its log, its stdout and stderr."""
+    """Run a program of HEAD and `code`; return the lines of its log, its stdout and stderr."""
     (folder / "app.py").write_text(HEAD.format(package=project.package) + "\n" + code, "utf-8")
     path = f"{project.path / 'src'}:{APPS}:{folder}"
     options = {"LOG_FILE": "app.log", "LOG_CONSOLE_LEVEL": "60", "PYTHONPATH": path, **variables}
@@ -133,7 +133,7 @@ with setup_main_logging() as logs:
         code = """
 logs = setup_main_logging()
 logging.getLogger("my_service").critical("never sent")
-while "will be tried again" not in open("app.log").read():
+while "will be retried" not in open("app.log").read():
     time.sleep(0.01)
 [email] = [each for each in logging.getLogger().handlers if each.name == "email"]
 email.finish_by(0)  # no time is left
@@ -143,7 +143,7 @@ assert logs.counts()["handlers"]["email"]["failed"] == email.lost
 """
         email = {"LOG_EMAIL_HOST": "localhost", "LOG_EMAIL_PORT": str(free_port()), "LOG_EMAIL_TO": "a@b.example"}
         lines, _, _ = run(bake_for(bake, "direct"), tmp_path, code, "direct", LOG_EMAIL_LEVEL="WARNING", **email)
-        assert sum("there was no time left" in line for line in lines) == 1
+        assert sum("not delivered before the deadline" in line for line in lines) == 1
         assert not any("it is closed" in line for line in lines)
 
 
@@ -281,7 +281,7 @@ with setup_main_logging():
 
 
 class TestFrameworks:
-    """Nothing is lost, and each line is in the file once, whatever a framework does to logging."""
+    """Frameworks that configure logging: nothing is lost, and each line is in the file once."""
 
     @without_and_with
     @pytest.mark.parametrize("logging", ["{}", ROOT], ids=["default", "root"])

@@ -1,4 +1,4 @@
-"""Real servers log through the generated logging: every access line once, in its form, also when they restart."""
+"""Real web servers: every access line is logged once, in the configured format, also across restarts."""
 
 import re
 import signal
@@ -15,7 +15,7 @@ from tests.support.servers import get, running, stop
 REQUESTS = 200
 LINE = re.compile(r"^\S+ INFO     (\S+)( \[[^]]*\])? .*GET /(\d+) HTTP/1.1")
 
-# What docs/logging.md tells people to write; `{package}` is all that changes.
+# The code of docs/logging.md, for any `{package}`.
 UVICORN_RUN = """
 import uvicorn
 from {package}.logging_setup import setup_main_logging
@@ -70,14 +70,14 @@ def post_fork(server, worker):  # in each worker, also after a reload
 
 
 def access_lines(project: Project, folder: Path) -> Counter[int]:
-    """How often each number is in the log file; the last writer may still be at it for a moment."""
+    """Count each number in the log file; the last lines may still be missing."""
     files = list((folder / "logs").glob("*.log"))
     assert [file.name for file in files] == [f"{project.slug}.log"]
     return Counter(int(found[3]) for line in files[0].read_text("utf-8").splitlines() if (found := LINE.match(line)))
 
 
 def assert_each_once(project: Project, folder: Path, answered: list[int]) -> None:
-    """Every answered request has its line in the file, once; a listener that outlives its server is awaited."""
+    """Check that each answered request has one line in the file; wait for a listener that outlives its server."""
     expected = Counter(answered)
     deadline = time.monotonic() + 10
     while not (found := access_lines(project, folder)) >= expected and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Every combination of the choices: generated, compiled, linted, format-checked, nothing left over."""
+"""Every combination of the choices: generated, parsed, linted, format-checked, without leftovers."""
 
 import ast
 import functools
@@ -21,13 +21,13 @@ Baked = list[tuple[str, Project]]
 
 @pytest.fixture(scope="module")
 def everything(bake: Bake) -> Baked:
-    """A project of every combination, each with its answers in words."""
+    """Generate a project of every combination; return each with its answers in words."""
     return [(combinations.words(answers), bake(**answers)) for answers in combinations.every_combination()]
 
 
 @functools.cache
 def parsed(source: str) -> ast.Module:
-    """Most files are the same in most projects: each text is compiled once."""
+    """Parse each different text once: most files are the same in most projects."""
     tree = ast.parse(source)
     compile(tree, "generated", "exec")
     return tree
@@ -68,7 +68,7 @@ def test_no_template_syntax_is_left(everything: Baked) -> None:
 
 
 def test_no_gap_is_left_by_a_removed_block(everything: Baked) -> None:
-    """In Python files ruff sees to it, but for two blank lines inside of a function or list."""
+    """Ruff checks this in Python files, except for two blank lines inside a function or a list."""
     for words, project in everything:
         for name, text in texts(project):
             if not text:
@@ -93,7 +93,7 @@ def test_no_cache_and_no_empty_file_is_generated(everything: Baked) -> None:
 
 
 def test_every_import_resolves_and_every_module_is_used(everything: Baked) -> None:
-    """A module that was not chosen is neither imported nor there."""
+    """A module that was not chosen is neither imported nor generated."""
     for words, project in everything:
         modules = sorted(project.source.rglob("*.py"))
         sources = {path: path.read_text("utf-8") for path in modules}
@@ -102,11 +102,11 @@ def test_every_import_resolves_and_every_module_is_used(everything: Baked) -> No
                 assert target.with_suffix(".py").exists() or target.is_dir(), f"{path.name} imports {target}: {words}"
             if not path.name.startswith("__"):
                 users = [other for other in modules if other != path and re.search(rf"\b{path.stem}\b", sources[other])]
-                assert users or path.name == "main.py", f"nobody uses {path.name}: {words}"
+                assert users or path.name == "main.py", f"unused module {path.name}: {words}"
 
 
 def imported(path: Path, source: str) -> Iterator[Path]:
-    """The files or folders that the relative imports of a module stand for."""
+    """List the files or folders that the relative imports of a module refer to."""
     for node in ast.walk(parsed(source)):
         if isinstance(node, ast.ImportFrom) and node.level:
             folder = path.parents[node.level - 1]

@@ -1,7 +1,7 @@
-"""The generated Dockerfile: read, and done in a folder, since a test machine may have no engine.
+"""The generated Dockerfile: its instructions, run in a folder, since a test machine may have no container engine.
 
-That the image builds is not proved here; that its instructions lead to a service that logs JSON
-to stdout, not as root, and ends in order as the first process of a container, is.
+Not proved here: that the image builds. Proved: that the instructions give a service that logs JSON
+to stdout, does not run as root, and stops cleanly as the first process of a container.
 """
 
 import fnmatch
@@ -25,7 +25,7 @@ Instructions = list[tuple[str, str]]
 
 
 def read(project: Project) -> list[Instructions]:
-    """The instructions of each stage; the first list is what stands before any stage."""
+    """Return the instructions of each stage; the first list is of those before any stage."""
     stages: list[Instructions] = [[]]
     for line in (project.path / "Dockerfile").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
@@ -51,7 +51,7 @@ def test_image_has_two_stages_and_runs_without_root_or_shell(project: Project) -
         ["python:${PYTHON}-slim AS build"],
         ["python:${PYTHON}-slim"],
     ]
-    assert arguments(final, "USER") == ["10001"]  # a number: what runs it can tell that it is not root
+    assert arguments(final, "USER") == ["10001"]  # a number, from which an orchestrator sees that it is not root
     assert final[-1] == ("ENTRYPOINT", '["my-service"]')
     assert variables(final)["PYTHONUNBUFFERED"] == "1"
     assert arguments(final, "COPY") == ["--from=build /venv /venv"]
@@ -148,7 +148,7 @@ def test_sigterm_ends_pid_1_with_its_log_written(bake: Bake, tmp_path: Path, mul
         deadline = time.monotonic() + DEADLINE
         try:
             while Path(f"/proc/{first}").exists():
-                assert time.monotonic() < deadline, "it goes on"
+                assert time.monotonic() < deadline, "still running"
                 time.sleep(0.01)
         finally:
             process.kill()

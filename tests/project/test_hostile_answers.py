@@ -1,6 +1,6 @@
-"""Answers that are meant to break it: a correct project, or one message and nothing left behind.
+"""Hostile answers: they give a correct project, or one message and no files.
 
-All through the command that people use, in a process of its own.
+All of it by the cookiecutter command, in a process of its own.
 """
 
 import ast
@@ -55,7 +55,7 @@ SLUGS = {
 
 
 def generate(folder: Path, answers: dict[str, str], typed: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run cookiecutter as people do: with answers on the command line, or typed in."""
+    """Run cookiecutter with answers on the command line, or typed in."""
     folder.mkdir(parents=True)
     asked = () if typed else ("--no-input",)
     return subprocess.run(
@@ -76,7 +76,7 @@ def left_in(folder: Path) -> list[Path]:
 
 
 def refused(tmp_path: Path, **answers: str) -> str:
-    """The message with which these answers are refused, once it is sure that nothing is left behind."""
+    """Return the message with which these answers are refused, after checking that no file is left."""
     out = tmp_path / "deep" / "out"
     result = generate(out, answers)
     assert result.returncode != 0, result.stdout
@@ -87,7 +87,7 @@ def refused(tmp_path: Path, **answers: str) -> str:
 
 
 def assert_correct(path: Path, **texts: str) -> None:
-    """That what can be parsed parses, and the texts stand in it as they were given."""
+    """Check that every file parses, and contains the texts as they were given."""
     metadata = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]
     for module in path.rglob("*.py"):
         ast.parse(module.read_text("utf-8"))
@@ -123,7 +123,7 @@ def test_enter_alone_gives_the_default_project(tmp_path: Path) -> None:
 
 
 def test_jinja_in_an_answer_gives_a_correct_project(tmp_path: Path) -> None:
-    """There cookiecutter itself renders it, once; what comes of that is text again."""
+    """Cookiecutter renders an answer once, by design; the result is text again."""
     result = generate(tmp_path / "out", {"description": "{{ 7 * 7 }} {{ '{{' }} 1 }}"})
     assert result.returncode == 0, result.stderr
     assert_correct(tmp_path / "out" / "my-service", description="49 {{ 1 }}")
@@ -144,7 +144,7 @@ TAKEN = {
 
 
 class TestTakenNames:
-    """Case 82: names that make a project which cannot start, or whose command hides another."""
+    """Case 82: names of projects that could not start, or would hide the command of another."""
 
     @pytest.mark.parametrize("slug", TAKEN)
     def test_taken_name_is_refused_with_its_owner(self, tmp_path: Path, slug: str) -> None:
@@ -155,7 +155,7 @@ class TestTakenNames:
         assert "project_slug 'test' is the name of" in refused(tmp_path, project_name="Test")
 
     def test_names_of_installed_packages_are_refused(self, bake: Bake) -> None:
-        """What each of its dependencies brings: packages to import, and commands."""
+        """Packages and commands of each dependency."""
         names = set(installed_with(bake(collector_handler="otlp").path / "pyproject.toml"))
         assert {"pytest", "rpds", "dmypy", "urllib3", "ruff"} <= names, "the search finds what is there"
         assert [name for name in sorted(names) if may_be_slug(name) and not owner_of(name)] == []
@@ -175,7 +175,7 @@ class TestTakenNames:
 
 
 def owner_of(package: str) -> str:
-    """What the hook says, without its being run."""
+    """Return the owner of a name according to the hook, without running it."""
     namespace: dict[str, Any] = {"__name__": "hook"}
     source = (TEMPLATE / "hooks" / "pre_gen_project.py").read_text("utf-8")
     exec(source.removesuffix("main()\n"), namespace)  # noqa: S102

@@ -1,4 +1,4 @@
-"""The default project, installed and run with the very commands that its README gives."""
+"""The default project, installed and run with the commands of its README."""
 
 import os
 import re
@@ -12,11 +12,11 @@ import pytest
 
 from tests.support.project import Project
 
-INSTALL_WITHIN = 200.0  # seconds; a network is in between
+INSTALL_WITHIN = 200.0  # seconds; includes downloads
 
 
 def run(*command: str, cwd: Path, path: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run a command with the tests' own Python first on PATH, and no variable that would change what it does."""
+    """Run a command with the tests' Python first on PATH, and without variables that would change its behaviour."""
     environ = {
         key: value
         for key, value in os.environ.items()
@@ -31,7 +31,7 @@ def run(*command: str, cwd: Path, path: str = "") -> "subprocess.CompletedProces
 
 
 def commands(project: Path) -> tuple[list[str], list[str]]:
-    """The lines of the README's first two blocks: with uv, and with pip."""
+    """Return the lines of the README's first two blocks: with uv, and with pip."""
     uv, pip, *_ = re.findall(
         r"^```sh\n(.*?)^```$", (project / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -39,7 +39,7 @@ def commands(project: Path) -> tuple[list[str], list[str]]:
 
 
 def copy(project: Project, folder: Path) -> Path:
-    """A project is changed by installing it; the tests share the one that was generated. Its path holds a space."""
+    """Copy the project to a path with a space: installing changes it, and the generated one is shared."""
     return Path(shutil.copytree(project.path, folder / "a clone" / project.slug))
 
 

@@ -1,4 +1,4 @@
-"""The generated README, followed to the letter by somebody who has no mail server."""
+"""The e-mail section of the generated README, run command by command on a machine without a mail server."""
 
 import re
 import shlex

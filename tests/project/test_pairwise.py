@@ -14,7 +14,7 @@ SOME = combinations.every_pair()
 
 @pytest.fixture(scope="session")
 def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all: most of it is about the standard library."""
+    """A cache for all projects: most of it is about the standard library."""
     return tmp_path_factory.mktemp("mypy")
 
 

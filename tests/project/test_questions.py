@@ -1,4 +1,4 @@
-"""cookiecutter.json: everything that is asked is asked in words."""
+"""cookiecutter.json: every question has a prompt in words."""
 
 from tests.support import combinations
 from tests.support.project import ASKED, QUESTIONS
@@ -7,7 +7,7 @@ PROMPTS = QUESTIONS["__prompts__"]
 
 
 def texts() -> list[str]:
-    """Every text that a prompt shows."""
+    """Return every text that a prompt shows."""
     return [text for prompt in PROMPTS.values() for text in (prompt.values() if isinstance(prompt, dict) else [prompt])]
 
 

@@ -1,4 +1,4 @@
-"""Every record of every process arrives, once: the oracle, and that it can fail."""
+"""Exactly-once delivery of the records of every process, and checks that the oracle can fail."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What goes through the log queue's pipe comes out whole, in its order, wherever its reader begins."""
+"""Frames of the log queue's pipe: records are decoded complete and in order, wherever a reader begins."""
 
 import os
 import random
@@ -30,7 +30,7 @@ DATA = st.one_of(
 
 
 def same(found: object, sent: bytes) -> bool:
-    """Whether a record that came out is the one sent, but for zeros after its end."""
+    """Return True if a decoded record is the one sent, apart from zeros after its end."""
     return bytes(found).startswith(sent) and not bytes(found)[len(sent) :].strip(b"\0")  # type: ignore[call-overload]
 
 
@@ -134,7 +134,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("size", [65_536, 4096])  # what a user gets who has many large pipes, and one who has too many
+@pytest.mark.parametrize("size", [65_536, 4096])  # sizes for a user with many large pipes, and with too many
 def test_small_pipe_loses_nothing(project: Project, tmp_path: Path, size: int) -> None:
     lines = run_script(project, tmp_path, SMALL.format(size=size), LOG_CONSOLE_LEVEL="60")
     numbers = [int(line.split(" number ")[1].split()[0]) for line in lines if " number " in line]

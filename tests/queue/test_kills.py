@@ -1,4 +1,4 @@
-"""Processes are killed at random moments under full load, and nothing that was accepted is lost.
+"""Processes killed at random moments under full load: no accepted record is lost.
 
 `make stress` runs the same for longer: STRESS multiplies the kills.
 """
@@ -25,7 +25,7 @@ QUEUE_TIMEOUT = 1.0  # seconds, the default of LOG_QUEUE_TIMEOUT
 
 
 class Storm:
-    """A running storm.py, its log, and what it says."""
+    """A running storm.py, its log, and the events that it prints."""
 
     def __init__(self, project: Project, folder: Path, listener: str = "process", **options: Any) -> None:
         self.folder, self.options = folder, options
@@ -33,7 +33,7 @@ class Storm:
         self.process = project.start(STORM, json.dumps(options), cwd=folder, **variables)
 
     def hear(self, event: str) -> dict[str, Any]:
-        """The next thing that it says, which is to be this event."""
+        """Read the next event that it prints, and check that it is this one."""
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, self.process.communicate(timeout=DEADLINE)[1]
@@ -42,12 +42,12 @@ class Storm:
         return said
 
     def verdict(self) -> Verdict:
-        """What became of the records, once nobody writes any more."""
+        """Judge the log; call it after all processes have ended."""
         lines = log_lines(self.folder / "storm.log")
         return judge(lines, returned_calls(self.folder / "notes"), self.options["size"])
 
     def listener(self, after: int = 0) -> int:
-        """The process id of the listener, of the one `after` that; waits while it is being started."""
+        """Return the process id of the listener, of the one `after` that; wait until it has started."""
         until = time.monotonic() + DEADLINE
         while time.monotonic() < until:
             for pid in children(self.process.pid):
@@ -57,7 +57,7 @@ class Storm:
         raise AssertionError("no listener came back")
 
     def left(self) -> list[str]:
-        """Every process that has come from here and still runs."""
+        """List the commands of processes that were started from this folder and still run."""
         return [command(pid) for pid in pids() if f"{self.folder}" in working_folder(pid)]
 
     def wait_until_gone(self, seconds: float) -> None:
@@ -116,7 +116,7 @@ def test_killed_main_process_loses_nothing(project: Project, tmp_path: Path, met
 def test_killed_listener_is_restarted_with_bounded_loss(
     project: Project, tmp_path: Path, method: str, size: int
 ) -> None:
-    """Only records that the listener had read are lost, and each listener's number of those is bounded."""
+    """Only records that a listener has read are lost, at most HELD of them for each kill."""
     kills = 5 * TIMES
     storm = Storm(project, tmp_path, method=method, workers=2, size=size, seconds=0.5 * kills + 1)
     storm.hear("at work")
@@ -139,7 +139,7 @@ def test_killed_listener_is_restarted_with_bounded_loss(
     assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0
 
 
-HELD = 8 + 2  # records that a listener holds at most: those read together, and of each worker one read in part
+HELD = 8 + 2  # records that a listener holds at most: one batch, and one partly read record of each worker
 
 
 def wait_for_growth(file: Path) -> None:

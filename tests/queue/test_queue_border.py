@@ -1,4 +1,4 @@
-"""The log queue as a border: what other processes write into it is not trusted. FAILURES.md, 52, 61, 62, 97."""
+"""The log queue as a trust boundary: data of other processes is checked. FAILURES.md, cases 52, 61, 62 and 97."""
 
 import json
 import marshal
@@ -26,7 +26,7 @@ class TestDecoder:
         assert found["grown_kb"] < 32 * 1024, f"seed {seed}: {found}"
 
 
-# Bytes that ended, stalled or crashed the listener, or took gigabytes.
+# Bytes that once ended, stalled or crashed the listener, or made it allocate gigabytes.
 GARBAGE = {
     "0x80": b"\x80",
     "0x7f": b"\x7f" * 512,
@@ -120,7 +120,7 @@ LONG = {
 class TestLongTexts:
     @pytest.mark.parametrize("name", LONG)
     def test_long_text_is_cut_before_it_is_masked(self, project: Project, tmp_path: Path, name: str) -> None:
-        """Case 54: 5 s, and 18 s, in the log call. The deadline is generous: it takes some milliseconds."""
+        """Case 54: the log call took 5 s, and 18 s. The deadline is generous: it takes some milliseconds."""
         body = f"""
 with setup_main_logging() as logs:
     logger.info("compile the patterns first, password=%s", "x1y2z3a4")

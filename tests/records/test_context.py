@@ -15,7 +15,7 @@ from tests.support.project import Bake, Project
 
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
-    """log_context, and the function `fields` that tells the context that a record made now would have."""
+    """Return log_context, and a function `fields` that returns the context of a record made now."""
     with bake().imported() as load:
         records = load("records.serialize")
 

@@ -1,6 +1,6 @@
-"""Whatever is in a record, and whichever way it leaves: no control character, no record that looks like two (case 37).
+"""Every output of a record: no control character, and no record that looks like two (case 37).
 
-Ways out: text, JSON, syslog, mail, stderr for records that the queue refused, reports of logging itself, and the
+Outputs: text, JSON, syslog, mail, stderr for records that the queue refused, reports of logging itself, and the
 doctor. Every field of a record holds hostile text.
 """
 
@@ -32,7 +32,7 @@ texts = texts.flatmap(
 
 
 def record(fields: dict[str, Any]) -> logging.LogRecord:
-    """A record of these fields, as an application's logger makes it."""
+    """Make a record of these fields as an application's logger does."""
     made = logging.getLogger("shop").makeRecord(
         fields["name"], logging.ERROR, fields["pathname"], 1, fields["message"], fields["args"], fields["error"],
         fields["funcName"], fields["extra"], fields["stack"],
@@ -70,7 +70,7 @@ def worst(error: BaseException) -> dict[str, Any]:
 
 
 class Ways:
-    """The ways out of one generated project: each makes text of a record that is in the context of its fields."""
+    """The outputs of one generated project: each method formats a record in the context of its fields."""
 
     def __init__(self, load: Callable[[str], Any]) -> None:
         self.records, self.context, self.reports = (
@@ -78,19 +78,14 @@ class Ways:
             load("records.context"),
             load("process.reports"),
         )
-        self.formatters, self.doctor, self.probe = load("formatters"), load("__main__"), load("doctor.probe")
-        self.settings = load("settings").Settings(
-            email_host="localhost", email_to=("ops@example.com",), collector_url="udp://127.0.0.1:9"
-        )
+        self.formatters, self.doctor, self.probe = load("formatters"), load("doctor.command"), load("doctor.probe")
         mail = load("sinks.email")
         self.recent = mail.RecentRecords(3)
-        self.mail = mail.EmailHandler(self.settings, self.recent)
+        self.mail = mail.EmailHandler(mail.EmailSink(host="localhost", to=("ops@example.com",)), self.recent)
         self.mail.setFormatter(self.formatters.make_formatter("text"))
         syslog = load("sinks.syslog").SyslogHandler
-        self.syslogs = [
-            syslog(load("settings").Settings(collector_url=f"{scheme}://127.0.0.1:9")) for scheme in ("udp", "tcp")
-        ]
-        queue = load("queue.pipe").LogQueue(self.settings)
+        self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
+        queue = load("queue.pipe").LogQueue(load("settings").Settings())
         queue.reader.close()  # there is no listener
         self.dropping = load("queue.handler").QueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
@@ -145,14 +140,14 @@ class Ways:
             self.reports.to_stderr("ERROR", self.ready(made).getMessage())
         assert not (FORBIDDEN - {"\n"}).intersection(stderr.getvalue())
 
-    def told_by_doctor(self, made: logging.LogRecord) -> None:
+    def shown_by_doctor(self, made: logging.LogRecord) -> None:
         class House(logging.Handler):
             def emit(self, _record: logging.LogRecord) -> None:
                 raise OSError(text)
 
         text = self.ready(made).getMessage()
         verdict = self.probe.Verdict(text, "timed out")
-        self.probe._try(House(), verdict)  # noqa: SLF001
+        self.probe.try_handler(House(), verdict)
         logger = {
             "name": text,
             "level": "",
@@ -162,17 +157,17 @@ class Ways:
             "handlers": [text],
         }
         setting = {"variable": "LOG_FILE", "value": text, "origin": "environment"}
-        told = {"settings": [setting], "sinks": {text: "INFO"}, "loggers": [logger], "faults": [text]}
-        shown = self.doctor._as_text({**told, "probe": [vars(verdict)]})  # noqa: SLF001
+        report = {"settings": [setting], "sinks": {text: "INFO"}, "loggers": [logger], "faults": [text]}
+        shown = self.doctor.as_text({**report, "probe": [vars(verdict)]})
         assert not (FORBIDDEN - {"\n"}).intersection(shown)
         assert len(shown.splitlines()) == 5 + 5 + 4, "a line each, headings and gaps"
 
 
-WAYS = ("text", "json", "syslog", "mails", "dropped", "reported", "told_by_doctor")
+WAYS = ("text", "json", "syslog", "mails", "dropped", "reported", "shown_by_doctor")
 
 
 def check_lines(text: str, *, records: int = 1, begins: str = "") -> None:
-    """Check lines of text: nothing that a terminal obeys, and further lines of a record indented."""
+    """Check lines of text: no control characters, and further lines of a record indented."""
     assert not (FORBIDDEN - {"\n"}).intersection(text), repr(text)
     begin = [line for line in text.split("\n") if not line.startswith(INDENT)]
     assert len(begin) == records, text
@@ -190,7 +185,7 @@ def ways(bake: Bake) -> Iterator[Ways]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_hostile_record_stays_one_record(ways: Ways, way: str) -> None:
-    name = f"Error{WORST}".encode("utf-8", "ignore").decode().replace("\0", "")  # what a class may be called
+    name = f"Error{WORST}".encode("utf-8", "ignore").decode().replace("\0", "")  # a possible name of a class
     fields = worst(type(name, (ValueError,), {"__module__": WORST})(WORST))
     with ways.context.log_context(**fields["context"]):
         getattr(ways, way)(record(fields))

@@ -1,4 +1,4 @@
-"""Whatever an application logs: text cannot forge a record, and JSON is strict and as its schema says."""
+"""Text and JSON of any record: text cannot forge a record, and JSON is strict and matches its schema."""
 
 import datetime
 import json
@@ -38,7 +38,7 @@ records = st.builds(
 
 @pytest.fixture(scope="module")
 def package(bake: Bake) -> Iterator[SimpleNamespace]:
-    """The modules of the generated logging package that are tried here."""
+    """Import the modules of the generated package that are tested here."""
     project: Project = bake()
     with project.imported() as load:
         yield SimpleNamespace(
@@ -51,13 +51,13 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
 
 
 def travelled(package: SimpleNamespace, record: logging.LogRecord) -> list[logging.LogRecord]:
-    """The record as it reaches a handler: in one process, and by way of the queue."""
+    """Return the record as it reaches a handler: in one process, and through the queue."""
     records, wire = package.serialize, package.encoding
     return [records.restore(records.flatten(record)), records.restore(wire.decode(wire.encode(record)))]
 
 
 def strictly(line: str) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no name twice, no text that UTF-8 cannot carry."""
+    """Parse JSON by RFC 8259: no NaN, no name twice, no text that UTF-8 cannot encode."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         assert len(dict(pairs)) == len(pairs), f"a name twice: {pairs}"
@@ -97,7 +97,7 @@ def test_text_has_no_control_characters_or_forged_lines(
 
 
 def control_characters(text: str) -> list[str]:
-    """What a terminal obeys, or a reader of lines takes for the end of one."""
+    """Return the characters that a terminal interprets, or a reader takes for the end of a line."""
     others = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
     return [char for char in text if unicodedata.category(char) in ("Cc", "Cs") or char in others]
 
@@ -164,7 +164,7 @@ def test_extra_field_never_replaces_a_standard_one(package: SimpleNamespace) -> 
 
 @pytest.fixture
 def zone() -> Iterator[Callable[[str], None]]:
-    """Changes this process's time zone; it is changed back."""
+    """Return a function that sets this process's time zone, and restore it afterwards."""
     before = os.environ.get("TZ")
 
     def change(name: str | None) -> None:

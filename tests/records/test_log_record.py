@@ -1,4 +1,4 @@
-"""Our record class makes what logging.LogRecord makes, and steps back where it could not."""
+"""The record factory: records equal to logging.LogRecord's, and the original class where that is not possible."""
 
 import asyncio
 import itertools
@@ -42,7 +42,7 @@ def use(ours: Any) -> None:
 
 
 def same(ours: Any, *args: Any, **more: Any) -> dict[str, Any]:
-    """The attributes of our record, which are those of logging's; the moments apart."""
+    """Return the attributes of our record, checked to be logging's own except for times."""
     theirs, record = logging.LogRecord(*args, **more), ours.LogRecord(*args, **more)
     expected, found = vars(theirs), vars(record)
     assert list(found) and found.keys() == expected.keys()
@@ -135,7 +135,7 @@ def test_record_unpickles_without_the_package(ours: Any) -> None:
 
 @pytest.mark.parametrize("place", ["after", "before"])
 def test_application_factory_is_not_used_for_received_records(package: SimpleNamespace, ours: Any, place: str) -> None:
-    """It may need a name, and what it adds to one record is not another's."""
+    """A factory may require a name, and its additions belong to the records of one process only."""
     numbers = itertools.count()
     usual = ours.LogRecord if place == "after" else logging.LogRecord
 
@@ -157,7 +157,7 @@ def test_application_factory_is_not_used_for_received_records(package: SimpleNam
 def test_odd_attributes_are_sent_with_bounded_length(package: SimpleNamespace, attribute: str, value: Any) -> None:
     record = logging.LogRecord("n", 20, "p.py", 1, "the message", (), None)
     setattr(record, attribute, value)
-    for _ in range(2):  # the second time from what is remembered
+    for _ in range(2):  # the second time from the cache
         data = package.encoding.encode(record)
         assert len(data) <= package.encoding.MAX_BYTES
         restored = package.serialize.restore(package.encoding.decode(data))

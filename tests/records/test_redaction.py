@@ -1,4 +1,4 @@
-"""Secrets are masked wherever they stand in a record, before it reaches any sink."""
+"""Redaction of secrets in every part of a record, before it reaches any sink."""
 
 import email
 import email.policy
@@ -23,7 +23,7 @@ SECRET = "hunter2"  # noqa: S105
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[int, list[bytes]]]:
-    """A real SMTP server, without TLS: its port, and the mails that it gets."""
+    """Run an SMTP server without TLS; return its port, and the list of mails that it receives."""
     mails: list[bytes] = []
 
     class Handler:
@@ -56,7 +56,7 @@ def test_secrets_reach_no_sink(
 
 
 def test_secrets_reach_every_sink_without_redaction(project: Project, tmp_path: Path, mailbox: Any) -> None:
-    """That the search above can find them: all are there when redaction is off."""
+    """It proves that the test above can fail: all are there when redaction is off."""
     sinks = sinks_after(project, tmp_path, mailbox, form="text", LOG_REDACT="off", LOG_CONSOLE_FORMAT="json")
     for text in sinks.values():
         for position in (
@@ -77,7 +77,7 @@ def test_secrets_reach_every_sink_without_redaction(project: Project, tmp_path: 
 def sinks_after(
     project: Project, folder: Path, mailbox: tuple[int, list[bytes]], *, form: str, **variables: str
 ) -> dict[str, str]:
-    """What the leaky application has left in each sink: every byte of it, as text."""
+    """Run the leaky application; return all text of each sink."""
     port, mails = mailbox
     mail = {"LOG_EMAIL_HOST": "127.0.0.1", "LOG_EMAIL_PORT": str(port), "LOG_EMAIL_SECURITY": "none"}
     forms = {"LOG_CONSOLE_FORMAT": form, "LOG_FILE_FORMAT": form}
@@ -97,14 +97,14 @@ def sinks_after(
 
 
 def opened(mail: bytes) -> str:
-    """A mail as it came, and as it is read."""
+    """Return a mail as it was received, and as it is decoded."""
     message = email.message_from_bytes(mail, policy=email.policy.default)
     return f"{mail!r}\n{message['Subject']}\n{message.get_content()}"  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
 def redact(bake: Bake) -> Iterator[Any]:
-    """The generated redact module."""
+    """Import the generated redact module."""
     with bake().imported() as load:
         yield load("records.redaction")
 
@@ -193,7 +193,7 @@ def test_text_beside_a_secret_is_not_masked(redact: Any) -> None:
 
 @pytest.mark.timeout(20)
 def test_masking_is_fast_for_any_text(redact: Any) -> None:
-    """Each of these would take minutes, had a pattern more than one way to match it."""
+    """Each of these would take minutes if a pattern could match it in more than one way."""
     for piece in (
         "password=",
         'password="',

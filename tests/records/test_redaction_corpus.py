@@ -1,6 +1,6 @@
-"""What redaction finds and what it leaves: figures on a corpus, written before the patterns were.
+"""Recall and precision of redaction on a corpus that was written before the patterns.
 
-corpus/secrets.txt has one case a line, its secrets between << and >>; ¦ splits what a secret
+corpus/secrets.txt has one case a line, its secrets between << and >>; ¦ splits text that a secret
 scanner would take for a live key, and stands for nothing; ⏎ is a line break. innocent.txt has
 lines that must stay as they are. The patterns were tuned on every other line of each file;
 the lines between are held out, and their figures count alone.
@@ -28,32 +28,32 @@ KEPT = 0.90  # of the characters beside secrets, at least
 
 @pytest.fixture(scope="module")
 def redact(bake: Bake) -> Iterator[Any]:
-    """The generated redact module."""
+    """Import the generated redact module."""
     with bake().imported() as load:
         yield load("records.redaction")
 
 
 def lines(name: str, half: str) -> list[str]:
-    """The cases of one half of a file."""
+    """Read the cases of one half of a file."""
     every = (CORPUS / f"{name}.txt").read_text("utf-8").splitlines()
     cases = [line.replace("¦", "").replace("⏎", "\n") for line in every if not line.startswith("## ")]
     return cases[HALVES[half] :: 2]
 
 
 def parts(text: str) -> list[str]:
-    """Every part of four characters."""
+    """Return every part of four characters."""
     return [text[at : at + 4] for at in range(max(1, len(text) - 3))]
 
 
 def leaks(case: str, text: Any) -> bool:
-    """Whether a part of a secret is left that does not stand elsewhere in the line as well."""
+    """Return True if a part of a secret is left that does not occur elsewhere in the line."""
     secrets = re.findall("<<(.+?)>>", case)
     masked, beside = text(re.sub("<<(.+?)>>", r"\1", case)), re.sub("<<.+?>>", "\0", case)
     return any(masked.count(part) > beside.count(part) for secret in secrets for part in parts(secret))
 
 
 def kept(case: str, text: Any) -> tuple[int, int]:
-    """How many of the words beside the secrets are left, and how many there were."""
+    """Count the words beside the secrets that are left, and all of them."""
     words = re.findall(r"\w+", re.sub("<<.+?>>", " ", case))
     masked = re.findall(r"\w+", text(re.sub("<<(.+?)>>", r"\1", case)))
     return sum(min(masked.count(word), words.count(word)) / words.count(word) for word in words), len(words)
@@ -81,7 +81,7 @@ class TestCorpus:
 
 
 def leaving(text: str, secret: str, frame: str) -> bool:
-    """Whether four characters of `secret` are left in `text`, that are not in the `frame` around it."""
+    """Return True if four characters of `secret` are left in `text` that are not in the `frame` around it."""
     return any(text.count(part) > frame.count(part) for part in parts(secret))
 
 
@@ -116,7 +116,7 @@ class TestValue:
         assert mask('{"pin":4711,"password":12,"user":"bob"}') == '{"pin":***,"password":***,"user":"bob"}'
 
 
-# Split, so that no scanner takes them for real ones.
+# Split, so that no secret scanner reports them.
 BARE = (
     *(("AK", "IAIOSFODNN7EXAMPLE"), ("AS", "IAIOSFODNN7EXAMPLE"), ("gh", "p_EXAMPLE0123456789EXAMPLE0123456789")),
     *(("github", "_pat_11EXAMPLE0123456789AB_EXAMPLE0123456789"), ("gl", "pat-EXAMPLE_0123-456789")),
@@ -260,7 +260,7 @@ PIECES = (
 class TestTime:
     @pytest.mark.timeout(60)
     def test_masking_takes_linear_time(self, redact: Any) -> None:
-        """Of 64,000 characters each: 50 ms at most where it was measured, minutes for what is not linear."""
+        """Texts of 64,000 characters: 50 ms at most where measured; minutes for an algorithm that is not linear."""
         mask = redact.Redactor().text
         draw = random.Random(54)
         units = [*PIECES, *("".join(draw.choices(PIECES, k=draw.randint(2, 4))) for _ in range(60))]

@@ -1,4 +1,4 @@
-"""Tracebacks are remembered, and nobody can tell: they are as Python's own `traceback` has them."""
+"""The cache of tracebacks: its results equal those of Python's own `traceback`."""
 
 import gc
 import linecache
@@ -95,7 +95,7 @@ def without_end() -> None:
 
 
 class FalseError(Exception):
-    """Is false, as one with a length of zero would be."""
+    """An exception that is false, such as one with a length of zero."""
 
     def __bool__(self) -> bool:
         return False
@@ -159,7 +159,7 @@ def test_stack_is_formatted_once_for_different_exceptions(package: SimpleNamespa
     first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
     before = package.exceptions.format_exception(first, first.__traceback__)
     assert "raise ValueError(number)" in before
-    # An editor saves the file; what runs is still what was there, and so is what is shown.
+    # An editor saves the file; the running code is still the old one, and so is the code shown.
     source.write_text("# a comment, which is not what failed\n" * 3)
     after = package.exceptions.format_exception(second, second.__traceback__)
     assert after == before.replace("ValueError: 1", "ValueError: 2")
@@ -173,7 +173,7 @@ def made(number: int) -> types.CodeType:
 
 
 def test_short_lived_code_is_not_mistaken_for_other_code(package: SimpleNamespace) -> None:
-    # The next code object may get the address of the one before, which is its id.
+    # The next code object may get the address, and so the id, of the one before.
     for number in range(2000):
         error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
         text = package.exceptions.format_exception(error, error.__traceback__)

@@ -1,11 +1,15 @@
-"""The console: colour only on a terminal, and no console that is closed, full or never read stops the log."""
+"""The console: colour only on a terminal; a console that is closed, full or not read does not block logging."""
 
 import contextlib
+import io
 import os
 import pty
+import re
+import resource
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,13 +18,15 @@ from tests.support.imported import Imported, record
 from tests.support.project import DEADLINE, Bake, Project
 
 LINES = """
-import logging, sys
+import logging, sys, time
+began = time.monotonic()
 from {package}.logging_setup import setup_main_logging
-with setup_main_logging():
+with setup_main_logging() as logs:
     for number in range(int(sys.argv[1])):
         logging.info("line %05d", number)
     {then}
 """
+FLUSHED = "assert logs.flush(10); print(time.monotonic() - began, file=sys.stderr)"  # seconds until the file has all
 BOTH = pytest.mark.parametrize("multiprocessing", [True, False])
 
 
@@ -41,9 +47,11 @@ def numbered(folder: Path) -> int:
     return sum(" line 0" in line for line in in_file(folder))
 
 
-def run_on(project: Project, stdout: int, folder: Path, *args: str) -> "subprocess.CompletedProcess[bytes]":
-    """Run a script with that stdout; fails if it hangs."""
-    environment = project.environment(LOG_FILE=str(folder / "app.log"))
+def run_on(
+    project: Project, stdout: int, folder: Path, *args: str, **variables: str
+) -> "subprocess.CompletedProcess[bytes]":
+    """Run a script with that stdout; fail if it hangs."""
+    environment = project.environment(LOG_FILE=str(folder / "app.log"), **variables)
     command = [sys.executable, "-c", *args]
     return subprocess.run(
         command, cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE, timeout=DEADLINE, check=False
@@ -68,29 +76,7 @@ class TestReader:
         assert shown.stdout.splitlines()[-1] == "0"
         assert shown.stderr == ""
         assert numbered(tmp_path) == 5000
-        assert sum("nothing more goes to the console" in line for line in in_file(tmp_path)) == 1
-
-    def test_reader_that_never_reads_blocks_nothing(self, project: Project, tmp_path: Path) -> None:
-        reader, writer = os.pipe()
-        done = run_on(project, writer, tmp_path, script(project), "5000")
-        os.close(writer)
-        with os.fdopen(reader, encoding="utf-8") as console:
-            shown = console.read().splitlines()
-        assert done.returncode == 0
-        assert numbered(tmp_path) == 5000
-        told = [line for line in in_file(tmp_path) if "the console takes nothing" in line]
-        assert len(told) == 2  # the first, and at the end the rest, with their number
-        rest = int(told[1].rpartition("(")[2].split()[0])
-        assert len(shown) + 1 + rest == len(in_file(tmp_path)) - 1  # before that end was written
-
-    def test_terminal_that_is_not_read_blocks_nothing(self, project: Project, tmp_path: Path) -> None:
-        ours, theirs = pty.openpty()
-        done = run_on(project, theirs, tmp_path, script(project), "5000")
-        os.close(ours)
-        os.close(theirs)
-        assert done.returncode == 0
-        assert numbered(tmp_path) == 5000
-        assert any("the console takes nothing" in line for line in in_file(tmp_path))
+        assert sum("console: closed, nothing more is written to it" in line for line in in_file(tmp_path)) == 1
 
     def test_reader_that_keeps_up_gets_every_line(self, project: Project, tmp_path: Path) -> None:
         done = project.run("-c", script(project), "5000", cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
@@ -98,20 +84,69 @@ class TestReader:
         assert lines == [f"{number:05d}" for number in range(5000)]
 
 
-def test_cut_line_is_ended_before_the_next(bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("listener", ["process", "thread"])
+class TestStalled:
+    """With a listener. Without, a log call blocks as print() does."""
+
+    def test_pipe_that_is_not_read_blocks_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
+        project = bake(project_slug="console-log")
+        reader, writer = os.pipe()
+        done = run_on(project, writer, tmp_path, script(project, FLUSHED), "5000", LOG_LISTENER=listener)
+        os.close(writer)
+        with os.fdopen(reader, encoding="utf-8") as console:
+            shown = console.read().splitlines()
+        assert done.returncode == 0
+        assert numbered(tmp_path) == 5000
+        (report,) = [line for line in in_file(tmp_path) if " console: " in line]
+        assert float(done.stderr) < 4
+        (dropped,) = re.findall(r"console: (\d+) records", report)
+        assert len(shown) + int(dropped) == len(in_file(tmp_path)) - 1
+
+    def test_terminal_that_is_not_read_blocks_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
+        project = bake(project_slug="console-log")
+        ours, theirs = pty.openpty()
+        began = time.monotonic()
+        done = run_on(project, theirs, tmp_path, script(project, FLUSHED), "5000", LOG_LISTENER=listener)
+        took = time.monotonic() - began
+        os.close(ours)
+        os.close(theirs)
+        assert done.returncode == 0
+        assert numbered(tmp_path) == 5000
+        assert float(done.stderr) < 4
+        assert took < 9  # about 5 s for what is left
+        assert any(re.search(r" console: \d+ records", line) for line in in_file(tmp_path))
+
+    def test_slow_reader_gets_every_line(self, bake: Bake, tmp_path: Path, listener: str) -> None:
+        project = bake(project_slug="console-log")
+        environment = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_LISTENER": listener}
+        with project.start("-c", script(project), "5000", cwd=tmp_path, **environment) as process:
+            assert process.stdout
+            shown = ""
+            while some := os.read(process.stdout.fileno(), 16_384):
+                shown += some.decode()
+                time.sleep(0.05)
+        lines = [line[-5:] for line in shown.splitlines() if " line " in line]
+        assert lines == [f"{number:05d}" for number in range(5000)]
+
+
+def test_cut_line_is_ended_before_the_next(bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imported = Imported(bake(project_slug="console-log", multiprocessing=False))
-    reader, writer = os.pipe()
-    with contextlib.closing(imported), os.fdopen(writer, "w") as stream, os.fdopen(reader, "rb", buffering=0) as read:
-        monkeypatch.setattr(sys, "stdout", stream)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with contextlib.closing(imported), (tmp_path / "output").open("w+b", buffering=0) as output:
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output))
         handler = imported.module("sinks.console").ConsoleHandler()
-        for _ in range(20):  # the last that goes into the pipe goes only in part
-            handler.handle(record("x" * 9000))
-        shown = read.read(100_000)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # the disk is full
+        try:
+            for _ in range(5):  # the last that is written is written only in part
+                handler.handle(record("x" * 9000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
         handler.handle(record("next"))
-        *whole, torn, end = (shown + read.read(100_000)).splitlines()
-        assert set(whole) == {b"x" * 9000}
-        assert len(torn) < 9000
-        assert end == b"next"
+        *whole, torn, end = (tmp_path / "output").read_bytes().splitlines()
+    assert whole == [b"x" * 9000] * 2
+    assert 0 < len(torn) < 9000
+    assert end == b"next"
+    assert handler.lost == 3
 
 
 @BOTH
@@ -132,7 +167,7 @@ class TestClosed:
             done = run_on(project, full.fileno(), tmp_path, script(project), "100")
         assert done.returncode == 0
         assert numbered(tmp_path) == 100
-        assert "lines dropped: the console: No space left" in "\n".join(in_file(tmp_path))
+        assert re.search(r" console: .* records .*No space left", "\n".join(in_file(tmp_path)))
 
     def test_stdout_closed_by_the_application_is_still_used(self, project: Project, tmp_path: Path) -> None:
         then = "sys.stdout.close(); logging.info('line 00100')"
@@ -155,7 +190,7 @@ class TestColour:
         ) as process:
             os.close(theirs)
             shown = b""
-            with contextlib.suppress(OSError):  # EIO: the other side has gone
+            with contextlib.suppress(OSError):  # EIO: the other end is closed
                 while some := os.read(ours, 4096):
                     shown += some
             os.close(ours)

@@ -1,4 +1,4 @@
-"""The file that rolls over by its size: what is kept, in which order, and what a kill leaves of a compression."""
+"""Rollover by size: number and order of the files, compression, and kills during a compression."""
 
 import contextlib
 import gzip
@@ -16,7 +16,7 @@ from tests.support.imported import Imported, record
 from tests.support.network import wait_until
 from tests.support.project import Bake, Project
 
-# Writes two files' worth of lines, and stops for ever within the compression of the first.
+# Writes lines for two files, and stops in the compression of the first.
 STOPS = """
 import logging, sys, threading, time
 from pathlib import Path
@@ -66,7 +66,7 @@ def text(path: Path) -> str:
 
 
 def numbers(folder: Path) -> list[int]:
-    """The numbers in all files together; whatever is not one is a report."""
+    """Return the numbers in all files together; lines that are not a number are reports."""
     lines = [line for path in folder.iterdir() for line in text(path).splitlines()]
     return sorted(int(line) for line in lines if line.isdecimal())
 
@@ -159,7 +159,7 @@ def test_killed_compression_leaves_no_partial_backup(
         assert process.stdout.readline() == "stopped\n"
         wait_until(lambda: (tmp_path / "app.log").read_bytes().endswith(b"%099d\n" % 149))
     for path in tmp_path.glob("*.gz"):
-        assert len(text(path).splitlines()) == 100  # raises if it is not whole
+        assert len(text(path).splitlines()) == 100  # raises if it is not complete
     make(sized, tmp_path / "app.log", max_bytes=10_000, compress="gzip").handle(record("the next start"))
     wait_until(lambda: {path.name for path in tmp_path.iterdir()} == {"app.log", "app.log.1.gz"})
     assert numbers(tmp_path) == list(range(150))

@@ -1,4 +1,4 @@
-"""The file that rolls over with the calendar, shown with records of set times: a moved clock, no waiting."""
+"""Rollover by date, tested with records of given times instead of waiting."""
 
 import gzip
 import logging
@@ -36,7 +36,7 @@ def timed(bake: Bake) -> Iterator[Imported]:
 
 @pytest.fixture
 def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A local time zone, for this test."""
+    """Set a local time zone for one test."""
     monkeypatch.setenv("TZ", request.param)
     time.tzset()
     yield request.param
@@ -51,7 +51,7 @@ def make(timed: Imported, folder: Path, **options: Any) -> logging.Handler:
 
 
 def day(number: int) -> float:
-    """Noon of a day of January, 2026."""
+    """Return noon of a day of January 2026."""
     return (NOON + timedelta(days=number - 1)).timestamp()
 
 
@@ -120,7 +120,7 @@ def test_clock_change_puts_no_line_into_a_wrong_file(
 
 
 def check_days(folder: Path, count: int) -> None:
-    """Each line is the name of the period it belongs to; it must stand in the file of that name."""
+    """Check that each line, the name of its period, is in the file of that name."""
     seen = 0
     for path in folder.iterdir():
         lines = path.read_text("utf-8").splitlines()
@@ -144,7 +144,7 @@ def test_records_out_of_order_at_midnight_go_to_their_day(timed: Imported, tmp_p
 
 
 def test_restart_knows_the_day_of_the_file(timed: Imported, tmp_path: Path) -> None:
-    # Made on the first of January but written today, as records are that wait at midnight.
+    # Made on the first of January but written today, as records delayed over midnight are.
     first = make(timed, tmp_path)
     first.handle(record("one", day(1)))
     first.close()
@@ -190,7 +190,7 @@ def test_late_record_is_added_to_its_compressed_day(timed: Imported, tmp_path: P
     wait_until(whole.exists)
     handler.handle(record("late", day(1) + 60))
     handler.handle(record("three", day(3)))
-    handler.close()  # a roll-over while backups are being compressed leaves the rest to the next start
+    handler.close()  # a rollover during a compression leaves the rest to the next start
     again = make(timed, tmp_path, compress="gzip")
     again.handle(record("three, too", day(3)))
     wait_until(lambda: names(tmp_path) == {"app.log", "app.log.2026-01-01.gz", "app.log.2026-01-02.gz"})

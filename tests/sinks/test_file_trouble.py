@@ -1,4 +1,4 @@
-"""The log file when others use it, move it or fill its disk: what is lost is counted, the rest is all there."""
+"""The log file when other processes use or move it, or its disk is full: losses are counted, all else is written."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ from tests.support.imported import Imported, record
 from tests.support.network import wait_until
 from tests.support.project import Bake, Project
 
-# Logs its name and a number, time and again, until it finds a file of its name.
+# Logs its name and a number repeatedly, until it finds a file of its name.
 INSTANCE = """
 import logging, sys, time
 from pathlib import Path
@@ -79,8 +79,8 @@ def timed(bake: Bake) -> Iterator[Imported]:
 
 
 @pytest.fixture
-def impatient(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the handler does every few seconds, it does with every record."""
+def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the handler check with every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")
     for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER", "_WAIT_FOR_LOCK"):
         monkeypatch.setattr(file, name, 0.0)
@@ -88,7 +88,7 @@ def impatient(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB."""
+    """Mount a file system of 64 kB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
@@ -110,13 +110,13 @@ def text(path: Path) -> str:
 
 
 def lines(folder: Path) -> list[str]:
-    """Every numbered line, of all the log files together."""
+    """Return the numbered lines of all log files."""
     found = [line for path in folder.glob("*.log*") for line in text(path).splitlines()]
     return sorted(line[line.index("line ") :] for line in found if "line " in line)
 
 
 def said(folder: Path, pattern: str, words: str) -> bool:
-    """Whether the words are in one of these files; they may be renamed while they are read."""
+    """Return True if the words are in one of these files, which may be renamed while they are read."""
     with contextlib.suppress(FileNotFoundError):
         return any(words in text(path) for path in folder.glob(pattern))
     return False
@@ -204,7 +204,7 @@ class TestMoved:
         assert text(tmp_path / "moved").startswith("before\n")
         assert set(text(tmp_path / "app.log").splitlines()) == {"after"}
 
-    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.usefixtures("no_intervals")
     def test_removed_folder_is_created_again(self, timed: Imported, tmp_path: Path) -> None:
         handler = make(timed, tmp_path / "logs" / "deep" / "app.log")
         handler.handle(record("before"))
@@ -226,7 +226,7 @@ class TestMoved:
 
 
 class TestRollOverFails:
-    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.usefixtures("no_intervals")
     def test_failed_rollover_keeps_appending_and_is_retried(self, timed: Imported, tmp_path: Path) -> None:
         blocker = tmp_path / "app.log.2026-01-01"
         blocker.mkdir()
@@ -251,7 +251,7 @@ class TestCannotBeWritten:
         make(timed, tmp_path / "a" / "b" / "app.log").handle(record("a line"))
         assert text(tmp_path / "a" / "b" / "app.log") == "a line\n"
 
-    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.usefixtures("no_intervals")
     def test_writing_resumes_and_reports_lost_records(self, timed: Imported, tmp_path: Path) -> None:
         (tmp_path / "logs").write_text("a file where the folder should be", "utf-8")
         handler = make(timed, tmp_path / "logs" / "app.log")
@@ -275,7 +275,7 @@ class TestCannotBeWritten:
     def test_full_disk_tears_no_line_and_losses_are_counted(
         self, timed: Imported, small_disk: Path, monkeypatch: pytest.MonkeyPatch, together: int
     ) -> None:
-        if together == 1:  # every line looks anew; with more, some of them find the disk full together
+        if together == 1:  # each line is written singly; a batch could fail as a whole
             monkeypatch.setattr(timed.module("sinks.rotating_file"), "_LOOK_EVERY", 0.0)
         monkeypatch.setattr(timed.module("sinks.rotating_file"), "_RETRY_AFTER", 0.0)
         filler = small_disk / "filler"
@@ -297,7 +297,7 @@ class TestCannotBeWritten:
         torn = [line for line in there if line not in (*sent, *timed.reported)]
         assert len(torn) <= 1
 
-    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.usefixtures("no_intervals")
     def test_read_only_disk_is_reported_once_and_retried(self, timed: Imported, small_disk: Path) -> None:
         remount = ["mount", "-o", "remount,ro", small_disk]
         subprocess.run(remount, check=True)
@@ -318,7 +318,7 @@ class TestCannotBeWritten:
         project = bake(file_handler=file_handler)
         (tmp_path / "a file").touch()
         (tmp_path / "full").mkdir()
-        # Through a link: a fault here may rename the link, but not the device.
+        # Through a link: a fault in the handler may rename the link, but not the device.
         link = tmp_path / "full" / "app.log"
         link.symlink_to("/dev/full")
         size = {"LOG_FILE_MAX_BYTES": "1"} if file_handler == "size" else {}
@@ -330,7 +330,7 @@ class TestCannotBeWritten:
         assert link.is_symlink()
 
     @pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
-    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.usefixtures("no_intervals")
     def test_device_is_not_rolled_over(self, timed: Imported, tmp_path: Path, device: str) -> None:
         link = tmp_path / "app.log"
         link.symlink_to(device)
@@ -341,11 +341,11 @@ class TestCannotBeWritten:
         assert link.is_symlink()
         assert len(timed.reported) == (device == "/dev/full")
 
-    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.usefixtures("no_intervals")
     def test_named_pipe_without_a_reader_blocks_nothing(self, timed: Imported, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "app.log")
         handler = make(timed, tmp_path / "app.log")
-        handler.handle(record("nobody there"))
+        handler.handle(record("no reader"))
         reader = os.open(tmp_path / "app.log", os.O_RDONLY | os.O_NONBLOCK)
         handler.handle(record("a line"))
         assert os.read(reader, 100).startswith(b"a line\n")

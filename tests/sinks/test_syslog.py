@@ -1,4 +1,4 @@
-"""Syslog to a real rsyslogd and a real syslog-ng: one message a record, whatever the transport (cases 35, 49)."""
+"""Syslog to a real rsyslogd and a real syslog-ng: one message a record over every transport (cases 35 and 49)."""
 
 import json
 import re
@@ -58,7 +58,7 @@ log {{ source(incoming); destination(json); destination(plain); }};
 
 
 class Receiver(Daemon):
-    """A syslog daemon on its own ports, with what it has received as JSON."""
+    """A syslog daemon on ports of its own, and the messages that it has received, as JSON."""
 
     def __init__(self, folder: Path, program: str, *options: str) -> None:
         super().__init__(folder, program, *options)
@@ -82,7 +82,7 @@ class Receiver(Daemon):
 
 
 class Rsyslogd(Receiver):
-    line_end = "#012"  # what it writes in place of a newline
+    line_end = "#012"  # its escape of a newline
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "rsyslogd", "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/pid")
@@ -262,7 +262,7 @@ with setup_main_logging():
 @needs("syslog-ng")
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_line_of_a_message_is_no_message(project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str) -> None:
-    """Case 49: this receiver writes a newline as it is."""
+    """Case 49: this receiver writes newlines unescaped."""
     ended = project.run("-c", FORGING, cwd=tmp_path, LOG_COLLECTOR_URL=syslog_ng.urls[transport])
     assert ended.returncode == 0, ended
     wait_until(lambda: len(syslog_ng.messages()) >= 100, "the last message")
@@ -289,7 +289,7 @@ with setup_main_logging():
         url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
         project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url)
         text = receiver.recv(65536).decode("utf-8")
-        while "\u20ac" not in text:  # a line of logging's own
+        while "\u20ac" not in text:  # a report of logging itself
             text = receiver.recv(65536).decode("utf-8")
     assert len(text.encode()) < 8_192
     assert text.endswith("bytes]")

@@ -1,6 +1,6 @@
-"""Which sets of answers there are: all of them, and a few in which every pair of choices occurs.
+"""Sets of answers: all of them, and a few in which every pair of choices occurs.
 
-Both are computed from cookiecutter.json, so a new question or choice is tested without a word here.
+Both are computed from cookiecutter.json, so a new question or choice is tested without a change here.
 """
 
 import itertools
@@ -10,7 +10,7 @@ from tests.support.project import ASKED, QUESTIONS
 
 Answers = dict[str, Any]
 
-# Booleans and lists are choices; a text is asked for as it is.
+# Booleans and lists are choices; texts are not.
 CHOICES: dict[str, list[Any]] = {
     name: [True, False] if isinstance(QUESTIONS[name], bool) else QUESTIONS[name]
     for name in ASKED
@@ -19,18 +19,18 @@ CHOICES: dict[str, list[Any]] = {
 
 
 def is_refused(answers: Answers) -> bool:
-    """Whether no handler is chosen at all: the log would go nowhere."""
+    """Return True if no handler is chosen, which the template refuses."""
     return all(answers[name] in ("none", False) for name in CHOICES if name.endswith("_handler"))
 
 
 def every_combination() -> list[Answers]:
-    """Every set of answers from which a project is generated."""
+    """Return every set of answers from which a project is generated."""
     products = itertools.product(*CHOICES.values())
     return [answers for each in products if not is_refused(answers := dict(zip(CHOICES, each, strict=True)))]
 
 
 def every_pair() -> list[Answers]:
-    """A small set in which any two choices of two questions occur together: the best first, until all have."""
+    """Return a small set in which any two choices of two questions occur together, chosen greedily."""
     left = every_combination()
     missing = set().union(*map(pairs, left))
     found = []
@@ -46,5 +46,5 @@ def pairs(answers: Answers) -> set[tuple[tuple[str, Any], ...]]:
 
 
 def words(answers: Answers) -> str:
-    """A set of answers, to be read in a report."""
+    """Format a set of answers for a report."""
     return " ".join(f"{name.removesuffix('_handler')}={answer}" for name, answer in answers.items())

@@ -16,18 +16,18 @@ PATHS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", str(UNPACKED /
 
 
 def needs(program: str) -> pytest.MarkDecorator:
-    """Skip a test where the program is not there."""
+    """Skip a test if the program is not installed."""
     there = shutil.which(program, path=PATHS) is not None
     return pytest.mark.skipif(not there, reason=f"{program} is not installed (.ci/run unpacks it where apt-get can)")
 
 
 def only(pattern: str) -> list[str]:
-    """The folders that were unpacked under a name of this pattern."""
+    """List the unpacked folders that match this pattern."""
     return [str(path) for path in UNPACKED.glob(pattern)]
 
 
 class Daemon:
-    """A program of our own in a folder of its own; `start` after `stop` is a restart."""
+    """A program that runs in a folder of its own; `start` after `stop` is a restart."""
 
     def __init__(self, folder: Path, program: str, *options: str) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Daemon:
         assert found
         self.command = [found, *options]
         self.environment = dict(os.environ)
-        if Path(found).is_relative_to(UNPACKED):  # which is not where it was built to be
+        if Path(found).is_relative_to(UNPACKED):  # not at the path that it was built for
             libraries = [*only("usr/lib/*-linux-gnu*"), *only("lib/*-linux-gnu*"), *only("usr/lib/syslog-ng")]
             self.environment["LD_LIBRARY_PATH"] = os.pathsep.join(libraries)
             self.environment["RSYSLOG_MODDIR"] = os.pathsep.join(only("usr/lib/*-linux-gnu*/rsyslog"))

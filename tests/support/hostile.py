@@ -1,4 +1,4 @@
-"""Values, exceptions and characters that no formatter may fail on, as strategies of Hypothesis."""
+"""Hostile values, exceptions and characters, as Hypothesis strategies; formatting must not fail on any."""
 
 import datetime
 import decimal
@@ -15,7 +15,7 @@ FORBIDDEN = frozenset([*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *MA
 
 
 class HostileError(Exception):
-    """Cannot be asked for its text, nor for its notes."""
+    """An exception whose text and notes cannot be read."""
 
     def __str__(self) -> str:
         raise RuntimeError("no")
@@ -25,7 +25,7 @@ class HostileError(Exception):
 
 
 class Liar(str):
-    """A text whose methods return what they please."""
+    """A text whose methods return values of wrong types."""
 
     __slots__ = ()
 
@@ -40,19 +40,19 @@ class Liar(str):
 
 
 def huge() -> int:
-    """More digits than Python will write."""
+    """Return a number with more digits than Python converts."""
     return -(7**9000)
 
 
 def cyclic() -> Any:
-    """A collection that holds itself, many times over."""
+    """Return a collection that contains itself, many times."""
     wide: dict[Any, Any] = {"again": []}
     wide["again"].extend([wide] * 150)
     return wide
 
 
 def shared() -> Any:
-    """Ten to the power of thirty members, by sharing."""
+    """Return a collection of 10**30 members, by sharing."""
     laughs: list[Any] = ["ha"] * 10
     for _ in range(30):
         laughs = [laughs] * 10
@@ -60,7 +60,7 @@ def shared() -> Any:
 
 
 def raised(error: BaseException) -> Any:
-    """`error` as exc_info, having been raised."""
+    """Raise `error`, and return its exc_info."""
     try:
         raise error  # noqa: TRY301
     except BaseException as caught:  # noqa: BLE001
@@ -105,7 +105,7 @@ values = st.recursive(
 
 @st.composite
 def exceptions(draw: Any) -> BaseException:
-    """Exceptions of all sorts: with notes, with a cause, in groups, hostile."""
+    """Draw an exception: with notes, with a cause, in a group, hostile."""
     error: BaseException = draw(
         st.builds(ValueError, values) | st.builds(HostileError) | st.builds(OSError, st.integers(), texts)
     )
@@ -117,7 +117,7 @@ def exceptions(draw: Any) -> BaseException:
     return ExceptionGroup(draw(texts), [error, KeyError(1)]) if draw(st.booleans()) else error
 
 
-# What makeRecord refuses to take as the name of an extra, it refuses with a KeyError to the caller.
+# Names that makeRecord refuses with a KeyError to the caller are left out.
 extras = st.dictionaries(
     (
         texts

@@ -1,6 +1,6 @@
-"""The logging of a generated project, imported into the tests' own process, to call its parts one by one.
+"""The logging package of a generated project, imported into the tests' process, to call its parts one by one.
 
-Import it from projects with different slugs only: one interpreter has one package of a name.
+Use projects with different slugs: an interpreter has one package of a name.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from tests.support.project import Project
 
 
 class Imported:
-    """The modules of one generated `logging_setup`, with what they report in `reported`."""
+    """The modules of one generated `logging_setup`; their reports are collected in `reported`."""
 
     def __init__(self, project: Project) -> None:
         self._package = f"{project.package}.logging_setup"
@@ -31,13 +31,13 @@ class Imported:
         return importlib.import_module(f"{self._package}.{name}")
 
     def use(self, handler: logging.Handler) -> logging.Handler:
-        """Let `handler` get the reports too, as it does in the application, and close it with the test."""
+        """Send reports to `handler` too, as an application does, and close it at the end of the test."""
         self.handlers.append(handler)
         return handler
 
     def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
-        """Give `handler` these records together, as the listener does."""
-        self.module("sinks.dispatcher").Outlet(handler).handle_all(records)
+        """Pass these records to `handler` as one batch, as the listener does."""
+        self.module("sinks.dispatcher").GuardedHandler(handler).handle_all(records)
 
     def close(self) -> None:
         for handler in self.handlers:
@@ -53,7 +53,7 @@ class Imported:
 
 
 def record(text: str, created: float | None = None, level: int = logging.INFO) -> logging.LogRecord:
-    """A record as a listener would hand it to a handler, made at that time."""
+    """Make a record of that time, as a listener passes it to a handler."""
     made = logging.LogRecord("test", level, __file__, 1, text, None, None, "test")
     if created is not None:
         made.created = created

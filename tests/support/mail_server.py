@@ -1,4 +1,4 @@
-"""A real SMTP server on loopback that keeps what it is sent, and misbehaves on request."""
+"""A real SMTP server on loopback that keeps its mails, and misbehaves on request."""
 
 import ssl
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ CA = trustme.CA()
 
 @dataclass
 class MailServer:
-    """What has come in, and what to answer; `answers` are given to the first mails, then 250."""
+    """The mails received, and the replies to give: `answers` to the first mails, then 250."""
 
     port: int = 0
     implicit_tls: bool = False
@@ -54,7 +54,7 @@ class MailServer:
 def mail_server(
     *, tls: str = "starttls", host: str = "localhost", ca: trustme.CA = CA, auth: bool = True
 ) -> Iterator[MailServer]:
-    """Run a server whose certificate is for `host`; `tls` is starttls, tls (from the start) or none."""
+    """Run a server with a certificate for `host`; `tls` is starttls, tls (from the start) or none."""
     server = MailServer(port=free_port(), implicit_tls=tls == "tls")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert(host).configure_cert(context)

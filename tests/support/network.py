@@ -8,7 +8,7 @@ from tests.support.project import DEADLINE
 
 
 def wait_until(true: Callable[[], object], what: str = "", within: float = DEADLINE) -> None:
-    """Poll until `true()`; fail after the deadline."""
+    """Poll until `true()`; fail after `within` seconds."""
     until = time.monotonic() + within
     while not true():
         assert time.monotonic() < until, f"not within {within} s: {what}"

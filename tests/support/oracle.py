@@ -1,4 +1,4 @@
-"""Compare a log with what its writers have logged: every record exactly once, and whole. Also used by `benchmarks/`.
+"""Compare a log with the records that its writers have logged: each once, and complete. Also used by `benchmarks/`.
 
 Every record carries `id=<slot>.<number>` and a filler of known length. A writer of the tests notes in shared memory,
 after each log call that has returned, how many have (apps/numbered.py); that memory outlives any kill. The one call
@@ -22,7 +22,7 @@ ANY_PREFIX = re.compile(r" id=(?P<slot>\d+)\.(?P<number>\d+) (?P<filler>x*)$")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with a log."""
+    """The faults of a log."""
 
     lost: list[str]
     doubled: list[str]

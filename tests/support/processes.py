@@ -1,4 +1,4 @@
-"""Processes of this machine, read from /proc, and a process namespace to start one in."""
+"""Processes of this machine, read from /proc, and a process namespace to run one in."""
 
 import subprocess
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def children(parent: int) -> list[int]:
 
 
 def first_process() -> list[str]:
-    """What makes a command the first process of a container, as far as signals go; or a reason to skip."""
+    """Return a prefix that makes a command process 1 of a process namespace; skip the test if that is not possible."""
     for command in (["unshare"], ["unshare", "--user", "--map-root-user"]):
         command += ["--pid", "--fork", "--kill-child"]
         try:

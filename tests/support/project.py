@@ -1,4 +1,4 @@
-"""A generated project, and what is known of the template: `bake` in conftest.py makes the one from the other."""
+"""The template's paths and questions, and the class of generated projects, which `bake` in conftest.py makes."""
 
 import contextlib
 import importlib
@@ -13,7 +13,7 @@ from typing import Any
 TEMPLATE = Path(__file__).parents[2]
 QUESTIONS = json.loads((TEMPLATE / "cookiecutter.json").read_text("utf-8"))
 ASKED = [name for name in QUESTIONS if not name.startswith("_")]
-DEADLINE = 60.0  # seconds after which something that should have ended is said to hang
+DEADLINE = 60.0  # seconds after which an operation counts as hanging
 
 
 class Project:
@@ -27,11 +27,11 @@ class Project:
         self.logging = self.source / "logging_setup"
 
     def files(self) -> list[str]:
-        """Every file, relative to the project."""
+        """List every file, relative to the project."""
         return sorted(str(p.relative_to(self.path)) for p in self.path.rglob("*") if p.is_file())
 
     def environment(self, **variables: str) -> dict[str, str]:
-        """The tests' environment without any LOG_*, with the project importable, and `variables`."""
+        """Return the tests' environment without LOG_*, with the project importable, and `variables`."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("LOG_")}
         return {**clean, "PYTHONPATH": str(self.path / "src"), "PYTHONDONTWRITEBYTECODE": "1", **variables}
 
@@ -50,7 +50,7 @@ class Project:
         )
 
     def run(self, *args: str, cwd: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run Python on `args` to its end. A listener that outlives it keeps its pipes open, and is awaited."""
+        """Run Python on `args` to its end, and that of a listener that outlives it, which keeps its pipes open."""
         with self.start(*args, cwd=cwd, **variables) as process:
             try:
                 output, errors = process.communicate(timeout=DEADLINE)
@@ -61,7 +61,7 @@ class Project:
 
     @contextlib.contextmanager
     def imported(self) -> Iterator[Callable[[str], Any]]:
-        """Its logging package, in this process: the function that is given takes a module's name."""
+        """Import modules of its logging package in this process, by the function that is yielded."""
         sys.path.insert(0, str(self.path / "src"))
         before = set(sys.modules)
         try:
@@ -77,7 +77,7 @@ Bake = Callable[..., Project]
 
 
 def refuse_unknown(answers: Mapping[str, Any]) -> None:
-    """Fail for a question or a choice that does not exist: cookiecutter ignores the first in silence."""
+    """Fail for an unknown question or choice: cookiecutter ignores unknown questions silently."""
     for name, answer in answers.items():
         assert name in ASKED, f"no such question: {name}"
         choices = QUESTIONS[name]

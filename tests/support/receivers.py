@@ -1,4 +1,4 @@
-"""Receivers for what the collector handlers send: they can be killed, hang, and fail on command.
+"""Receivers for the collector handlers, which can be killed, hang, and fail on request.
 
 Each is a real server on a port of its own that it keeps over a restart. `texts` are the messages
 that have arrived, in order.
@@ -22,7 +22,7 @@ from tests.support.project import DEADLINE
 
 
 class Receiver:
-    """What all receivers have in common. `start` after `kill` is a restart on the same port."""
+    """Base of the receivers. `start` after `kill` is a restart on the same port."""
 
     kind = socket.SOCK_STREAM
 
@@ -67,7 +67,7 @@ class Receiver:
 
 
 class TcpReceiver(Receiver):
-    """Lines over TCP, or TLS with a server context. A line without its end is not taken."""
+    """Receive lines over TCP, or TLS with a server context; ignore a line without its end."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class TcpReceiver(Receiver):
 
 
 class UdpReceiver(Receiver):
-    """JSON datagrams."""
+    """Receive JSON datagrams."""
 
     kind = socket.SOCK_DGRAM
     longest = 0
@@ -161,18 +161,18 @@ class UdpReceiver(Receiver):
 
 
 class HttpReceiver(Receiver):
-    """Takes POSTs; `answers` are the statuses (and Retry-After) to give before it goes back to `taken`."""
+    """Receive POSTs; the first are answered by `answers` (status and Retry-After), then by `taken`."""
 
     path = "/logs"
-    taken = 200  # the status for what it takes
-    grudging = False  # answers every other request by 429
+    taken = 200  # status of accepted requests
+    grudging = False  # if True, every other request is answered by 429
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
         self.tls = tls
-        self.always: int | None = None  # a status for every request until it is None again
+        self.always: int | None = None  # a status for all requests, unless None
         self.answers: list[tuple[int, str | None]] = []
-        self.asked: list[float] = []  # when requests came, in monotonic seconds
+        self.asked: list[float] = []  # times of requests, in monotonic seconds
         self.headers: list[dict[str, str]] = []
         self.largest = 0  # bytes of a body
 
@@ -222,7 +222,7 @@ class HttpReceiver(Receiver):
                     self.end_headers()
 
             def handle_one_request(self) -> None:
-                # An idle connection stays open, but ends when the server is killed.
+                # An idle connection stays open until the server is killed.
                 while not select.select([self.connection], [], [], 0.02)[0]:
                     if receiver.closing.is_set():
                         self.close_connection = True
@@ -254,7 +254,7 @@ class HttpReceiver(Receiver):
 
 
 class OtlpReceiver(HttpReceiver):
-    """Decodes the protobuf of OTLP/HTTP."""
+    """Receive OTLP/HTTP, encoded as protobuf."""
 
     path = ""
 

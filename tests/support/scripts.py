@@ -1,4 +1,4 @@
-"""Programs of a few lines that log through a generated project, and handlers of an owner's own."""
+"""Short programs that log through a generated project, and projects with an owner's handler."""
 
 import shutil
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class House(logging.Handler):
 
 
 def run_script(project: Project, folder: Path, body: str, status: int = 0, **variables: str) -> list[str]:
-    """Run HEAD and `body` as a program of its own, to its end; the lines of its log file."""
+    """Run HEAD and `body` as a program, and return the lines of its log file."""
     file = folder / "app.py"
     file.write_text(HEAD + body, "utf-8")
     run = project.run(str(file), cwd=folder, LOG_FILE="app.log", **variables)
@@ -36,7 +36,7 @@ def run_script(project: Project, folder: Path, body: str, status: int = 0, **var
 
 
 def with_handler(project: Project, folder: Path, source: str) -> Project:
-    """A copy of the project with a house handler: `class House(...)` in a file of its own."""
+    """Copy the project and add an owner's handler to it: `class House(...)` in a file of its own."""
     copy = folder / "copy"
     shutil.copytree(project.path, copy)
     house = Project(copy, project.slug)

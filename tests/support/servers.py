@@ -14,7 +14,7 @@ from tests.support.project import DEADLINE, Project
 
 @contextmanager
 def running(project: Project, folder: Path, port: int, *args: str) -> Iterator["subprocess.Popen[str]"]:
-    """A server that answers; it is ended with the test, whatever happens."""
+    """Run a server until the end of the block; wait until it accepts connections."""
     process = project.start(*args, cwd=folder, PYTHONPATH=f"{project.path / 'src'}:{folder}", LOG_CONSOLE_LEVEL="60")
     try:
         deadline = time.monotonic() + DEADLINE
@@ -36,7 +36,7 @@ def running(project: Project, folder: Path, port: int, *args: str) -> Iterator["
 
 
 def get(port: int, numbers: range) -> list[int]:
-    """Ask for /<number> for each; returns those that were answered. Servers that reload may hang up on some."""
+    """Request /<number> for each number, and return those answered; a reload may close connections."""
     answered = []
     for number in numbers:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -52,6 +52,6 @@ def get(port: int, numbers: range) -> list[int]:
 
 
 def stop(process: "subprocess.Popen[str]") -> tuple[str, str]:
-    """Stop it gracefully; returns what it has printed."""
+    """Stop the server gracefully; return its stdout and stderr."""
     process.send_signal(signal.SIGTERM)
     return process.communicate(timeout=DEADLINE)

@@ -1,4 +1,4 @@
-"""The benchmarks run, count every line, and notice one that is not there."""
+"""The benchmarks: a quick run of each, and checks that they notice missing and doubled lines."""
 
 import json
 import os
@@ -14,7 +14,7 @@ SCENARIOS = ["a", "b", "c", "d1", "d2", "e", "f", "g", "h"]
 
 
 def benchmarks(out: Path, *args: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """A quick run of the benchmarks that reports into `out`."""
+    """Run the benchmarks quickly, with the report in `out`."""
     command = [sys.executable, "-m", "benchmarks", *args, "--quick", "--out", str(out), "--build", str(out / "build")]
     return subprocess.run(
         command, cwd=TEMPLATE, env={**os.environ, **variables}, capture_output=True, text=True, timeout=200, check=False

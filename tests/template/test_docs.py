@@ -1,4 +1,4 @@
-"""docs/adopt.md and docs/fork.md, followed to the letter."""
+"""docs/adopt.md and docs/fork.md, followed step by step."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def test_adopt_page_works_for_an_existing_package(
     sold = json.loads(result.stdout.splitlines()[-1])
     assert (sold["message"], sold["service.name"]) == ("Sold", "shop")
     log = (work / "logs" / "shop.log").read_text("utf-8")
-    assert " DEBUG " in log  # of the application's own package, whatever it is called
+    assert " DEBUG " in log  # of the application's own package
     assert log.splitlines()[-1].endswith("Sold")
 
 
@@ -94,7 +94,7 @@ def test_readme_quotes_figures_of_the_benchmarks() -> None:
 
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template, changed by every diff of docs/fork.md."""
+    """Copy the template and apply every diff of docs/fork.md."""
     folder = tmp_path_factory.mktemp("fork") / "house-template"
     shutil.copytree(TEMPLATE, folder, ignore=NOT_THE_TEMPLATE)
     for diff in blocks("fork.md", "diff"):

@@ -1,4 +1,4 @@
-"""The pictures in docs/ show what a run shows today, but for the time of day and who came first."""
+"""The pictures in docs/: they show the output of a run, apart from times and the order of processes."""
 
 import re
 import sys
@@ -17,8 +17,8 @@ def terminals() -> dict[str, str]:
 
 
 def compared(lines: list[str]) -> list[str]:
-    """Without times and numbers of processes; sorted, since workers overtake each other."""
-    # The start method, which the version of Python decides, is in the name of a pool's processes.
+    """Return the lines without times and process numbers, sorted, since the order of workers differs."""
+    # The name of a pool's processes contains the start method, which depends on the version of Python.
     mask = (r"[-+]\d\d:\d\d ", "+00:00 "), (r"\w*Process-\d+", "Process-0"), (r"\d+", "0")
     for pattern, instead in mask:
         lines = [re.sub(pattern, instead, line) for line in lines]

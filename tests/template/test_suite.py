@@ -1,4 +1,4 @@
-"""The tests themselves: no test imports another test."""
+"""The structure of the tests: no test imports another test."""
 
 import ast
 

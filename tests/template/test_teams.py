@@ -1,4 +1,4 @@
-"""What a team finds around the code: workflows, hooks for commits, and the example kept in the repository."""
+"""Files around the code: workflows, commit hooks, and the example kept in the repository."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def tool(*command: str) -> None:
-    """Run a tool of the tests' own environment; it is to find nothing."""
+    """Run a tool of the tests' environment; fail if it finds anything."""
     program = str(Path(sys.executable).parent / command[0])
     result = subprocess.run([program, *command[1:]], capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -61,7 +61,7 @@ def test_mypy_hook_has_the_projects_libraries(bake: Bake, collector: str) -> Non
 
 
 def test_example_is_up_to_date(project: Project) -> None:
-    """`make examples` writes it anew; its difference is what a change does to projects."""
+    """`make examples` writes it; its diff shows what a change does to projects."""
     example = Project(TEMPLATE / "examples" / project.slug, project.slug)
     ignored = ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache")
     kept = [name for name in example.files() if not set(Path(name).parts) & set(ignored)]

@@ -1,4 +1,4 @@
-"""The template itself: valid files, a README that tells the truth, a closing message that helps."""
+"""The template's own files, its README and changelog, and its closing message."""
 
 import ast
 import re

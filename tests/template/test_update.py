@@ -1,7 +1,7 @@
-"""cruft: a project made from an earlier version is brought up to date, and its choices are changed.
+"""Updates by cruft of a project from an earlier version, and changes of its choices.
 
 The template is copied into a repository of its own: the previous version first, then the working
-tree. The previous one is the latest tag; and, since there may be none, one that is made up.
+tree. The previous one is the latest tag and, since there may be none, an invented one.
 """
 
 import json
@@ -21,7 +21,7 @@ OWN_EDIT = '\n\ndef refund(number: int) -> None:\n    """The owner\'s."""\n    l
 
 
 def git(*arguments: str, cwd: Path) -> str:
-    """What git answers; nobody's configuration counts."""
+    """Run git without a user's configuration, and return its output."""
     identity = ("-c", "user.name=Owner", "-c", "user.email=owner@localhost", "-c", "commit.gpgsign=false")
     return subprocess.run(
         ["git", *identity, *arguments], cwd=cwd, capture_output=True, encoding="utf-8", timeout=DEADLINE, check=True
@@ -61,13 +61,13 @@ def update(project: Path, *arguments: str) -> None:
 
 
 def contents(project: Path) -> dict[str, str]:
-    """Every file of a project, but for what git and cruft themselves keep there."""
+    """Read every file of a project, except those of git and cruft."""
     paths = [path for path in project.rglob("*") if path.is_file() and ".git" not in path.parts]
     return {str(path.relative_to(project)): path.read_text("utf-8") for path in paths if path.name != ".cruft.json"}
 
 
 def make_up_the_previous_version(template: Path) -> None:
-    """As if this version had changed lines, added a file and taken one away."""
+    """Undo some changes, so that this version seems to have changed lines, added a file and removed one."""
     skeleton = template / "{{cookiecutter.project_slug}}"
     package = skeleton / "src" / "{{cookiecutter.__package}}"
     for path, now, then in (
@@ -85,7 +85,7 @@ def make_up_the_previous_version(template: Path) -> None:
 
 
 def latest_tag() -> str:
-    """The tag before the working tree, or nothing: there may be no tag, and no repository."""
+    """Return the latest tag, or nothing if there is no tag or no repository."""
     try:
         return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", cwd=TEMPLATE)
     except (OSError, subprocess.CalledProcessError):
@@ -109,7 +109,7 @@ if latest_tag():
 
 @pytest.fixture(scope="module", params=PREVIOUS)
 def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of the template: `previous` is a tag, the head of main is the working tree."""
+    """Make a repository of the template: `previous` is a tag, the head of main is the working tree."""
     folder = tmp_path_factory.mktemp("template") / "logging-template"
     shutil.copytree(TEMPLATE, folder, ignore=NOT_THE_TEMPLATE)
     PREVIOUS[request.param](folder)
@@ -125,7 +125,7 @@ def template(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Path:
-    """A project of the previous version, with work of its owner's in service.py and a file of their own."""
+    """Generate a project of the previous version, with an owner's changes in service.py and a new file."""
     project = create(template, tmp_path / "mine", "--checkout", "previous")
     commit(project, "cruft create")
     with (project / SERVICE).open("a", encoding="utf-8") as file:
@@ -136,7 +136,7 @@ def project(template: Path, tmp_path: Path) -> Path:
 
 
 def with_own_work(fresh: Path) -> dict[str, str]:
-    """A fresh project, and in it what the owner has written."""
+    """Generate a project of the current version with the owner's changes."""
     expected = contents(fresh)
     expected[SERVICE] += OWN_EDIT
     expected["src/my_service/orders.py"] = '"""The owner\'s too."""\n'

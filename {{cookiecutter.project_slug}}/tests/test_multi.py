@@ -1,4 +1,4 @@
-"""What several processes log arrives, each record once."""
+"""Records of several processes arrive, each once."""
 
 import collections
 import logging
@@ -53,7 +53,7 @@ def test_each_record_of_each_process_arrives_once(method: str) -> None:
 
 
 def received(queue: LogQueue) -> list[str]:
-    """The messages of all records that wait in the queue."""
+    """Return the messages of all records in the queue."""
     os.set_blocking(queue.reader.fileno(), False)
     frames = FrameDecoder(print)
     messages: list[str] = []
@@ -63,7 +63,7 @@ def received(queue: LogQueue) -> list[str]:
 
 
 @pytest.mark.parametrize("listener", ["process", "thread"])
-def test_the_application_logs_what_its_workers_do(run: Run, tmp_path: Path, listener: str) -> None:
+def test_records_of_workers_are_written(run: Run, tmp_path: Path, listener: str) -> None:
     result = run("-m", APPLICATION, LOG_LISTENER=listener, LOG_FILE=str(tmp_path / "app.log"))
     assert (result.returncode, result.stderr) == (0, "")
     # {% if cookiecutter.file_handler != "none" %}

@@ -1,7 +1,7 @@
-"""Feed the decoder of the log queue with frames that are no records, and good records among them.
+"""Feed the decoder of the log queue with invalid frames, and valid records among them.
 
 fuzz.py <frames> <seed>: prints one JSON object: good records sent, delivered, delivered once, and the growth of memory.
-The package must be importable; run it in a process of its own, so that a crash or a hang is seen.
+The package must be importable; run it in a process of its own, so that a crash or a hang is noticed.
 """
 
 import json
@@ -19,11 +19,11 @@ from my_service.logging_setup.queue.encoding import encode, encode_drops, encode
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
 from my_service.logging_setup.queue.listener import Listener, report_skipped
 
-GOOD, BAD = "sound", "wrong"  # no three changed bytes make one of the other
+GOOD, BAD = "sound", "wrong"  # three changed bytes cannot turn one into the other
 
 
 class Sink:
-    """In place of the dispatcher: counts what arrives."""
+    """Replacement for the dispatcher: count the records that arrive."""
 
     def __init__(self, most: int) -> None:
         self.good = bytearray(most)  # times that each good record has arrived

@@ -24,7 +24,7 @@ def connect(password: str, *, fails: Any = None) -> None:
 
 
 def log_all(setup: Any) -> None:
-    """Everything at CRITICAL, so that every sink takes it."""
+    """Log everything at CRITICAL, so that every sink gets it."""
     log = logging.getLogger("shop")
     log.critical("a message with password=hunter2-message in it")
     log.critical("an argument: %s", "token: hunter2-argument")

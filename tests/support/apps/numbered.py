@@ -1,4 +1,4 @@
-"""What the applications in this folder have in common: numbered records, and notes of them."""
+"""Numbered records, and notes of the calls that have returned: shared by the applications of this folder."""
 
 import itertools
 import logging
@@ -16,22 +16,22 @@ def make_notes(path: str) -> None:
 
 
 class Writer:
-    """Logs `id=<slot>.<number>`, and notes each call that has returned."""
+    """Log `id=<slot>.<number>`, and note each call that has returned."""
 
     def __init__(self, slot: int, size: int = 0, notes: str = "", first: int = 0) -> None:
         self.slot = slot
         self.number = first  # of the next record
-        self._numbers = itertools.count(first)  # one step even for a signal that comes in between
+        self._numbers = itertools.count(first)  # atomic, even if a signal handler logs in between
         self._filler = "#" * size
         self.notes: memoryview | None = None  # of all writers: slot -> calls that have returned
         if notes:
             descriptor = os.open(notes, os.O_RDWR)
-            # As numbers: each is set in one step, so that a kill leaves the old or the new one.
+            # Whole numbers are stored atomically: a kill leaves the old or the new one.
             self.notes = memoryview(mmap.mmap(descriptor, 0)).cast("q")
             os.close(descriptor)
 
     def write(self, count: int = 1) -> None:
-        """Log so many records."""
+        """Log `count` records."""
         for _ in range(count):
             number = next(self._numbers)
             logger.info("id=%d.%d %s.", self.slot, number, self._filler)

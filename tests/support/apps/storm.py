@@ -1,13 +1,13 @@
-"""Workers that log as fast as they can, for somebody to kill: storm.py <options as JSON>.
+"""Workers that log as fast as they can, to be killed: storm.py <options as JSON>.
 
     method   fork, spawn or forkserver
     workers  how many at a time
     size     of each record's filler, in characters
-    kills    how many workers this process kills itself, starting a new one for each
-    seconds  how long the workers log after that; 0: until this process is gone
-    textbook log the way the standard library's cookbook shows, to see the harness see it fail
+    kills    how many workers this process kills, starting a new one for each
+    seconds  how long the workers log after that; 0: until this process has ended
+    textbook log as the standard library's cookbook shows, to prove that the harness can fail
 
-Says on stdout, a JSON object a line, when the workers are at work and how it ended.
+Prints events to stdout, a JSON object a line: when the workers are at work, and how it ended.
 """
 
 import json
@@ -56,7 +56,7 @@ def work(queue: Any, textbook: bool, slot: int, size: int, seconds: float, paren
         before = time.perf_counter()
         writer.write()
         longest = max(longest, time.perf_counter() - before)
-    writer.write(500)  # an orphan goes on for a while
+    writer.write(500)  # an orphan keeps logging for a while
     dropped = getattr(logging.getLogger().handlers[0], "dropped", 0)
     Path(f"worker-{slot}.json").write_text(json.dumps({"longest": longest, "dropped": dropped}), "utf-8")
 
@@ -88,7 +88,7 @@ def main() -> None:
         return slot, process
 
     kills, seconds = options.get("kills", 0), options.get("seconds", 0.0)
-    # To be killed: they log without end. Else: for some seconds, or until they are orphans.
+    # Workers to be killed log without end, others for some seconds or until they are orphans.
     running = [start(3600.0 if kills else seconds) for _ in range(options["workers"])]
     hangs = sum(not wait_for_first_record(notes, slot) for slot, _ in running)
     tell(event="at work", workers=[process.pid for _, process in running])
@@ -109,13 +109,13 @@ def main() -> None:
             process.kill()
         process.join()
     before = time.monotonic()
-    end = threading.Thread(target=logs.stop, daemon=True)  # the textbook's may never come
+    end = threading.Thread(target=logs.stop, daemon=True)  # it may never arrive with the textbook's pattern
     end.start()
     end.join(HUNG_AFTER)
     tell(event="end", hangs=hangs, stopped_within=time.monotonic() - before)
     if textbook:
         sys.stdout.flush()
-        os._exit(0)  # its own end could hang
+        os._exit(0)  # its own shutdown could hang
 
 
 def tell(**what: object) -> None:

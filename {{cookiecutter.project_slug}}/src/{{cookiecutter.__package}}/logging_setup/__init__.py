@@ -9,8 +9,8 @@ Handlers hang on the root logger only. Their levels, formats and places come fro
 environment variables, which .env.example lists.
 """
 
-from .adopt import adopt_loggers
 from .configure import (
+    adopt_loggers,
     setup_main_logging,
     # {% if cookiecutter.multiprocessing %}
     setup_proc_logging,

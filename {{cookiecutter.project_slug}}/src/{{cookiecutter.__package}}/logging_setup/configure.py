@@ -25,7 +25,7 @@ from .records.factory import LogRecord, is_usable
 from .records.redaction import redact
 from .settings import Settings, setting_fields
 # {% if not cookiecutter.multiprocessing %}
-from .sinks.direct import DirectLogging
+from .sinks.direct import DirectSession
 # {% endif %}
 
 # {% if cookiecutter.multiprocessing %}
@@ -33,7 +33,7 @@ Session = QueueSession
 ProcessSettings = Settings | WorkerSettings
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-Session = DirectLogging
+Session = DirectSession
 ProcessSettings = Settings
 # {% endif %}
 
@@ -41,13 +41,13 @@ logger = logging.getLogger(__name__)
 
 
 def setup_main_logging(settings: Settings | None = None) -> Session:
-    """Set logging up for the whole application; to be called once, in the main process.
+    """Set logging up for the whole application; call it once, in the main process.
 
-    Returns what ends it: leave its `with` block, or call stop(). A second call returns the
-    same, and changes nothing. Without `settings` the LOG_* environment is read; if a value
-    there cannot be used, all such values are named on stderr, and SystemExit(2) is raised; a
-    variable that looks misspelt is named in the log.
-    A sink that cannot be reached raises nothing. Takes a few milliseconds.
+    Returns the running logging: leave its `with` block or call stop() to end it. A second call
+    returns the same object and changes nothing. Without `settings` the LOG_* environment is read;
+    invalid values are named on stderr, all at once, and SystemExit(2) is raised; a variable that
+    looks misspelt is named in the log. A sink that cannot be reached raises nothing. Takes a few
+    milliseconds.
     """
     with fork_lock:
         running: Session | None = current()
@@ -61,19 +61,14 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         running.start(keep=settings.reattach)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
-        running = DirectLogging(get_handlers(settings), keep=settings.reattach)
+        running = DirectSession(get_handlers(settings), keep=settings.reattach)
         # {% endif %}
         _setup_process(settings)
     if from_environ:
-        _name_misspelt()
-    # {% if cookiecutter.email_handler %}
-    if not settings.email_host:
-        logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
-    # {% endif %}
-    # {% if cookiecutter.collector_handler != "none" %}
-    if not settings.collector_url:
-        logger.info("Nothing is sent to a collector: LOG_COLLECTOR_URL is not set")
-    # {% endif %}
+        _warn_of_misspelt_variables()
+    for name, sink in settings.sinks.items():
+        if not sink.is_on:
+            logger.info("%s: off: %s is not set", name, sink.switch_variable)
     return running
 
 
@@ -81,9 +76,9 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
 def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
-    The first line of a Process's target, or the `initializer=` of a Pool or
-    ProcessPoolExecutor, with `initargs=(queue,)`. The process begins without its parent's log_context.
-    A second call changes nothing. Raises nothing, and does not block.
+    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor,
+    with `initargs=(queue,)`. The process starts without its parent's log_context. A second call
+    changes nothing. Raises nothing, and does not block.
     """
     drop_inherited_context()
     # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
@@ -94,27 +89,27 @@ def setup_proc_logging(queue: LogQueue) -> None:
 
 
 # {% endif %}
-def _setup_process(settings: ProcessSettings) -> None:
-    """What every process needs, whatever its handlers are."""
-    use_settings(settings)
-    if is_usable():
-        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
-    uncaught.log_uncaught(settings.fault_file)
+def adopt_loggers(*names: str) -> None:
+    """Send records of these loggers, and all below them, to the root logger only.
 
+        adopt_loggers("uvicorn", "gunicorn", "celery")
 
-def _name_misspelt() -> None:
-    """Warn of each LOG_* variable that nothing reads, and that looks like one that is read."""
-    known = {each.metadata["variable"] for each in setting_fields()}
-    if any(name.startswith("LOG_") and name not in known for name in os.environ):
-        from .doctor.checks import unknown_variables  # here: hardly ever wanted
-
-        for line in unknown_variables(os.environ):
-            if "did you mean" in line:
-                logger.warning("%s", line)
+    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps
+    levels. Call it after the library has set its logging up.
+    """
+    for name in names:
+        logging.getLogger(name)  # so that it exists, and its propagation is set
+    for name, other in list(logging.root.manager.loggerDict.items()):
+        if isinstance(other, logging.Logger) and any(name == each or name.startswith(f"{each}.") for each in names):
+            for handler in other.handlers[:]:
+                other.removeHandler(handler)
+                handler.close()
+            other.propagate = True
+            other.disabled = False
 
 
 def use_settings(settings: ProcessSettings) -> None:
-    """Have this process mask and filter as `settings` say; opens nothing."""
+    """Apply the levels and the masking of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
     for name, level in (("", settings.level), *settings.levels):
         each = logging.getLogger(name)
@@ -122,9 +117,28 @@ def use_settings(settings: ProcessSettings) -> None:
 
 
 def settings_or_exit() -> Settings:
-    """Read the environment; for values that cannot be used, say so on stderr and raise SystemExit(2)."""
+    """Read the environment; print invalid values to stderr and raise SystemExit(2)."""
     try:
         return Settings.from_environ()
     except ValueError as error:
         reports.to_stderr("ERROR", str(error))
         raise SystemExit(2) from None
+
+
+def _setup_process(settings: ProcessSettings) -> None:
+    """Set up what every process needs, whatever its handlers."""
+    use_settings(settings)
+    if is_usable():
+        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
+    uncaught.log_uncaught(settings.fault_file)
+
+
+def _warn_of_misspelt_variables() -> None:
+    """Log a warning for each unknown LOG_* variable that resembles a known one."""
+    known = [each.metadata["variable"] for each in setting_fields()]
+    if any(name.startswith("LOG_") and name not in known for name in os.environ):
+        from .doctor.checks import unknown_variables  # here: rarely needed
+
+        for line in unknown_variables(os.environ, known):
+            if "did you mean" in line:
+                logger.warning("%s", line)

@@ -1,137 +1,182 @@
-"""Lines to stdout or stderr."""
+"""The console: lines to stdout or stderr."""
 
 import contextlib
 import errno
 import io
 import logging
 import os
-import select
-import stat
 import sys
 import time
-from typing import Final, TextIO
+# {% if cookiecutter.multiprocessing %}
+from collections.abc import Sequence
+# {% endif %}
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, TextIO
 
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
+# {% if cookiecutter.multiprocessing %}
+from .background import BackgroundHandler, RefusedError
+# {% endif %}
 
-_CHUNK: Final = 4096  # bytes that a pipe takes at once whenever it takes any (PIPE_BUF)
-_MOMENT: Final = 0.01  # seconds until it is asked again what it said it would take, and did not
-_CREDIT: Final = 0.5  # seconds that the console may hold up the log in one go: less than a log call waits
-_CREDIT_BACK: Final = 0.1  # seconds of it given back for every second that passes
+# {% if cookiecutter.multiprocessing %}
+_ATOMIC: Final = 4096  # bytes that a pipe takes whole or not at all (PIPE_BUF)
+# {% endif %}
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
+_RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
 
 
-class ConsoleHandler(logging.StreamHandler[TextIO]):
-    """Writes each record at once. A reader that does not keep up cannot hold up the log.
+@dataclass(frozen=True, kw_only=True)
+class ConsoleSink(Sink):
+    """Settings of the console."""
 
-    While a pipe or terminal takes nothing, a line waits; all waiting together is at most half
-    a second, and a tenth of the time that passes. After that, lines are dropped, counted and
-    reported. A console that is closed is reported once and left alone; one that was never
-    there, as in a daemon, is not missed.
+    name: ClassVar[str] = "console"
+    level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
+    format: str = setting(
+        "LOG_CONSOLE_FORMAT",
+        parse.one_of("text", "json"),
+        "{{ cookiecutter.console_handler }}",
+        "text or json",
+    )
+    stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = ConsoleHandler(self.stream)
+        handler.setFormatter(make_formatter(self.format, colour=wants_colour(handler.stream)))
+        return [handler]
+
+
+# {% if cookiecutter.multiprocessing %}
+class ConsoleHandler(BackgroundHandler[bytes]):
+    """Background handler for the console: a reader that is slow or stopped does not hold up the log.
+
+    A console that is closed is reported once, and later records are only counted.
     """
 
     def __init__(self, stream: str = "stdout") -> None:
-        found: TextIO | None = getattr(sys, stream)
-        super().__init__(found or io.StringIO())
+        self._output = Output(stream)
+        self.stream = self._output.stream
+        super().__init__("console", batch=256, batch_size=_ATOMIC)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put the record into the backlog, or count it as lost if the console is closed."""
+        if self._output.closed:
+            self.lost += 1
+        else:
+            super().emit(record)
+
+    def payload(self, record: logging.LogRecord) -> bytes:
+        return self._output.encode(self.format(record))
+
+    def deliver(self, batch: Sequence[bytes]) -> None:
+        """Write some lines at once; blocks while the reader does not read."""
+        if reason := self._output.write(b"".join(batch)):
+            raise RefusedError(reason)
+        if self._output.closed:
+            self.lost += len(batch)
+
+
+# {% endif %}
+# {% if not cookiecutter.multiprocessing %}
+class ConsoleHandler(logging.Handler):
+    """Writes each record at once, as `print` does, and blocks as that does while the reader does not read.
+
+    A console that is closed is reported once, and later records are only counted.
+    """
+
+    def __init__(self, stream: str = "stdout") -> None:
+        super().__init__()
         self.name = "console"
         self.lost = 0  # records that were not written whole
-        self._gone = found is None or _is_closed(found)
-        self._descriptor = None if self._gone else _descriptor(found)
-        self._encoding = getattr(found, "encoding", None) or "utf-8"
-        self._torn = False  # the last line ended in its middle
-        self._poll: select.poll | None = None
-        self._credit = _CREDIT
-        self._credited = time.monotonic()
-        if self._descriptor is not None and _can_stall(self._descriptor):
-            self._descriptor = _without_blocking(self._descriptor)
-            self._poll = select.poll()
-            self._poll.register(self._descriptor, select.POLLOUT)
+        self._output = Output(stream)
+        self.stream = self._output.stream
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; OSError is reported, not raised."""
-        if self._gone:
+        if self._output.closed:
             self.lost += 1
             return
-        line = self.format(record) + "\n"
+        data = self._output.encode(self.format(record))
+        with contextlib.suppress(RuntimeError, OSError, ValueError, AttributeError):
+            self.stream.flush()  # what print() has left in the stream's buffer; RuntimeError: amid another flush
+        reason = self._output.write(data)
+        if reason:
+            reports.report("console", f"console: output failed, {reports.COUNT} records dropped: {reason}")
+        self.lost += bool(reason or self._output.closed)
+
+
+# {% endif %}
+class Output:
+    """sys.stdout or sys.stderr, as it is when this is made.
+
+    Writes past the stream's buffer, which would keep what cannot be written and fail with it at the interpreter's
+    exit. A stream that is no file, such as a notebook's, is written to as by `print`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.stream: Any = getattr(sys, name)
+        self.closed = self.stream is None or _is_closed(self.stream)
+        self._descriptor = None if self.closed else _descriptor(self.stream)
+        self._encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self._torn = False  # the last line was written only in part
+
+    def encode(self, text: str) -> bytes:
+        return f"{text}\n".encode(self._encoding, "backslashreplace")
+
+    def write(self, data: bytes) -> str:
+        """Write whole lines, and return why they could not be written: the disk is full. Blocks as the stream does.
+
+        Any other failure closes the console; it is reported, and nothing is written from then on.
+        """
         try:
-            with contextlib.suppress(RuntimeError):  # a signal handler that logs amid a flush
-                self.stream.flush()  # what print() has left there came first
-            if self._descriptor is None:
-                self.stream.write(line)
-                self.stream.flush()
-            else:
-                self._write(self._descriptor, line.encode(self._encoding, "backslashreplace"))
-        except (OSError, ValueError) as error:
-            self.lost += 1
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # it is a file
-                reports.report("console full", f"lines dropped: the console: {error.strerror}")
-            else:  # a broken pipe; a stream that was closed
-                self._gone = True
-                reports.report("console gone", f"nothing more goes to the console: {error}")
+            if not self.closed:
+                self._write(b"\n" + data if self._torn else data)
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
+                return str(error.strerror)
+            self.closed = True
+            reason = getattr(error, "strerror", None) or error
+            reports.report("console", f"console: closed, nothing more is written to it: {reason}")
+        return ""
 
-    def flush(self) -> None:
-        """Nothing is held back here."""
-
-    def _write(self, descriptor: int, data: bytes) -> None:
-        if self._torn:
-            data = b"\n" + data
-        rest = data
-        try:
-            while rest and self._ready():
-                written = _write_some(descriptor, rest[:_CHUNK])
-                if not written and not self._spend(_MOMENT):
-                    break
-                rest = rest[written:]
-        finally:
-            self._torn = bool(rest) and (self._torn or len(rest) < len(data))
-        if rest:
-            self.lost += 1
-            reports.report("console stalled", "lines dropped: the console takes nothing")
-
-    def _spend(self, seconds: float) -> bool:
-        """Wait so long, if there is credit."""
-        if self._credit < seconds:
-            return False
-        self._credit -= seconds
-        time.sleep(seconds)
-        return True
-
-    def _ready(self) -> bool:
-        """Wait until the console takes something, for as long as there is credit."""
-        if not self._poll or self._poll.poll(0):
-            return True
-        before = time.monotonic()
-        self._credit = min(_CREDIT, self._credit + (before - self._credited) * _CREDIT_BACK)
-        # In whole milliseconds, and never the one that rounding up would add to each line.
-        ready = bool(self._poll.poll(int(self._credit * 1000)))
-        self._credited = time.monotonic()
-        self._credit = max(0.0, self._credit - (self._credited - before))
-        return ready
+    def _write(self, data: bytes) -> None:
+        if self._descriptor is None:
+            self.stream.write(data.decode(self._encoding))
+            self.stream.flush()
+            return
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+                self._torn = bool(data)
+            except BlockingIOError:  # another program that shares the terminal has made it so
+                time.sleep(_RETRY_AFTER)
 
 
-def wants_colour(stream: TextIO) -> bool:
-    """A terminal, unless NO_COLOR is set; anything, if FORCE_COLOR is (no-color.org, force-color.org)."""
+def wants_colour(stream: TextIO | None) -> bool:
+    """Return True for a terminal unless NO_COLOR is set, and whenever FORCE_COLOR is (no-color.org)."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
     try:
-        return stream.isatty() and os.environ.get("TERM") != "dumb"
-    except (ValueError, AttributeError):  # closed; or somebody's own object, with write() alone
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    except (ValueError, AttributeError):  # closed; or an object that has write() alone
         return False
 
 
-def _descriptor(stream: TextIO | None) -> int | None:
-    """The file behind `stream`, if it can be written to directly: not on Windows, nor for a stream of another
-    class, such as a notebook's: its fileno() is not where its write() goes."""
-    if not isinstance(stream, io.TextIOWrapper) or os.name != "posix":
-        return None
-    try:
-        return stream.fileno()
-    except (OSError, ValueError, AttributeError):
-        return None
+def _descriptor(stream: Any) -> int | None:
+    """Return the descriptor to write to; None on Windows, and for a stream of another class, such as a notebook's,
+    whose fileno() is not where its write() goes."""
+    if os.name == "posix" and isinstance(stream, io.TextIOWrapper):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return stream.fileno()
+    return None
 
 
-def _is_closed(stream: TextIO) -> bool:
-    """Whether the file behind `stream` is closed, so that its number may soon be another file's."""
+def _is_closed(stream: Any) -> bool:
+    """Return True if the stream's descriptor is closed, so that its number may soon be another file's."""
     try:
         os.fstat(stream.fileno())
     except OSError as error:
@@ -139,27 +184,3 @@ def _is_closed(stream: TextIO) -> bool:
     except (ValueError, AttributeError):
         pass
     return False
-
-
-def _can_stall(descriptor: int) -> bool:
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
-
-
-def _without_blocking(descriptor: int) -> int:
-    """The same pipe or terminal opened anew: not to block is then our own affair, not that of all who share it.
-
-    A terminal needs it: it says that it takes something, and blocks on what is longer. A
-    socket cannot be had so, nor anything outside Linux.
-    """
-    try:
-        return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        return descriptor
-
-
-def _write_some(descriptor: int, chunk: bytes) -> int:
-    try:
-        return os.write(descriptor, chunk)
-    except BlockingIOError:  # it took less than it had said: ask again
-        return 0

@@ -8,7 +8,7 @@ from typing import Any
 from ..process import reports
 from ..process.session import LoggingSession
 from ..records.serialize import PREPARED, prepare
-from .dispatcher import CLOSE_WITHIN, Dispatcher, Outlet
+from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 # How often a handler may be called from within a handler: by a signal's handler that logs, and
 # by the libraries of handlers, whose records about records must come to an end.
@@ -16,14 +16,14 @@ _DEEPEST = 3
 _nested = threading.local()
 
 
-class DirectLogging(LoggingSession):
+class DirectSession(LoggingSession):
     """The handlers on the root logger, each called so that its failure reaches nobody."""
 
     def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
         super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
-        for outlet in self._dispatcher.outlets:
-            outlet.handler.handle = _prepared(outlet)  # type: ignore[method-assign, assignment]
+        for guarded in self._dispatcher.handlers:
+            guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
         self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
@@ -41,8 +41,8 @@ class DirectLogging(LoggingSession):
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
-def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
-    """`outlet`, given the record as a listener would give it; that is made once for all handlers."""
+def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
+    """`guarded`, given the record as a listener would give it; that is made once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
         depth = getattr(_nested, "depth", 0)
@@ -56,7 +56,7 @@ def _prepared(outlet: Outlet) -> Callable[[logging.LogRecord], bool]:
                 if record.thread in reports.own_threads:
                     return False
                 prepared = record.__dict__[PREPARED] = prepare(record)
-            outlet.handle(prepared)
+            guarded.handle(prepared)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
         finally:

@@ -12,7 +12,7 @@ from ..process import reports
 CLOSE_WITHIN: Final = 5.0  # seconds
 
 
-class Outlet:
+class GuardedHandler:
     """A handler, called so that no failure of it reaches the caller or another handler.
 
     A handler that may lose a record without raising counts it in `lost`, and is `failing` from then until
@@ -95,30 +95,30 @@ class Dispatcher:
     """Calls each of `handlers` for the records that its level lets through."""
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
-        self.outlets = [Outlet(handler) for handler in handlers]
-        for outlet in self.outlets:
-            outlet.handler.close = outlet.closed_by_others  # type: ignore[method-assign]
-        self._at_once = [outlet for outlet in self.outlets if outlet.takes_all]
-        self._by_one = [outlet for outlet in self.outlets if not outlet.takes_all]
-        self._open = self.outlets  # those that can take a report
+        self.handlers = [GuardedHandler(handler) for handler in handlers]
+        for guarded in self.handlers:
+            guarded.handler.close = guarded.closed_by_others  # type: ignore[method-assign]
+        self._at_once = [guarded for guarded in self.handlers if guarded.takes_all]
+        self._by_one = [guarded for guarded in self.handlers if not guarded.takes_all]
+        self._open = self.handlers  # those that can take a report
         reports.connect(self._report)
 
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
         """Hand `records` to the handlers, in this order. Never raises."""
-        for outlet in self._at_once:
-            outlet.handle_all(records)
+        for guarded in self._at_once:
+            guarded.handle_all(records)
         if self._by_one:
             for record in records:
-                for outlet in self._by_one:
-                    if record.levelno >= outlet.handler.level:
-                        outlet.handle(record)
+                for guarded in self._by_one:
+                    if record.levelno >= guarded.handler.level:
+                        guarded.handle(record)
 
     def _report(self, record: logging.LogRecord) -> bool:
-        return sum(outlet.take_report(record) for outlet in self._open) > 0  # each of them is called
+        return sum(guarded.take_report(record) for guarded in self._open) > 0  # each of them is called
 
     def flush(self) -> None:
         """Have every handler write what it still holds; blocks as long as the slowest does."""
-        self._each("flush", self.outlets)
+        self._each("flush", self.handlers)
 
     def close(self, within: float = CLOSE_WITHIN) -> None:
         """Close every handler, the slow ones first and all within so many seconds.
@@ -127,10 +127,10 @@ class Dispatcher:
         """
         self.flush()
         deadline = time.monotonic() + within
-        slow = [outlet for outlet in self.outlets if hasattr(outlet.handler, "finish_by")]
-        for outlet in slow:
-            outlet.handler.finish_by(deadline)  # type: ignore[attr-defined]
-        self._open = [outlet for outlet in self.outlets if outlet not in slow]
+        slow = [guarded for guarded in self.handlers if hasattr(guarded.handler, "finish_by")]
+        for guarded in slow:
+            guarded.handler.finish_by(deadline)  # type: ignore[attr-defined]
+        self._open = [guarded for guarded in self.handlers if guarded not in slow]
         self._each("close", slow)
         reports.report_held()
         self._each("close", self._open)
@@ -138,12 +138,12 @@ class Dispatcher:
 
     def counts(self) -> dict[str, Any]:
         """Handler name -> how many records it has handled, and how many it failed on."""
-        return {outlet.name: outlet.count() for outlet in self.outlets}
+        return {guarded.name: guarded.count() for guarded in self.handlers}
 
     @staticmethod
-    def _each(method: str, outlets: Iterable[Outlet]) -> None:
-        for outlet in outlets:
+    def _each(method: str, handlers: Iterable[GuardedHandler]) -> None:
+        for guarded in handlers:
             try:
-                getattr(outlet, method)()
-            except Exception as error:  # noqa: BLE001 - see Outlet
-                reports.report(f"{outlet.name} {method}", f"{outlet.name} {method} failed: {reports.describe(error)}")
+                getattr(guarded, method)()
+            except Exception as error:  # noqa: BLE001 - see GuardedHandler
+                reports.report(f"{guarded.name} {method}", f"{guarded.name} {method} failed: {reports.describe(error)}")
