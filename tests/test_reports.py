@@ -79,7 +79,7 @@ class TestRedaction:
         assert run.returncode == 0, run.stderr
         shown = run.stderr if file == "/dev/full" else (tmp_path / file).read_text("utf-8")
         assert run.stderr == "" or file == "/dev/full"
-        told = [line for line in shown.split("\n") if "House failed" in line]
+        told = [line for line in shown.split("\n") if "House: handler failed" in line]
         assert told
         assert all("OSError: POST https://me:***@host/?iban=***" in line for line in told)
         assert "hunter2" not in shown
@@ -202,7 +202,9 @@ class TestCounts:
         guarded = parts.module("sinks.dispatcher").GuardedHandler(House())
         guarded.handle(record("one"))
         assert guarded.count()["failed"] == 1
-        assert parts.reported == ["House failed: HostileError: <HostileError: str() failed with RuntimeError>"]
+        assert parts.reported == [
+            "House: handler failed, 1 records dropped: HostileError: <HostileError: str() failed with RuntimeError>"
+        ]
 
 
 class TestStderr:
