@@ -1,6 +1,6 @@
-"""Delete the modules that were not chosen, then say how to go on.
+"""Delete the modules of choices that were not made, then print the next steps.
 
-Runs again at every update, on a copy: it can be repeated, and touches nothing else.
+Runs again at every update, on a copy: it is idempotent, and touches no other file.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ CONSOLE, FILE = ANSWERS["console_handler"], ANSWERS["file_handler"]
 EMAIL, QUEUE = ANSWERS["email_handler"], ANSWERS["multiprocessing"]
 COLLECTOR = ANSWERS["collector_handler"]
 
-# Each module that is there for one choice, and whether that choice was made.
+# Module -> True if the choice that it belongs to was made.
 OPTIONAL = {
     PACKAGE / "multi.py": QUEUE,
     QUEUE_ROOM / "frames.py": QUEUE,
@@ -25,7 +25,7 @@ OPTIONAL = {
     QUEUE_ROOM / "listener_main.py": QUEUE,
     QUEUE_ROOM / "thread.py": QUEUE,
     QUEUE_ROOM / "handler.py": QUEUE,
-    QUEUE_ROOM / "start.py": QUEUE,
+    QUEUE_ROOM / "session.py": QUEUE,
     QUEUE_ROOM / "supervisor.py": QUEUE,
     QUEUE_ROOM / "encoding.py": QUEUE,
     QUEUE_ROOM / "__init__.py": QUEUE,
@@ -37,7 +37,10 @@ OPTIONAL = {
     SINKS / "timed_file.py": FILE == "timed",
     SINKS / "size_file.py": FILE == "size",
     SINKS / "background.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
+    SINKS / "backlog.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
     SINKS / "email.py": EMAIL,
+    SINKS / "smtp.py": EMAIL,
+    SINKS / "collector.py": COLLECTOR != "none",
     SINKS / "syslog.py": COLLECTOR == "syslog",
     SINKS / "tcp.py": COLLECTOR == "tcp",
     SINKS / "udp.py": COLLECTOR == "udp",
@@ -53,7 +56,7 @@ OPTIONAL = {
 
 
 def chosen() -> list[str]:
-    """What was chosen, a line each, in words."""
+    """Return the choices, one line each."""
     return [
         "several processes: a log queue and its listener" if QUEUE else "one process, no queue",
         f"console: {CONSOLE}",
@@ -68,13 +71,13 @@ def main() -> None:
         if not wanted:
             module.unlink(missing_ok=True)
     if not QUEUE:
-        with contextlib.suppress(OSError):  # not empty: something of the owner's is in there
+        with contextlib.suppress(OSError):  # not empty: the owner has put a file there
             QUEUE_ROOM.rmdir()
     lines = "".join(f"\n    {line}" for line in chosen())
     print(
         f"\n{ANSWERS['project_slug']} is ready in {Path.cwd()}\n{lines}\n\n"
-        f"Go on with:\n    cd {ANSWERS['project_slug']}\n    uv run {ANSWERS['project_slug']}\n\n"
-        "Without uv: its README.md has the same with pip."
+        f"Next steps:\n    cd {ANSWERS['project_slug']}\n    uv run {ANSWERS['project_slug']}\n\n"
+        "README.md has the same steps with pip."
     )
 
 

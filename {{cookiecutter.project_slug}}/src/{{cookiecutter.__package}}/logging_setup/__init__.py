@@ -9,21 +9,27 @@ Handlers hang on the root logger only. Their levels, formats and places come fro
 environment variables, which .env.example lists.
 """
 
-from .adopt import adopt_loggers
 from .configure import (
+    adopt_loggers,
     setup_main_logging,
     # {% if cookiecutter.multiprocessing %}
     setup_proc_logging,
     # {% endif %}
 )
 from .get_handlers import get_handlers
-from .process.session import MainLogging
+from .process.session import LoggingSession
 from .process.uncaught import log_exit, log_once, logged
+# {% if cookiecutter.multiprocessing %}
+from .queue.pipe import LogQueue
+# {% endif %}
 from .records.context import log_context
 from .settings import Settings
 
 __all__ = [
-    "MainLogging",
+    # {% if cookiecutter.multiprocessing %}
+    "LogQueue",
+    # {% endif %}
+    "LoggingSession",
     "Settings",
     "adopt_loggers",
     "get_handlers",

@@ -1,59 +1,59 @@
-"""What there is to know of how logging is set up: settings and their origin, the logger tree, its faults.
+"""State of logging: settings and their origin, sinks, the tree of loggers, and faults in these.
 
-Nothing here changes anything, so it may also be asked from within a running application.
+Changes nothing, so it may also be called in a running application.
 """
 
 import difflib
 import logging
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import Field
+from typing import Any
 
 from ..env import parsers as parse
-from ..get_handlers import OWN_HANDLERS
-from ..records.redaction import MASK, redact
-from ..settings import OWN_LOGGERS, Settings, setting_fields
+from ..env.variables import MASK, AnySettings, variables
+from ..records.redaction import redact
 
-_HERE: Final = ("localhost", "127.0.0.1", "::1")
+Values = list[tuple["Field[Any]", Any]]  # each setting with its value
 
 
-def settings_now(settings: Settings, environ: Mapping[str, str]) -> list[dict[str, str]]:
-    """Each setting as it would stand in the environment, secrets masked, and where it is from."""
-    found, usual = [], Settings()
-    for each in setting_fields():
-        about, value, is_level = each.metadata, getattr(settings, each.name), each.name.endswith("level")
+def values_of(settings: AnySettings) -> Values:
+    """Return every setting, those of the sinks included, with its value."""
+    owners: tuple[Any, ...] = (settings, *settings.sinks.values())
+    return [(each, getattr(owner, each.name)) for owner in owners for each in variables(owner)]
+
+
+def settings_now(settings: AnySettings, usual: AnySettings, environ: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return each setting as the text of its variable, secrets masked, and its origin; `usual`: the defaults."""
+    found = []
+    for (each, value), (_, default) in zip(values_of(settings), values_of(usual), strict=True):
+        about, is_level = each.metadata, each.metadata["parse"] in (parse.level, parse.levels) or each.name == "level"
         origin = "default"
         if environ.get(about["variable"], "").strip():
             origin = "environment"
-        elif value != getattr(usual, each.name):  # else: a password from its file
-            origin = "LOG_LEVEL" if "level" in each.name else "another setting"
+        elif value != default:  # else: a password from its file
+            origin = "LOG_LEVEL" if is_level else "another setting"
         text = _as_written(value, is_level=is_level)
         shown = (MASK if text else "") if about["secret"] else redact.text(text)
         found.append({"variable": about["variable"], "value": shown, "origin": origin})
     return found
 
 
-def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    """A line for each LOG_* variable that nothing reads."""
-    known = [each.metadata["variable"] for each in setting_fields()]
+def unknown_variables(environ: Mapping[str, str], known: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each LOG_* variable of `environ` that is not one of `known`."""
+    known = list(known)
     for name in sorted(environ):
         if name.startswith("LOG_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             yield f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else "")
 
 
-def sinks(settings: Settings) -> dict[str, int]:
-    """Sink -> its level, for each sink that the settings turn on, and for handlers of your own. Opens nothing."""
-    values = vars(settings)
-    levels = {name.removesuffix("_level"): level for name, level in values.items() if name.endswith("_level")}
-    # A sink that is somewhere else is off until it is told where.
-    places = {name: values.get(f"{name}_host", values.get(f"{name}_url", "here")) for name in levels}
-    own = dict.fromkeys((name.partition(":")[0] for name in OWN_HANDLERS), logging.NOTSET)  # theirs is not known here
-    return {name: level for name, level in levels.items() if places[name]} | own
+def sinks(settings: AnySettings) -> dict[str, int]:
+    """Return the name of each sink that is on -> its level. Opens nothing."""
+    return {name: sink.level for name, sink in settings.sinks.items() if sink.is_on}
 
 
 def loggers() -> list[dict[str, Any]]:
-    """The root logger and every named one, in order of their names."""
+    """Return the root logger and every named one, sorted by name."""
     return [
         {
             "name": name or "root",
@@ -67,62 +67,63 @@ def loggers() -> list[dict[str, Any]]:
     ]
 
 
-def faults(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """What is wrong, a line each: why records would be missing, or there twice."""
-    found = [*unknown_variables(environ)]
+def faults(settings: AnySettings, own_loggers: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each cause of missing or duplicate records."""
+    yield from unknown_variables(environ, [each.metadata["variable"] for each, _ in values_of(settings)])
     if logging.root.manager.disable > 0:
         level = logging.getLevelName(logging.root.manager.disable)
-        found.append(f"logging.disable() was called: everything up to {level} is hidden")
+        yield f"logging.disable() was called: everything up to {level} is hidden"
     for name, logger in _all_loggers():
         if name:
-            found += [f"{name} {fault}" for fault in _faults_of(logger, settings)]
-    found += _twice()
-    values = vars(settings)
-    url = urlsplit(values.get("collector_url", ""))
-    if url.scheme == "http" and values.get("collector_token") and url.hostname not in _HERE:
-        found.append(f"LOG_COLLECTOR_TOKEN goes to {url.hostname} for everybody to read: must be https")
-    return [*found, *_overrides(settings, environ)]
+            yield from (f"{name} {fault}" for fault in _faults_of(logger, settings))
+    yield from _duplicates()
+    for sink in settings.sinks.values():
+        yield from sink.faults()
+    yield from _overrides(settings, own_loggers, environ)
 
 
-def _overrides(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield a line for each level that hides what another variable asks for."""
-    on, named = sinks(settings), logging.getLevelName
+def _overrides(settings: AnySettings, own_loggers: Iterable[str], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each level that hides records that another variable asks for."""
+    named = logging.getLevelName
     asked = pairs = dict(parse.levels(environ.get("LOG_LEVELS", "")))
     if environ.get("LOG_LEVEL", "").strip():
         asked, general = {"root": settings.level, **pairs}, f"LOG_LEVEL={named(settings.level)}"
-        single = {f"LOG_LEVELS={name}": pairs[name] for name in OWN_LOGGERS if name in pairs}
-        single |= {f"LOG_{sink.upper()}_LEVEL": level for sink, level in on.items()}
-        for variable, level in single.items():
+        single = {f"LOG_LEVELS={name}": (pairs[name], True) for name in own_loggers if name in pairs}
+        for sink in settings.sinks.values():
+            for each in variables(sink) if sink.is_on else ():
+                if each.name == "level":
+                    single[each.metadata["variable"]] = sink.level, "follows" in each.metadata
+        for variable, (level, follows) in single.items():
             this = f"{variable}={named(level)}"
-            if level > settings.level and variable != "LOG_EMAIL_LEVEL":
+            if level > settings.level and follows:
                 yield f"{this} hides what {general} would show"
             elif logging.NOTSET < level < min(asked.values()):
                 yield f"{general} hides what {this} would show"
-    lowest = min(on.values(), default=logging.NOTSET)
+    lowest = min(sinks(settings).values(), default=logging.NOTSET)
     for name, wanted in asked.items():
         if wanted < lowest:
-            yield f"{name} is asked for {named(wanted)}, but no sink takes less than {named(lowest)}"
+            yield f"{name} is set to {named(wanted)}, but no sink accepts less than {named(lowest)}"
 
 
-def _faults_of(logger: logging.Logger, settings: Settings) -> Iterator[str]:
+def _faults_of(logger: logging.Logger, settings: AnySettings) -> Iterator[str]:
     own = ", ".join(handler_text(each) for each in logger.handlers if not isinstance(each, logging.NullHandler))
-    cure = f'adopt_loggers("{logger.name}") makes it give way'
+    fix = f'fix: adopt_loggers("{logger.name}")'
     if own and logger.propagate:
-        yield f"has a handler of its own, {own}: its lines appear twice; {cure}"
+        yield f"has a handler of its own, {own}: its lines appear twice; {fix}"
     elif own:
-        yield f"has a handler of its own, {own}, and does not propagate: its lines are not in the log; {cure}"
+        yield f"has a handler of its own, {own}, and does not propagate: its lines are not in the log; {fix}"
     elif not logger.propagate:
-        yield f"does not propagate: its lines are not in the log; {cure}"
+        yield f"does not propagate: its lines are not in the log; {fix}"
     if logger.disabled:
-        yield "is disabled (by a logging.config without disable_existing_loggers=False): its lines are nowhere"
+        yield "is disabled (by a logging.config without disable_existing_loggers=False): its lines are lost"
     if logger.level > settings.level and logger.name not in dict(settings.levels):
-        was, level = logging.getLevelName(logger.level), logging.getLevelName(settings.level)
-        cure = f"LOG_LEVELS={logger.name}={level} undoes that"
-        yield f"is at {was}, by code, and hides what LOG_LEVEL={level} would show; {cure}"
+        found, level = logging.getLevelName(logger.level), logging.getLevelName(settings.level)
+        fix = f"fix: LOG_LEVELS={logger.name}={level}"
+        yield f"is at {found}, set by code, and hides what LOG_LEVEL={level} would show; {fix}"
 
 
-def _twice() -> Iterator[str]:
-    """A line for each place that is written to by handlers on more than one logger, or twice on one."""
+def _duplicates() -> Iterator[str]:
+    """Yield a line for each file or stream that several handlers write to."""
     places: dict[object, list[str]] = {}
     for name, logger in _all_loggers():
         for handler in logger.handlers:
@@ -136,7 +137,7 @@ def _twice() -> Iterator[str]:
 
 
 def handler_text(handler: logging.Handler) -> str:
-    """A handler in a few words: its name or class, where it writes to, and its level."""
+    """Describe a handler: its name or class, the place that it writes to, and its level."""
     place = getattr(handler, "baseFilename", None) or getattr(getattr(handler, "stream", None), "name", "")
     level = logging.getLevelName(handler.level) if handler.level else ""
     return " ".join(filter(None, map(str, (handler.name or type(handler).__name__, place, level))))
@@ -147,7 +148,7 @@ def _all_loggers() -> list[tuple[str, logging.Logger]]:
     return [("", logging.root), *((n, each) for n, each in sorted(named.items()) if isinstance(each, logging.Logger))]
 
 
-def _as_written(value: Any, *, is_level: bool = False) -> str:
+def _as_written(value: Any, *, is_level: bool) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""From the text of an environment variable to its value, or a ValueError that says what would do."""
+"""Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ _YES, _NO = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 def text(value: str) -> str:
-    """Any text."""
+    """Return the text as it is."""
     return value
 
 
 def level(value: str) -> int:
-    """A level's name, in any case, or its number."""
+    """Parse the name of a level, in any case, or its number."""
     names = logging.getLevelNamesMapping()
     if value.upper() in names:
         return names[value.upper()]
@@ -28,18 +28,18 @@ def level(value: str) -> int:
 
 
 def levels(value: str) -> tuple[tuple[str, int], ...]:
-    """`logger=LEVEL` pairs between commas, as a tuple of pairs."""
+    """Parse comma-separated `logger=LEVEL` pairs."""
     pairs = []
     for pair in filter(None, map(str.strip, value.split(","))):
         name, equals, word = (part.strip() for part in pair.partition("="))
         if not name or not equals:
-            raise ValueError("logger=LEVEL pairs between commas, for example urllib3=WARNING,my_app.db=DEBUG")
+            raise ValueError("comma-separated logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG")
         pairs.append((name, level(word)))
     return tuple(pairs)
 
 
 def one_of(*choices: str) -> Parser:
-    """One of these words, in any case."""
+    """Return a parser that accepts one of `choices`, in any case."""
 
     def parse(value: str) -> str:
         if value.lower() not in choices:
@@ -50,7 +50,7 @@ def one_of(*choices: str) -> Parser:
 
 
 def whole(least: int, most: int, unit: str) -> Parser:
-    """A whole number between two others, both included."""
+    """Return a parser of whole numbers from `least` to `most`."""
 
     def parse(value: str) -> int:
         if not value.isdecimal() or len(value) > 18 or not least <= int(value) <= most:
@@ -61,14 +61,14 @@ def whole(least: int, most: int, unit: str) -> Parser:
 
 
 def seconds(least: float, most: float) -> Parser:
-    """A number of seconds between two others, both included."""
+    """Return a parser of numbers of seconds from `least` to `most`."""
 
     def parse(value: str) -> float:
         try:
             number = float(value)
         except ValueError:
             number = -1.0
-        if not least <= number <= most:  # also what NaN fails
+        if not least <= number <= most:  # NaN fails too
             raise ValueError(f"a number of seconds from {least:g} to {most:g}")
         return number
 
@@ -76,7 +76,7 @@ def seconds(least: float, most: float) -> Parser:
 
 
 def switch(value: str) -> bool:
-    """On or off."""
+    """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
     if value.lower() in _YES:
         return True
     if value.lower() in _NO:
@@ -85,37 +85,39 @@ def switch(value: str) -> bool:
 
 
 def path(value: str) -> str:
-    """A file's path, made absolute, so that a later change of folder does not move it."""
+    """Return the path of a file as an absolute path: the working directory may change later."""
     if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
         raise ValueError("the path of a file, not of a folder")
     return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
 
 
 def words(value: str) -> tuple[str, ...]:
-    """Words between commas."""
+    """Parse comma-separated words."""
     return tuple(filter(None, map(str.strip, value.split(","))))
 
 
 def keys(value: str) -> tuple[str, ...]:
-    """Words between commas, each with a letter or digit in it: a key without would fit everything."""
+    """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
     found = words(value)
     if not all(any(char.isalnum() for char in word) for word in found):
-        raise ValueError("words between commas, for example iban,card_number")
+        raise ValueError("comma-separated words, for example iban,card_number")
     return found
 
 
+# {% if cookiecutter.email_handler %}
 def addresses(value: str) -> tuple[str, ...]:
-    """E-mail addresses between commas."""
+    """Parse comma-separated e-mail addresses."""
     found = words(value)
     for address in found:
         name, at, domain = address.rpartition("@")
         if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
-            raise ValueError("e-mail addresses between commas, for example ops@example.com,me@example.com")
+            raise ValueError("comma-separated e-mail addresses, for example ops@example.com,me@example.com")
     return found
 
 
+# {% endif %}
 def url(*examples: str) -> Parser:
-    """A URL of the form of one of `examples`, by its scheme: a host and a port, or a path; or nothing."""
+    """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
     forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
     wanted = f"a URL such as {' or '.join(examples)}"
 
@@ -143,13 +145,28 @@ def url(*examples: str) -> Parser:
     return parse
 
 
+# {% if cookiecutter.collector_handler in ("http", "otlp") %}
 def token(value: str) -> str:
-    """What may stand in an HTTP header: visible ASCII characters; or nothing."""
+    """Return the text if it may be the value of an HTTP header: visible ASCII characters, or empty."""
     if not re.fullmatch("[!-~]*", value):
         raise ValueError("a token of visible ASCII characters")
     return value
 
 
+# {% endif %}
+# {% if cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
+def certificates(value: str) -> str:
+    """Return the path of a file of trusted certificates."""
+    import ssl  # here: takes long to import, and is rarely needed
+
+    try:
+        ssl.create_default_context(cafile=value or None)
+    except OSError as error:
+        raise ValueError(f"a file of certificates: {error}") from error
+    return value
+
+
+# {% endif %}
 def without_credentials(value: str) -> str:
-    """`value` for a message: if it is a URL, without what may be a user and a password."""
+    """Return `value` without what may be the user and password of a URL."""
     return re.sub("//.*@", "//***@", value)

@@ -1,24 +1,18 @@
-"""What setup_main_logging returns: logging that is set up, can be flushed, and is stopped once."""
+"""What setup_main_logging returns: handlers on the root logger, and the hooks that stop logging once, at the end."""
 
 import atexit
 import contextlib
-import functools
 import logging
 import os
 import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
-# {% if cookiecutter.multiprocessing %}
-from ..queue.pipe import LogQueue, ThreadQueue
-# {% endif %}
-from .changes import change, undo
-from .root_logger import attach, detach
+from .global_state import attach, change, detach, undo
 from .uncaught import log_once
 
 _PACKAGE: Final = (__package__ or "").rpartition(".")[0]
@@ -29,65 +23,59 @@ TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
 fork_lock: Final = threading.RLock()
 
 
-class MainLogging(ABC):
-    """Logging of the main process. Stops at the end of a `with` block (see __exit__), or at exit, or at SIGTERM."""
+class LoggingSession(ABC):
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, or at SIGTERM."""
 
-    # {% if cookiecutter.multiprocessing %}
-    queue: LogQueue | ThreadQueue  # for setup_proc_logging in other processes
-
-    # {% endif %}
-    def __init__(self) -> None:
+    def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
-        self._handlers: list[logging.Handler] = []
-        self._stopping = threading.RLock()
-        self._under_way = False  # a stop
-        self._terminated_by = 0  # the signal that came amid it
+        self._handlers = handlers
         self._replaced: list[logging.Handler] = []
+        self._stop_lock = threading.RLock()
+        self._is_stopping = False
+        self._terminated_by = 0  # the signal that came during a stop
         self.stopped = False
 
     @abstractmethod
     def flush(self, timeout: float = 5.0) -> bool:
         """Block until all records sent so far have reached their handlers.
 
-        False if that took more than `timeout` seconds, or this is not the main process.
+        Returns False if that took more than `timeout` seconds, or this is not the main process.
         """
 
     @abstractmethod
     def counts(self) -> dict[str, Any]:
-        """Records accepted and dropped by this process, and handled and failed per handler."""
+        """Return the records accepted and dropped by this process, and handled and failed per handler."""
 
     @abstractmethod
     def _stop(self, within: float) -> None:
         """Write what is left, in at most `within` seconds."""
 
     @property
-    def mine(self) -> bool:
-        """Whether this process has set it up, not inherited it by a fork."""
+    def is_owner(self) -> bool:
+        """Return True in the process that has set it up, False in its forked children."""
         return os.getpid() == self._owner
 
     def stop(self) -> None:
         """Write what has been logged, and stop; a second call does nothing.
 
-        Blocks for as long as the slowest handler takes to close, about 10 s at the most;
-        other processes that still log are not waited for, and what they log is written.
+        Blocks until the slowest handler is closed, about 10 s at most. Other processes that still log are not
+        awaited; a listener process writes their records.
         """
         self._stop_within(STOP_WITHIN)
 
-    def start(self, handlers: Iterable[logging.Handler], *, keep: bool) -> Self:
-        """Attach `handlers` to the root logger, and register the shutdown hooks; `keep`: see root_logger.attach."""
-        global _current
-        self._handlers = list(handlers)
+    def start(self, *, keep: bool) -> Self:
+        """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
         others: list[logging.Handler] = []
         for handler in logging.getLogger().handlers:
             module = f"{type(handler).__module__}."
-            # What basicConfig has left would write every line a second time, and is put back by stop(); ours, copied
-            # by a fork or left by a reload, is dropped; others (of pytest, of an error tracker) stay.
+            # Those of basicConfig would write every line a second time, and are put back by stop(). Own ones, copied
+            # by a fork or left by a reload, are dropped; others (of pytest, of an error tracker) stay.
             if module.startswith("logging."):
                 self._replaced.append(handler)
             elif not module.startswith(f"{_PACKAGE}."):
                 others.append(handler)
         attach(self._handlers, others, keep=keep)
-        vars(logging.getLogger())[_PACKAGE] = _current = self
+        vars(logging.getLogger())[_PACKAGE] = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -96,12 +84,12 @@ class MainLogging(ABC):
 
     def _stop_within(self, within: float) -> bool:
         """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
-        if not self.mine or not self._stopping.acquire(timeout=within):
+        if not self.is_owner or not self._stop_lock.acquire(timeout=within):
             return True
         if self.stopped:
-            self._stopping.release()
-            return not self._under_way
-        self._under_way = self.stopped = True
+            self._stop_lock.release()
+            return not self._is_stopping
+        self._is_stopping = self.stopped = True
         try:
             atexit.unregister(self.stop)
             detach(self._handlers, self._replaced)
@@ -109,14 +97,14 @@ class MainLogging(ABC):
             with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
                 undo.close()
         finally:
-            self._under_way = False
-            self._stopping.release()
+            self._is_stopping = False
+            self._stop_lock.release()
             if self._terminated_by:
                 _end(self._terminated_by)
         return True
 
     def end_by(self, number: int) -> None:
-        """Stop, then end this process by that signal; from amid a stop, return, and end once it is finished or late."""
+        """Stop, then end this process by that signal; during a stop, return, and end once that is finished or late."""
         if self._stop_within(TERMINATE_WITHIN):
             _end(number)
         self._terminated_by = number
@@ -137,13 +125,15 @@ class MainLogging(ABC):
         self.flush() if others else self.stop()
 
 
-# Kept on the root logger too: when this module is imported a second time, that logging still runs.
-_current: MainLogging | None = vars(logging.getLogger()).get(_PACKAGE)
+def _latest() -> Any:
+    """Return the last session started; it is kept on the root logger, and so found if this module is reloaded."""
+    return vars(logging.getLogger()).get(_PACKAGE)
 
 
-def current() -> MainLogging | None:
-    """The logging that this process has set up and not stopped."""
-    return _current if _current and _current.mine and not _current.stopped else None
+def current() -> Any:
+    """Return the LoggingSession that this process has started and not stopped, or None."""
+    found = _latest()
+    return found if found and found.is_owner and not found.stopped else None
 
 
 def _terminate(number: int, _frame: FrameType | None) -> None:
@@ -153,11 +143,11 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     """
     signal.signal(number, signal.SIG_DFL)
     _end_children()
-    end, gevent = _current.end_by if _current else _end, sys.modules.get("gevent")
+    session, gevent = _latest(), sys.modules.get("gevent")
     if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
-        gevent.spawn(end, number)
+        gevent.spawn(session.end_by, number)
     else:
-        end(number)
+        session.end_by(number)
 
 
 def _end(number: int) -> NoReturn:
@@ -166,7 +156,7 @@ def _end(number: int) -> NoReturn:
 
 
 def _end_children() -> None:
-    """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, from ending."""
+    """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, open."""
     library: Any = sys.modules.get("multiprocessing")
     if library:
         # A thread of a pool that notices the end of its workers must not start the next ones.
@@ -176,8 +166,8 @@ def _end_children() -> None:
                 child.terminate()
 
 
-# A SIGTERM that comes amid a fork waits until the child has its default action back: in between,
-# Python would note the signal for a handler that is gone by the time it looks.
+# A SIGTERM that comes during a fork is blocked until the child has its default action back: otherwise Python could
+# note the signal for a handler that is replaced before it is called.
 _blocked: set[int] = set()  # to unblock after the fork; empty if the application has blocked SIGTERM itself
 
 
@@ -190,7 +180,7 @@ def _before_fork() -> None:
         _blocked.clear()
 
 
-def _forget_in_child() -> None:
+def _reset_in_child() -> None:
     if signal.getsignal(signal.SIGTERM) is _terminate:
         with contextlib.suppress(ValueError):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -199,7 +189,7 @@ def _forget_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     # What must happen after a fork is done in C: a KeyboardInterrupt cannot prevent it. (`signal` wraps `_signal` in
     # Python.) Before a fork the hooks run in reverse order: the lock is taken first.
-    _unblock = functools.partial(sys.modules["_signal"].pthread_sigmask, signal.SIG_UNBLOCK, _blocked)
-    os.register_at_fork(before=_before_fork, after_in_parent=_unblock, after_in_child=_forget_in_child)
+    _unblock = partial(sys.modules["_signal"].pthread_sigmask, signal.SIG_UNBLOCK, _blocked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_unblock, after_in_child=_reset_in_child)
     os.register_at_fork(before=fork_lock.acquire, after_in_parent=fork_lock.release, after_in_child=_unblock)
     os.register_at_fork(after_in_child=getattr(fork_lock, "_at_fork_reinit", fork_lock.release))  # gevent's: release

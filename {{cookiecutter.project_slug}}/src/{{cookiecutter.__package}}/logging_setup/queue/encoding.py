@@ -1,8 +1,8 @@
-"""A flattened record as bytes, and back.
+"""Serialize records and markers to bytes, and deserialize them.
 
-What another process has written is never given to `marshal` or `pickle`: the first crashes on some inputs, the second
-runs code. A record has a fixed head (`struct`), its origin and its message; what few records have (task, stack,
-exception, fields) is JSON. Decoding allocates no more than a small multiple of the input and raises ValueError.
+Neither `marshal` nor `pickle` is used, since other processes may write any bytes: the first crashes on some inputs,
+the second runs code. A record has a fixed head (`struct`), its origin and its message; rare attributes (task, stack,
+exception, fields) are JSON. Decoding allocates no more than a small multiple of the input.
 """
 
 import json
@@ -12,7 +12,7 @@ import struct
 from typing import Any, Final
 
 from ..records.serialize import Flat, flatten
-from ..records.values import plain
+from ..records.values import MAX_ITEMS, cut, to_builtin
 from .frames import MAX_BYTES
 
 RECORD: Final = 1
@@ -21,12 +21,11 @@ DROPS: Final = 3
 _HEAD: Final = struct.Struct("<BdQHII")  # RECORD, time, dropped records, bytes of origin, message and rest
 _HEAD_SIZE: Final = _HEAD.size
 TOKEN_SIZE: Final = 16
-_FLUSH: Final = struct.Struct(f"<B{TOKEN_SIZE}s")  # FLUSH, a token: random bytes, which no other process can guess
+_FLUSH: Final = struct.Struct(f"<B{TOKEN_SIZE}s")  # FLUSH, a token: random, so that no other process can guess it
 _DROPS: Final = struct.Struct("<BQQ")  # DROPS, process, dropped records
 _TEXT_LIMITS: Final = (16_000, 4_000, 500)  # characters of a text, tried in this order
-_ITEMS: Final = 200  # members of a collection where a record has to be cut
 
-_to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=plain).encode
+_to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=to_builtin).encode
 _from_json = json.JSONDecoder().raw_decode
 _unpack = _HEAD.unpack_from
 
@@ -34,19 +33,19 @@ _unpack = _HEAD.unpack_from
 def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
     """Serialize `record` to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
     flat = flatten(record, dropped)
-    data = _packed(flat)
+    data = _pack(flat)
     if len(data) <= MAX_BYTES:
         return data
     for limit in _TEXT_LIMITS:
-        data = _packed((flat[0], *_cut(flat[1:], limit)))
+        data = _pack((flat[0], *_cut(flat[1:], limit)))
         if len(data) <= MAX_BYTES:
             return data
     # Many fields, notes or causes, each of them short.
     exception = flat[5] and {**flat[5], "notes": (), "causes": ()}
-    return _packed((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}, dropped), 500)))
+    return _pack((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}, dropped), 500)))
 
 
-def _packed(flat: Flat) -> bytes:
+def _pack(flat: Flat) -> bytes:
     origin, created, task, message, stack, exception, fields, dropped = flat
     text = message.encode("utf-8", "surrogatepass")
     if task or stack or exception or fields:
@@ -57,13 +56,13 @@ def _packed(flat: Flat) -> bytes:
 
 
 def decode(data: bytes) -> Flat:
-    """Restore what `encode` has made of a record, for `restore`. Raises ValueError for other bytes."""
+    """Deserialize a record of `encode`, for `restore`. Raises ValueError for other bytes."""
     try:
         kind, created, dropped, of_origin, of_text, of_rest = _unpack(data)
         text_at = _HEAD_SIZE + of_origin
         rest_at = text_at + of_text
         if kind != RECORD or rest_at + of_rest > len(data):
-            raise ValueError("no record")
+            raise ValueError("not a record")
         task = stack = exception = fields = None
         if of_rest:
             rest = data[rest_at : rest_at + of_rest].decode("utf-8", "surrogatepass")
@@ -98,10 +97,10 @@ def decode_drops(data: bytes) -> tuple[int, int]:
 
 
 def _cut(value: Any, limit: int) -> Any:
-    if isinstance(value, str) and len(value) > limit:
-        return f"{value[:limit]}... [cut, {len(value)} characters]"
+    if isinstance(value, str):
+        return cut(value, limit)
     if isinstance(value, tuple | list):
-        return tuple(_cut(item, limit) for item in value[:_ITEMS])
+        return tuple(_cut(item, limit) for item in value[:MAX_ITEMS])
     if isinstance(value, dict):
-        return {_cut(key, limit): _cut(item, limit) for key, item in list(value.items())[:_ITEMS]}
+        return {_cut(key, limit): _cut(item, limit) for key, item in list(value.items())[:MAX_ITEMS]}
     return value

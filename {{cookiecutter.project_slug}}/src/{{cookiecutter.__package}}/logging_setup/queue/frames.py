@@ -1,13 +1,13 @@
-"""Frames of 512 bytes, in which records go through the log queue's pipe.
+"""Frames of 512 bytes, the format of the log queue's pipe.
 
-A pipe keeps no borders between writes, a listener that is killed may have read part of a record, and a process may
+A pipe keeps no boundaries between writes, a listener that is killed may have read part of a record, and a process may
 write bytes that are no record. So every write begins with a head: its number of frames, and a mark of four bytes
 that no UTF-8 text contains. The decoder skips what is no valid write, up to the next head, and counts it.
 
-Each further frame of a write begins with a zero byte in place of a payload byte; the bytes so displaced are stored
-together behind the head, so that two slices restore them, however many frames there are.
+Each further frame of a write begins with a zero byte in place of a payload byte. Payload bytes displaced by these are
+stored together after the head, so that two slices restore them, however many frames there are.
 
-Linux writes up to 4096 bytes to a pipe whole or not at all (pipe(7), PIPE_BUF). A longer record goes in parts, each a
+Linux writes up to 4096 bytes to a pipe atomically (pipe(7), PIPE_BUF). A longer record is split into parts, each a
 write of its own; those of other senders may come in between.
 """
 
@@ -15,23 +15,22 @@ import itertools
 import os
 import re
 import struct
+from collections.abc import Callable, Iterator
 from typing import Final
-
-from ..process import reports
 
 FRAME: Final = 512  # bytes
 AT_ONCE: Final = 4096  # bytes: PIPE_BUF
-MAX_BYTES: Final = 64 * 1024  # of a record; wire.py cuts longer ones
-_PART: Final = 0x80  # added to the number of frames where the payload is a part of a record
+TOGETHER: Final = AT_ONCE // FRAME  # records read and dispatched together; lost if the listener is killed meanwhile
+MAX_BYTES: Final = 64 * 1024  # of a record; encoding.py cuts longer ones
+_PART: Final = 0x80  # added to the number of frames if the payload is a part of a record
 _MARK: Final = b"\xff\xfe\xfd\xfc"
 _SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame
 _HEAD_SIZE: Final = len(_SINGLE)
 _ANY_HEAD: Final = re.compile(rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc")
 SHORT: Final = FRAME - _HEAD_SIZE  # bytes of a record that fits into one frame
 _LONG: Final = (FRAME - 1) * (AT_ONCE // FRAME) - len(_MARK)  # bytes of a record, or of a part, in one write
-_PART_HEAD: Final = struct.Struct("<QQHH")  # sender, number of the record, number of the part, how many parts there are
-
-_UNFINISHED: Final = 256  # incomplete records that are kept: the rest of one never comes if its sender was killed
+_PART_HEAD: Final = struct.Struct("<QQHH")  # sender, number of the record, number of the part, number of parts
+_UNFINISHED: Final = 256  # incomplete records that are kept: of a killed sender's the rest never comes
 _numbers = itertools.count()
 
 
@@ -53,7 +52,7 @@ def split(data: bytes) -> list[bytearray]:
 def _frames(data: bytes, kind: int = 0) -> bytearray:
     count = -(-(len(data) + len(_MARK)) // (FRAME - 1))
     write = bytearray(FRAME * count)
-    start = len(_MARK) + count  # of the payload: behind the head and the displaced bytes
+    start = len(_MARK) + count  # of the payload: after the head and the displaced bytes
     write[start : start + len(data)] = data
     write[_HEAD_SIZE:start] = write[FRAME::FRAME]
     write[FRAME::FRAME] = bytes(count - 1)
@@ -68,11 +67,13 @@ def _payload(write: bytearray, count: int) -> bytes:
 
 
 class FrameDecoder:
-    """Find the records in what is read from the pipe. Memory is bounded, whatever the bytes are."""
+    """Finds the records in what is read from the pipe. Memory is bounded, whatever the bytes are."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: Callable[[str, int], object]) -> None:
+        """`report` is called with what was skipped or dropped, and how many of it."""
+        self._report = report
         self._left = b""  # the beginning of a write whose rest has not been read
-        self._begun = False  # before that, the rest of a write may come whose beginning another listener has read
+        self._begun = False  # until then, the rest of a write may come whose beginning the previous listener has read
         self._unfinished: dict[tuple[int, int], list[bytes]] = {}
 
     def records(self, read: bytes) -> list[bytes]:
@@ -90,7 +91,7 @@ class FrameDecoder:
             elif head := _ANY_HEAD.match(read, at):
                 count = head[0][0] & ~_PART
                 after = at + FRAME * count
-                if any(read[at + FRAME : after : FRAME]):  # these are not the frames of one write
+                if any(read[at + FRAME : after : FRAME]):  # not the frames of one write
                     after = self._skip(read, at)
                 elif after > end:
                     break
@@ -115,11 +116,11 @@ class FrameDecoder:
         for (start, end), (following, _) in itertools.pairwise([*heads, (len(read), 0)]):
             if end > len(read):
                 return at
-            if end <= following:  # otherwise what looks like a head has a real one in its frames
+            if end <= following:  # otherwise another head is inside its frames: it is none
                 after = start
                 break
         if self._begun or read[at]:
-            reports.report("bytes", f"queue: {reports.COUNT} bytes skipped: they are no record", after - at)
+            self._report("bytes skipped: not a record", after - at)
         return after
 
     def _join(self, data: bytes) -> bytes:
@@ -128,19 +129,25 @@ class FrameDecoder:
         key = sender, number
         size = len(data) - _PART_HEAD.size
         if not place < count <= 1 + MAX_BYTES // size:
-            reports.report("part", "queue: 1 part of a long record dropped: no such part can be")
+            self._report("parts of long records dropped: invalid head", 1)
             return b""
         if place == 0:
             self._unfinished[key] = []
             if len(self._unfinished) > _UNFINISHED:
                 del self._unfinished[next(iter(self._unfinished))]
         parts = self._unfinished.get(key)
-        if parts is None:  # an earlier listener has read the parts before
+        if parts is None:  # the previous listener has read the parts before
             if place == count - 1:
-                text = f"queue: {reports.COUNT} long records dropped: the previous listener had read a part of each"
-                reports.report("long records", text)
+                self._report("long records dropped: partly read by the previous listener", 1)
             return b""
-        if place != len(parts):  # twice: a signal handler has forked amid this record, and both processes send the rest
+        if place != len(parts):  # sent twice: a signal handler forked during the sending of this record
             return b""
         parts.append(data[_PART_HEAD.size :])
         return b"".join(self._unfinished.pop(key)) if len(parts) == count else b""
+
+
+def read_batches(reader: int, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+    """Yield the records of each read from the pipe, up to TOGETHER, until all its writing ends are closed."""
+    decoder = FrameDecoder(report)
+    while read := os.read(reader, AT_ONCE):
+        yield decoder.records(read)

@@ -8,19 +8,18 @@ import threading
 from ..process import reports
 from ..records.serialize import flatten, restore
 from .encoding import encode, encode_drops
-from .pipe import GoneError, LogQueue, ThreadQueue
+from .pipe import LogQueue, QueueClosedError
 
 
-class LogQueueHandler(logging.Handler):
-    """Puts each record into the log queue; when that cannot be, WARNING and above go to stderr.
+class QueueHandler(logging.Handler):
+    """Enqueues each record; one that cannot be enqueued is dropped, and written to stderr from WARNING on.
 
-    A call returns at once while the queue has room, waits up to `LOG_QUEUE_TIMEOUT` seconds
-    while it is full, and never raises. After one wait in vain the following calls do not wait
-    again until a record gets through, so a stuck listener costs a process one wait, not one
-    a record. What is lost is counted, and the count travels with the next record.
+    A call never raises, and blocks only while the queue is full: up to `LOG_QUEUE_TIMEOUT` seconds, and after such
+    a drop not at all until a record is enqueued again. So a listener that does not read costs a process one wait,
+    not one for each record. Dropped records are counted; the next record carries the count.
     """
 
-    def __init__(self, queue: LogQueue | ThreadQueue) -> None:
+    def __init__(self, queue: LogQueue) -> None:
         super().__init__()
         self.queue = queue
         self._put = queue.put
@@ -32,61 +31,61 @@ class LogQueueHandler(logging.Handler):
 
     def start_counts(self) -> None:
         """Count from zero: at first, and in a forked child, whose parent reports its own drops."""
-        self.accepted = 0  # records that the queue has taken, in this process
-        self.dropped = 0  # records that it has not
-        self._untold = 0  # of these, not yet told to the listener
-        self._patience = self._timeout
+        self.accepted = 0  # records enqueued in this process
+        self.dropped = 0
+        self._unreported = 0  # of these, not yet reported to the listener
+        self._wait = self._timeout  # seconds that the next call waits if the queue is full
         self._count = itertools.count(1)
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Send `record`; whatever goes wrong stays in here."""
+        """Enqueue `record`; return False if it was filtered or dropped. Never raises."""
         try:
             if self.filters and not self.filter(record):
                 return False
-            untold = self._take_untold() if self._untold else 0
+            unreported = self._take_unreported() if self._unreported else 0
             try:
-                if self._put(encode(record, untold), self._patience):
+                if self._put(encode(record, unreported), self._wait):
                     self.accepted = next(self._count)
-                    self._patience = self._timeout
+                    self._wait = self._timeout
                     return True
-            except GoneError:
+            except QueueClosedError:
                 pass
-            self._patience = 0.0
-            self._drop(record, untold)
+            self._wait = 0.0
+            self._drop(record, unreported)
         except Exception as error:  # noqa: BLE001 - a log call never raises into the application
-            reports.say(f"a record could not be logged: {type(error).__name__}", logging.ERROR)
+            reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
         return False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As handle(): for callers that skip it."""
+        """Enqueue `record`: for callers that skip handle()."""
         self.handle(record)
 
-    def _drop(self, record: logging.LogRecord, untold: int) -> None:
+    def _drop(self, record: logging.LogRecord, unreported: int) -> None:
         with self._guard:
             self.dropped += 1
-            self._untold += untold + 1
+            self._unreported += unreported + 1
         if record.levelno >= logging.WARNING:
             reports.show(restore(flatten(record)))
 
-    def _take_untold(self) -> int:
+    def _take_unreported(self) -> int:
         with self._guard:
-            untold, self._untold = self._untold, 0
-        return untold
+            unreported, self._unreported = self._unreported, 0
+        return unreported
 
     def close(self) -> None:
-        """Tell the listener of the last drops, if any; waits no longer than any log call."""
-        untold = self._take_untold()
-        if untold:
+        """Report the last drops, if any, to the listener; blocks as long as a log call may."""
+        unreported = self._take_unreported()
+        if unreported:
             try:
-                self._put(encode_drops(untold), self._timeout)
-            except GoneError:
-                reports.say(f"{untold} records dropped: the log listener is gone")
+                self._put(encode_drops(unreported), self._timeout)
+            except QueueClosedError:
+                reports.say(f"queue: {unreported} records dropped: no listener (process {os.getpid()})")
         super().close()
 
 
 def _start_counts_in_child() -> None:
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, LogQueueHandler):
+        if isinstance(handler, QueueHandler):
             handler.start_counts()
 
 

@@ -1,7 +1,7 @@
-"""Starts the listener process: python -P listener_main.py <reader> <control> <package>.
+"""Entry point of the listener process: python -P listener_main.py <reader> <control> <package>.
 
-This folder and those around it are made packages here, under their usual names but without
-running any `__init__`: the listener loads what it needs, and not the application.
+Makes this folder and those around it packages under their usual names, but runs no `__init__.py`: so the listener
+loads only the modules that it needs, and not the application.
 """
 
 import importlib

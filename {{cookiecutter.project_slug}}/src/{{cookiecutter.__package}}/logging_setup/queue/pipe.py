@@ -1,13 +1,10 @@
-"""The log queue: many processes in, one listener out, nothing in between that can break.
+"""The log queue: a pipe from many processes to one listener.
 
-A multiprocessing.Queue holds records in a thread of the sender and guards its pipe with a
-lock that all senders share: a process that is killed takes records, or the lock, with it.
-Here a record is one write to a pipe (frames.py): one system call, whole or not at all, no
-lock, no thread; once it is written, it outlives its sender. When the last sender is gone,
-the listener reads end-of-file.
+A record is one atomic write to the pipe (frames.py), without a lock or a thread: it is not lost when its sender is
+killed, and blocks no other sender. The listener reads end-of-file once the last writing end is closed.
 
-Outside Linux, and for LOG_LISTENER=thread, the same interface stands in front of a
-multiprocessing.Queue, with that queue's weaknesses.
+Outside Linux PortableQueue has the same interface before a multiprocessing.Queue. That keeps records in a thread of
+the sender, and its senders share a lock: a killed process loses records, or blocks all others.
 """
 
 import contextlib
@@ -19,23 +16,22 @@ import socket
 import sys
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from multiprocessing import reduction
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from ..settings import Settings
-from .frames import SHORT, framed, split
+from .frames import SHORT, TOGETHER, framed, read_batches, split
 
 if sys.platform != "win32":
     import fcntl
 
-_CAPACITY: Final = 1024 * 1024  # bytes: what the kernel gives to anybody (/proc/sys/fs/pipe-max-size)
-# A program that closes all files, as daemons do, closes the queue's too, and the next ones that it opens get
-# the lowest numbers. Under one of these, records would be written into a file of the application's.
-_RARE_NUMBER: Final = 500
-_MOMENT: Final = 0.001  # seconds between two attempts to write to a pipe that is full
+_CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged user (/proc/sys/fs/pipe-max-size)
+# A program that closes all descriptors, as daemons do, closes the queue's too, and the files that it opens next get
+# the lowest numbers. With a low number, records would be written into one of these files.
+_HIGH_NUMBER: Final = 500
+_PAUSE: Final = 0.001  # seconds between two attempts to write to a full pipe
 
-# What a forked child must not keep. The reader: while anybody holds one, senders could not
-# notice that nobody reads any more.
+# Closed in a forked child. The reader among them: while one is open, senders cannot notice that the listener is gone.
 not_for_children: "weakref.WeakSet[socket.socket | io.FileIO]" = weakref.WeakSet()
 
 
@@ -49,63 +45,79 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_close_in_child)
 
 
-def renumbered(descriptor: int, least: int = 3) -> int:
-    """The same open file under the first free number from `least` on: 3 is above stdin, stdout and stderr."""
+def renumber(descriptor: int, least: int = 3) -> int:
+    """Move a descriptor to the first free number from `least` on; 3 is above stdin, stdout and stderr."""
     if descriptor >= least:
         return descriptor
     try:
         found: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
-    except OSError:  # this process may not have so many
-        return renumbered(descriptor)
+    except OSError:  # above the limit of this process
+        return renumber(descriptor)
     os.close(descriptor)
     return found
 
 
-class GoneError(Exception):
-    """Nobody reads this queue any more, and nobody will."""
+class QueueClosedError(Exception):
+    """The log queue has no listener any more, or is closed in this process."""
+
+
+class WorkerSettings(NamedTuple):
+    """The settings that every process needs. Those of the sinks, secrets included, stay with the listener."""
+
+    level: int
+    levels: tuple[tuple[str, int], ...]
+    reattach: bool
+    redact: bool
+    redact_keys: tuple[str, ...]
+    queue_timeout: float
+    fault_file: str
 
 
 class LogQueue:
-    """The sending end, picklable into a new process like a multiprocessing.Queue."""
+    """The two ends of the pipe. Can be passed to other processes: they get the writing end and WorkerSettings."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        reading, writing = map(renumbered, os.pipe())
-        os.set_blocking(writing, False)  # for all senders, once: it is one open file that they share
-        with contextlib.suppress(OSError):  # this user has many large pipes already: it stays small
+    def __init__(self, settings: Any) -> None:
+        """`settings` has all attributes of WorkerSettings."""
+        self.settings = WorkerSettings._make(getattr(settings, name) for name in WorkerSettings._fields)
+        self._open()
+
+    def _open(self) -> None:
+        reading, writing = map(renumber, os.pipe())
+        os.set_blocking(writing, False)  # applies to all senders: they share one open file description
+        with contextlib.suppress(OSError):  # this user has many large pipes already: it keeps the default size
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _CAPACITY)
         self.reader = io.FileIO(reading, "rb")
         self._use(writing)
         not_for_children.add(self.reader)
 
     def _use(self, writing: int) -> None:
-        self._writer = io.FileIO(renumbered(writing, _RARE_NUMBER), "wb")
+        self._writer = io.FileIO(renumber(writing, _HIGH_NUMBER), "wb")
         self._write = self._writer.write
 
     def put(self, data: bytes, timeout: float) -> bool:
-        """Send one record; True once the kernel has all of it.
-
-        Waits for room up to `timeout` seconds, then returns False. Raises GoneError when there
-        is no listener and no process that could start one.
-        """
+        """Enqueue one record; return False if the queue was full for `timeout` seconds. Raises QueueClosedError."""
         try:
             if len(data) <= SHORT and self._write(framed(data)):
                 return True
-            return self._put_patiently(data, time.monotonic() + timeout)
-        except (OSError, ValueError) as error:  # nobody reads; it is closed
-            raise GoneError from error
+            return self._put_until(data, time.monotonic() + timeout)
+        except (OSError, ValueError) as error:  # no reading end; closed in this process
+            raise QueueClosedError from error
 
-    def _put_patiently(self, data: bytes, until: float) -> bool:
+    def _put_until(self, data: bytes, until: float) -> bool:
         for frames in split(data):
             while not self._write(frames):  # the pipe is full
                 left = until - time.monotonic()
                 if left <= 0:
                     return False
-                time.sleep(min(_MOMENT, left))
+                time.sleep(min(_PAUSE, left))
         return True
 
+    def batches(self, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+        """Yield what has been enqueued, a few records at a time; blocks while there is nothing. See FrameDecoder."""
+        return read_batches(self.reader.fileno(), report)
+
     def close(self) -> None:
-        """Let go of both ends in this process; the other senders keep theirs."""
+        """Close both ends in this process; other processes keep their writing ends."""
         self.reader.close()
         self._writer.close()
 
@@ -117,22 +129,37 @@ class LogQueue:
         self._use(state["writer"].detach())
 
 
-class ThreadQueue:
-    """LogQueue's interface before a multiprocessing.Queue: for a listener that is a thread."""
+class PortableQueue(LogQueue):
+    """The same interface before a multiprocessing.Queue, for systems without such pipes."""
 
     SIZE: Final = 10_000  # records
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        # Locks of the spawn context can be handed to processes of every start method.
-        self.queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(self.SIZE)
+    def _open(self) -> None:
+        # Locks of the spawn context can be passed to processes of every start method.
+        self._queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(self.SIZE)
 
     def put(self, data: bytes, timeout: float) -> bool:
-        """Queue one record; False if there was no room for `timeout` seconds. Raises GoneError."""
         try:
-            self.queue.put(data, timeout=timeout)
+            self._queue.put(data, timeout=timeout)
         except queue.Full:
             return False
         except (OSError, ValueError, AssertionError, RuntimeError) as error:
-            raise GoneError from error
+            raise QueueClosedError from error
         return True
+
+    def batches(self, _: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+        while True:
+            batch = [self._queue.get()]
+            while len(batch) < TOGETHER and not self._queue.empty():
+                batch.append(self._queue.get())
+            yield batch
+
+    def close(self) -> None:
+        self._queue.close()
+        self._queue.cancel_join_thread()  # what is left would never be read, and block the exit
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self).copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)

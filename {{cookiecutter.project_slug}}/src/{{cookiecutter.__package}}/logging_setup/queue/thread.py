@@ -1,94 +1,45 @@
-"""The listener as a thread of the main process: for LOG_LISTENER=thread, and off Linux.
+"""The listener as a thread of the main process, for LOG_LISTENER=thread and where no listener process can be started.
 
-It is the textbook pattern, with a multiprocessing.Queue, and has its weaknesses: it slows down
-when the main process computes, dies with it, and a process that is killed while it holds the
-queue's lock stops all the others' logging.
+It is slow while the main process computes, and ends with it: then records of other processes are lost.
 """
 
 import contextlib
-import itertools
-import queue
+import sys
 import threading
-from typing import Any, Final
+import time
+from collections.abc import Callable
+from typing import Any
 
-from ..get_handlers import get_handlers
 from ..process import reports
-from ..process.session import MainLogging
-from ..settings import Settings
 from ..sinks.dispatcher import Dispatcher
-from .encoding import TOKEN_SIZE, encode_flush
-from .handler import LogQueueHandler
-from .listener import TOGETHER, Listener
-from .pipe import GoneError, ThreadQueue
-
-_END: Final = b""
+from .encoding import encode_flush
+from .listener import Listener, report_skipped
+from .pipe import LogQueue, PortableQueue, QueueClosedError
+from .session import QueueSession
 
 
-class ListenerThread(MainLogging):
-    """The same interface as ListenerProcess has."""
+class ThreadSession(QueueSession):
+    """A session with a listener thread, which reads the queue until stop()."""
 
-    queue: ThreadQueue
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self.queue = ThreadQueue(settings)
-        self._handler = LogQueueHandler(self.queue)
+    def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
+        super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
         self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
-        self._changed = threading.Condition(threading.RLock())
-        self._flushing: set[bytes] = set()
-        self._dispatcher = Dispatcher(get_handlers(settings))
+        self._closing = False
+        self._dispatcher = Dispatcher(make_handlers(settings))
         self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
         self._thread.start()
-        self.start([self._handler], keep=settings.reattach)
-
-    def flush(self, timeout: float = 5.0) -> bool:
-        """See MainLogging."""
-        if not self.mine:
-            return False
-        marker, token = encode_flush()
-        self._flushing.add(token)
-        try:
-            if not self.queue.put(marker, timeout):
-                return False
-            with self._changed:
-                return self._changed.wait_for(lambda: token not in self._flushing, timeout)
-        except GoneError:
-            return False
-        finally:
-            self._flushing.discard(token)
-
-    def counts(self) -> dict[str, Any]:
-        """See MainLogging; blocks as flush() does."""
-        self.flush()
-        return {
-            "accepted": self._handler.accepted,
-            "dropped": self._handler.dropped,
-            "handlers": self._dispatcher.counts(),
-        }
-
-    def _stop(self, within: float) -> None:
-        self._handler.close()
-        with contextlib.suppress(GoneError):
-            self.queue.put(_END, within)
-        self._thread.join(within)
 
     def _listen(self) -> None:
-        incoming, listener = self.queue.queue, Listener(self._dispatcher, self._acknowledge)
-        for number in itertools.count(1):
-            try:
-                data = incoming.get_nowait()
-            except queue.Empty:
-                listener.hand_over()
-                data = incoming.get()
-            if data == _END:
+        listener = Listener(self._dispatcher, self._acknowledge)
+        for batch in self.queue.batches(report_skipped):
+            listener.handle(batch)
+            if self._closing:
                 break
-            listener.take(data)
-            if number % TOGETHER == 0:
-                listener.hand_over()
-        listener.hand_over()
+        self.queue.close()
         self._dispatcher.close()
 
-    def _acknowledge(self, answer: bytes) -> None:
-        with self._changed:
-            self._flushing.discard(answer[:TOKEN_SIZE])
-            self._changed.notify_all()
+    def _end_listener(self, until: float) -> None:
+        self._closing = True
+        with contextlib.suppress(QueueClosedError):
+            self.queue.put(encode_flush()[0], 0.0)  # wakes the thread; if the queue is full, that need not be
+        self._thread.join(max(0.0, until - time.monotonic()))

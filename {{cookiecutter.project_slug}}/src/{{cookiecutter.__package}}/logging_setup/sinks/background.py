@@ -1,9 +1,8 @@
-"""What slow sinks have in common: a bounded backlog, a thread of their own, patience, an end.
+"""Base of handlers whose sink may be slow, remote or down: a bounded backlog, a thread, retry with backoff.
 
-A log call only puts its record into the backlog. The thread delivers; while that fails it
-tries again after growing pauses, and when the backlog is full the oldest records give way.
-What is lost is counted and reported. `flush()` does not wait: nothing ever waits for a slow
-sink but `close()`, and that not for long.
+A log call only appends its record to the backlog; the thread delivers. While that fails it retries
+after growing pauses, and when the backlog is full the oldest records are dropped, counted and
+reported. `flush()` does not wait; only `close()` does, up to a deadline.
 """
 
 import logging
@@ -12,28 +11,24 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Sequence, Sized
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, Generic
 
 from ..process import reports
+from .backlog import MAX_SIZE, Backlog, Payload
 
-CLOSE_WITHIN: Final = 5.0  # seconds for what is left, when nothing else is said
-MAX_RECORDS: Final = 10_000
-MAX_SIZE: Final = 8 * 1024 * 1024  # of all payloads in the backlog together, as len() counts them
-LONGEST_PAUSE = 30.0  # seconds between two attempts; tests set it lower
-_LONGEST_WAIT: Final = 120.0  # seconds, when the other side says how long it wants to be left alone
+CLOSE_WITHIN: Final = 5.0  # seconds, unless finish_by() has set a deadline
+LONGEST_PAUSE = 30.0  # seconds between two attempts; tests lower it
+_LONGEST_WAIT: Final = 120.0  # seconds, for RetryLaterError
 _PAUSE_AT_CLOSE: Final = 0.2
-
-Payload = TypeVar("Payload", bound=Sized)
 
 
 class RefusedError(Exception):
-    """The other side has said no to this batch, and would say no again: it is given up."""
+    """The server has refused this batch, and a retry would be refused as well: it is dropped."""
 
 
-class LaterError(Exception):
-    """The other side wants to be asked again, and not before `seconds` have passed."""
+class RetryLaterError(Exception):
+    """The server has asked for a retry, not before `seconds` have passed (Retry-After)."""
 
     def __init__(self, reason: object, seconds: float) -> None:
         super().__init__(reason)
@@ -41,11 +36,11 @@ class LaterError(Exception):
 
 
 class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
-    """Base of the handlers whose sink may be slow, far away or down.
+    """Handler that delivers in a thread of its own; a subclass defines `payload` and `deliver`.
 
-    `batch` is how many records go into one delivery at most, and `batch_size` how much of
-    their payloads. A delivery that fails is tried again after `pause` seconds, then after
-    twice as many, and so on up to half a minute: `attempts` times, or without end if that is 0.
+    `batch` limits the records of one delivery, `batch_size` the sum of their payloads' len(). A failed
+    delivery is retried after `pause` seconds, then after twice as many, up to LONGEST_PAUSE: `attempts`
+    times, or without limit if that is 0.
     """
 
     def __init__(
@@ -54,106 +49,82 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         super().__init__()
         self.name = name
         self.lost = 0  # records that were not delivered and will not be
-        self._batch = batch
-        self._batch_size = batch_size
+        self._limits = batch, batch_size
         self._attempts = attempts
         self._first_pause = pause
         self._deadline = float("inf")  # for the last delivery, in monotonic seconds
-        self._renew()
+        self._reset()
         self._start()
         _handlers.add(self)
 
-    def _renew(self) -> None:
-        """Begin with nothing: at first, and in a forked child, whose parent delivers what it has."""
-        # Not the handler's own lock: see handle(). Re-entrant, for a signal handler that logs.
-        self._filled = threading.Condition(threading.RLock())
-        self._closing = threading.Event()
-        self._closed = False
-        self._backlog: deque[Payload] = deque()
-        self._size = 0  # of the backlog
-        self._due = False  # something in the backlog asks for a delivery
-        self._on_its_way = 0  # records in the delivery now under way
+    def _reset(self) -> None:
+        """Start empty: at first, and in a forked child, where the parent delivers its own backlog."""
+        self._backlog: Backlog[Payload] = Backlog(*self._limits)
         self.failing = False  # the last attempt to deliver has failed
-        self._told = False  # that was reported, so the recovery is to be
-        self._lost_before = self.lost  # when the last delivery that succeeded began
+        self._failure_reported = False
+        self._lost_before = self.lost  # when the last successful delivery started
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
 
     @abstractmethod
     def payload(self, record: logging.LogRecord) -> Payload:
-        """What is kept of a record until it is delivered. Called by the log call, so be quick."""
+        """Return what to keep of a record until it is delivered. Runs in the log call: must be fast."""
 
     @abstractmethod
     def deliver(self, batch: Sequence[Payload]) -> None:
-        """Send some payloads, oldest first; may block for some seconds.
+        """Send some payloads, oldest first. Runs in the handler's thread; may block for some seconds.
 
-        Called in the handler's own thread. Raises RefusedError to have the batch given up, and
-        anything else to have all of it tried again: so a handler that sends one by one, and
-        could fail between two, has batches of one.
+        RefusedError drops the batch; any other exception has all of it retried: a handler that sends
+        records one by one should use batch=1.
         """
 
     def due_in(self) -> float:
-        """Seconds until the next delivery may begin; what comes meanwhile goes with it."""
+        """Return the seconds until the next delivery may start; records logged meanwhile go with it."""
         return 0.0
 
     def end(self) -> None:
-        """All is delivered: take leave of the other side. Called in the handler's own thread."""
+        """Close the connection after the last delivery. Runs in the handler's thread."""
 
     def forget(self) -> None:
-        """Let go of what a forked child must not share with its parent: connections."""
+        """Close, in a forked child, the connections that it shares with its parent."""
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Put the record into the backlog. Never waits for the sink.
+        """Append the record to the backlog. Does not block.
 
-        Without the handler's lock: what is reported from in here goes to other handlers, and
+        Without the handler's lock: reports made in here go to other handlers, and
         logging.shutdown() holds that lock while it waits in close().
         """
         passed: Any = self.filter(record)  # from 3.12 on, maybe another record
         if passed:
             try:
                 self.emit(passed if isinstance(passed, logging.LogRecord) else record)
-            except Exception:  # noqa: BLE001 - payload() may be anybody's code
+            except Exception:  # noqa: BLE001 - payload() may raise anything
                 self.handleError(record)
         return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `handle`; ValueError after close()."""
-        dropped = 0
-        with self._filled:
-            if self._closed:
-                raise ValueError("it is closed")
-            if not self._thread.is_alive() and not self._closing.is_set():
-                self._start()  # in a forked child: threads do not come along
-            payload = self.payload(record)
-            self._backlog.append(payload)
-            self._size += len(payload)
-            while len(self._backlog) > MAX_RECORDS or self._size > MAX_SIZE:
-                self._size -= len(self._backlog.popleft())
-                dropped += 1
-            # A report on this very sink starts no delivery, which might cause the next report: it goes with one.
-            self._due = self._due or threading.get_ident() != self._thread.ident
-            self._filled.notify()
+        with self._backlog.lock:
+            if not self._thread.is_alive() and not self._backlog.closing.is_set():
+                self._start()  # in a forked child, which has no threads of its parent
+            # A report on this sink starts no delivery, which might cause the next report: it goes with one.
+            starts_delivery = threading.get_ident() != self._thread.ident
+            dropped = self._backlog.append(self.payload(record), starts_delivery=starts_delivery)
         if dropped:
-            self._lose(dropped, "the backlog is full")
+            self._drop(dropped, "backlog is full")
 
     def finish_by(self, deadline: float) -> None:
-        """Deliver what is left without further pauses, until then (in monotonic seconds)."""
+        """Deliver what is left without further pauses, until `deadline` (monotonic seconds). Does not block."""
         self._deadline = deadline
-        self._closing.set()
-        with self._filled:
-            self._filled.notify()
+        self._backlog.finish()
 
     def close(self) -> None:
-        """Wait for what is left to be delivered, up to the deadline; then count it as lost."""
-        if not self._closing.is_set():
+        """Block until the backlog is delivered or the deadline has passed; then drop the rest."""
+        if not self._backlog.closing.is_set():
             self.finish_by(time.monotonic() + CLOSE_WITHIN)
         self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        with self._filled:
-            left = len(self._backlog) + self._on_its_way
-            self._backlog.clear()
-            self._on_its_way = 0
-            self._closed = True
+        left = self._backlog.close()
         if left:
-            self._lose(left, "there was no time left to deliver them")
+            self._drop(left, "not delivered before the deadline")
         super().close()
 
     def _start(self) -> None:
@@ -163,87 +134,64 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def _run(self) -> None:
         reports.own_threads.add(threading.get_ident())
         try:
-            while batch := self._take():
-                if not self._deliver_patiently(batch):
+            while batch := self._backlog.take(self.due_in):
+                if not self._deliver_with_retries(batch):
                     return
                 self._delivered_at = time.monotonic()
-                with self._filled:
-                    self._on_its_way = 0
             self.end()
         finally:
             reports.own_threads.discard(threading.get_ident())
 
-    def _take(self) -> list[Payload]:
-        """Wait for the next batch; empty when this is the end."""
-        while True:
-            with self._filled:
-                self._filled.wait_for(lambda: self._due or self._closing.is_set())
-            self._closing.wait(self.due_in())
-            with self._filled:
-                batch: list[Payload] = []
-                room = self._batch_size
-                while self._backlog and len(batch) < self._batch and (room >= len(self._backlog[0]) or not batch):
-                    batch.append(self._backlog.popleft())
-                    room -= len(batch[-1])
-                self._size = self._size - sum(map(len, batch)) if self._backlog else 0
-                self._due = bool(self._backlog)
-                self._on_its_way = len(batch)
-                if batch or self._closing.is_set():
-                    return batch
-
-    def _deliver_patiently(self, batch: Sequence[Payload]) -> bool:
-        """Deliver or give up; False if the time ran out, and close() is to count the batch."""
+    def _deliver_with_retries(self, batch: Sequence[Payload]) -> bool:
+        """Deliver or drop the batch; return False if the deadline has passed, and close() has to drop it."""
         pause, attempt = self._first_pause, 1
         while True:
             try:
                 self.deliver(batch)
             except RefusedError as error:
                 self.failing = True
-                self._lose(len(batch), f"refused: {error}")
+                self._drop(len(batch), f"refused: {error}")
                 return True
-            except Exception as error:  # noqa: BLE001 - any library's, for any reason
+            except Exception as error:  # noqa: BLE001 - of any library, for any reason
                 self.failing = True
                 reason = reports.describe(error)
                 if attempt == self._attempts:
-                    self._lose(len(batch), f"given up after {attempt} attempts: {reason}")
+                    self._drop(len(batch), f"{attempt} attempts failed: {reason}")
                     return True
-                self._told |= reports.report(f"{self.name} failing", f"{self.name}: {reason}; will be tried again")
-                asked = min(error.seconds, _LONGEST_WAIT) if isinstance(error, LaterError) else 0.0
-                if not self._pause(max(pause, asked)):
+                failure = f"{self.name}: delivery failed, will be retried: {reason}"
+                self._failure_reported |= reports.report(f"{self.name} failing", failure)
+                wait = min(error.seconds, _LONGEST_WAIT) if isinstance(error, RetryLaterError) else 0.0
+                if self._backlog.closing.wait(max(pause, wait)):
+                    time.sleep(_PAUSE_AT_CLOSE)
+                if time.monotonic() >= self._deadline:
                     return False
                 pause, attempt = min(2 * pause, LONGEST_PAUSE), attempt + 1
             else:
                 self.failing = False
-                if self._told:
-                    self._say_recovered()
+                if self._failure_reported:
+                    self._report_recovery()
                 return True
 
-    def _pause(self, seconds: float) -> bool:
-        """Wait, less long once the end has come; False if there is no time for another attempt."""
-        if self._closing.wait(seconds):
-            time.sleep(_PAUSE_AT_CLOSE)
-        return time.monotonic() < self._deadline
+    def _report_recovery(self) -> None:
+        self._failure_reported = False
+        dropped, self._lost_before = self.lost - self._lost_before, self.lost
+        level = logging.WARNING if dropped else logging.INFO
+        reports.say(f"{self.name}: delivery restored, {dropped} records dropped meanwhile", level)
 
-    def _say_recovered(self) -> None:
-        self._told = False
-        lost, self._lost_before = self.lost - self._lost_before, self.lost
-        what = f"{lost} records were lost meanwhile" if lost else "nothing was lost"
-        reports.say(f"{self.name} works again; {what}", logging.WARNING if lost else logging.INFO)
-
-    def _lose(self, count: int, why: str) -> None:
+    def _drop(self, count: int, cause: str) -> None:
         self.lost += count
-        reports.report(f"{self.name} lost", f"{self.name}: {reports.COUNT} records were not delivered: {why}", count)
+        reports.report(f"{self.name} lost", f"{self.name}: {reports.COUNT} records dropped: {cause}", count)
 
 
 _handlers: "weakref.WeakSet[BackgroundHandler[Any]]" = weakref.WeakSet()
 
 
-def _renew_in_child() -> None:
+def _reset_in_child() -> None:
     reports.own_threads.clear()
     for handler in list(_handlers):
-        handler._renew()  # noqa: SLF001 - same module
+        handler._reset()  # noqa: SLF001 - same module
         handler.forget()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)

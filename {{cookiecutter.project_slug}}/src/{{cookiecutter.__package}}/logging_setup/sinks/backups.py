@@ -36,7 +36,7 @@ class Backups:
         self._thread: threading.Thread | None = None
 
     def of(self, path: Path) -> list[list[Path]]:
-        """Return the backups of `path`, latest first, each with all its files; files of similar names are no backups."""
+        """Return the backups of `path`, latest first, each with all its files; other files are ignored."""
         name = re.compile(rf"{re.escape(path.name)}\.({self._suffix})(\.gz|\.gzipping)?")
         found: dict[str, list[Path]] = {}
         for each in path.parent.iterdir():

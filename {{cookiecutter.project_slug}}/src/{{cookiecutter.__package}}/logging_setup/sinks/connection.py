@@ -1,4 +1,4 @@
-"""A TCP connection that is sent to and never asked: with or without TLS, made when needed."""
+"""TCP connection that is only written to: with or without TLS, opened when needed."""
 
 import contextlib
 import socket
@@ -6,16 +6,16 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
-_LEAVE_WITHIN: Final = 1.0  # seconds for the other side to read what is left, and close
-_BUFFER: Final = 128 * 1024  # bytes for the kernel to hold: what is there is lost with the receiver, uncounted
-_VANISHED_AFTER: Final = 30_000  # milliseconds in which a receiver has not so much as acknowledged
+_END_WITHIN: Final = 1.0  # seconds for the receiver to read what is left, and close
+_BUFFER: Final = 128 * 1024  # bytes of the kernel's buffer: they are lost with the receiver, and not counted
+_VANISHED_AFTER: Final = 30_000  # milliseconds without an acknowledgement
 
 
 class Connection:
-    """Connects at the first `send`, and again after a failure or an end.
+    """Connect at the first `send`, and again after a failure or an end.
 
-    What TCP has taken and the receiver has not yet read is lost when the receiver dies: TCP
-    does not tell. Everything that can be known before a record is sent is asked first.
+    Data that the kernel has accepted and the receiver has not read is lost when the receiver dies, and
+    TCP does not report that. A connection known to be closed is replaced before data is sent.
     """
 
     def __init__(self, url: str, *, timeout: float, ca_file: str = "") -> None:
@@ -26,12 +26,12 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def send(self, data: bytes) -> None:
-        """Send all of `data`, or raise OSError; blocks up to the time-out.
+        """Send all of `data`, or raise OSError; blocks up to the timeout.
 
-        After a failure the connection is given up, for the receiver may have a part of `data`:
-        what follows, on a new one, can never be taken for the rest of it.
+        Closes the connection after a failure: the receiver may have a part of `data`, and must not
+        take the next data for the rest of it.
         """
-        if self._socket is not None and not is_there(self._socket):
+        if self._socket is not None and not is_open(self._socket):
             self.close()
         if self._socket is None:
             self._socket = self._connect()
@@ -43,25 +43,25 @@ class Connection:
             raise
 
     def end(self) -> None:
-        """Say that this is all, and let the receiver read it before the connection goes.
+        """Close the connection after the receiver has read everything, or a second.
 
-        Closing at once could lose it: with anything of theirs unread, TLS tickets for one, the
-        kernel resets the connection instead.
+        Closing at once could lose data: if anything received is unread, such as TLS tickets, the
+        kernel resets the connection.
         """
-        leaving, self._socket = self._socket, None
-        if leaving is None:
+        ending, self._socket = self._socket, None
+        if ending is None:
             return
         with contextlib.suppress(OSError, ValueError):
-            leaving.settimeout(_LEAVE_WITHIN)
-            if isinstance(leaving, ssl.SSLSocket):
-                leaving = leaving.unwrap()
-            leaving.shutdown(socket.SHUT_WR)
-            while leaving.recv(4096):
+            ending.settimeout(_END_WITHIN)
+            if isinstance(ending, ssl.SSLSocket):
+                ending = ending.unwrap()
+            ending.shutdown(socket.SHUT_WR)
+            while ending.recv(4096):
                 pass
-        leaving.close()
+        ending.close()
 
     def close(self) -> None:
-        """Let go of the connection, without a word."""
+        """Close the connection at once."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.close()
@@ -72,7 +72,7 @@ class Connection:
         try:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):  # else the kernel goes on trying for a quarter of an hour
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # else the kernel retries for a quarter of an hour
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED_AFTER)
             if self._tls:
                 return self._tls.wrap_socket(plain, server_hostname=self._address[0])
@@ -82,11 +82,10 @@ class Connection:
         return plain
 
 
-def is_there(connected: socket.socket) -> bool:
-    """Whether the other side has neither closed nor reset the connection, as far as is known.
+def is_open(connected: socket.socket) -> bool:
+    """Return True if the receiver has not closed or reset the connection, as far as is known.
 
-    Without asking, the first record after its end would be sent, and be lost. What it has
-    said is thrown away.
+    Without this check the first record after that would be lost. Received data is discarded.
     """
     connected.settimeout(0)
     try:

@@ -10,8 +10,11 @@ import time
 # {% if cookiecutter.multiprocessing %}
 from collections.abc import Sequence
 # {% endif %}
-from typing import Any, Final, TextIO
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, TextIO
 
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
 # {% if cookiecutter.multiprocessing %}
 from .background import BackgroundHandler, RefusedError
@@ -22,6 +25,27 @@ _ATOMIC: Final = 4096  # bytes that a pipe takes whole or not at all (PIPE_BUF)
 # {% endif %}
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
 _RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleSink(Sink):
+    """Settings of the console."""
+
+    name: ClassVar[str] = "console"
+    level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
+    format: str = setting(
+        "LOG_CONSOLE_FORMAT",
+        parse.one_of("text", "json"),
+        "{{ cookiecutter.console_handler }}",
+        "text or json",
+    )
+    stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = ConsoleHandler(self.stream)
+        handler.setFormatter(make_formatter(self.format, colour=wants_colour(handler.stream)))
+        return [handler]
 
 
 # {% if cookiecutter.multiprocessing %}

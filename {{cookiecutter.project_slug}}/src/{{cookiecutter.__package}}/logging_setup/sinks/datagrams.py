@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 
 class Datagrams:
-    """Sends each datagram whole or raises OSError; looks the addresses up anew after a failure.
+    """Send each datagram whole or raise OSError; resolve the host again after a failure.
 
-    UDP loses what the network or a busy receiver drops, without an error. Only a port without a
-    receiver may be reported: at once on this machine, else with the next datagram.
+    Datagrams dropped by the network or a busy receiver cause no error. A port without a receiver
+    may: at once on this machine, else with the next datagram.
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
@@ -21,9 +21,9 @@ class Datagrams:
         self._address: tuple[int, Any] | None = None
 
     def send(self, data: bytes) -> None:
-        """Send one datagram, to the first address that does not refuse it, which is then kept.
+        """Send one datagram to the first address that does not refuse it, which is then kept.
 
-        Blocks up to the time-out if a local receiver does not keep up.
+        Blocks up to the timeout if a local receiver is too slow.
         """
         if self._socket is not None:
             self._send(self._socket, data)
@@ -49,14 +49,14 @@ class Datagrams:
             raise
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.close()
             self._socket = None
 
     def _addresses(self) -> list[tuple[int, Any]]:
-        """Every address of the host, the one that was used last at the end: it has failed."""
+        """Return every address of the host; the one used last, which has failed, at the end."""
         if self._url.scheme == "unix":
             return [(socket.AF_UNIX, self._url.path)]
         found = socket.getaddrinfo(self._url.hostname, self._url.port, type=socket.SOCK_DGRAM)
@@ -74,7 +74,7 @@ class Datagrams:
 
 
 def _raise_pending(connected: socket.socket) -> None:
-    """Raise what the kernel has learned since: that nobody listens there."""
+    """Raise the error that the kernel has received since, such as a port without a receiver."""
     error = connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise OSError(error, os.strerror(error))

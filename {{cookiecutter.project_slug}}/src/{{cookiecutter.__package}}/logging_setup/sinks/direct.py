@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..process import reports
-from ..process.session import MainLogging
-from ..records.serialize import READY, completed
+from ..process.session import LoggingSession
+from ..records.serialize import PREPARED, prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
@@ -16,15 +16,15 @@ _DEEPEST = 3
 _nested = threading.local()
 
 
-class DirectSession(MainLogging):
+class DirectSession(LoggingSession):
     """A session whose log calls run the handlers, in the calling thread."""
 
     def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
-        super().__init__()
+        super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
         for guarded in self._dispatcher.handlers:
             guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
-        self.start(handlers, keep=keep)
+        self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""
@@ -32,7 +32,7 @@ class DirectSession(MainLogging):
         return True
 
     def counts(self) -> dict[str, Any]:
-        """See MainLogging; here every record is accepted."""
+        """See LoggingSession; here every record is accepted."""
         counts = self._dispatcher.counts()
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
@@ -50,13 +50,13 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
             return False
         _nested.depth = depth + 1
         try:
-            ready = record.__dict__.get(READY)
-            if ready is None:
+            prepared = record.__dict__.get(PREPARED)
+            if prepared is None:
                 # What such libraries log in a handler's own thread would cause further records.
                 if record.thread in reports.own_threads:
                     return False
-                ready = record.__dict__[READY] = completed(record)
-            guarded.handle(ready)
+                prepared = record.__dict__[PREPARED] = prepare(record)
+            guarded.handle(prepared)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
         finally:

@@ -1,36 +1,84 @@
-"""Alerts by e-mail: the first at once, with what led up to it; what follows, in one digest."""
+"""Alerts by e-mail: the first at once, with the records before it; further ones in one digest."""
 
 import collections
-import contextlib
 import logging
-import smtplib
 import socket
-import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
-from typing import Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from ..process import reports
-from ..records.escapes import clean
-from ..records.text import TextFormatter
-from ..settings import Settings
-from .background import BackgroundHandler, RefusedError
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
+from ..records.text import TextFormatter, escape
+from .background import BackgroundHandler
 
-_TIMEOUT: Final = 10.0  # seconds for each answer of the server
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
 _ATTEMPTS: Final = 6  # with the pauses between them, about a minute
 _LONGEST_TITLE: Final = 200  # characters
 _LONGEST_RECORD: Final = 8_000
 _LONGEST_BODY: Final = 100_000
-_FOR_GOOD: Final = 500  # SMTP's answers from there on; lower ones ask to try again later
 _HOUR: Final = 3600.0  # seconds
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class EmailSink(Sink):
+    """Settings of alerts by e-mail."""
+
+    name: ClassVar[str] = "email"
+    switch: ClassVar[str] = "host"
+    host: str = setting("LOG_EMAIL_HOST", parse.text, "", "SMTP server; no e-mail is sent while this is empty")
+    port: int = setting("LOG_EMAIL_PORT", parse.whole(1, 65_535, ""), "587", "its port")
+    security: str = setting(
+        "LOG_EMAIL_SECURITY",
+        parse.one_of("auto", "starttls", "tls", "none"),
+        "auto",
+        "auto (tls on port 465, else starttls), starttls, tls or none",
+    )
+    ca_file: str = setting("LOG_EMAIL_CA_FILE", parse.certificates, "", "certificates to trust; empty: the system's")
+    user: str = setting("LOG_EMAIL_USER", parse.text, "", "user name; empty: no authentication")
+    password: str = setting(
+        "LOG_EMAIL_PASSWORD", parse.text, "", "password; better a file that only the service can read", secret=True
+    )
+    password_file: str = setting(
+        "LOG_EMAIL_PASSWORD_FILE", parse.text, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
+    )
+    sender: str = setting("LOG_EMAIL_FROM", parse.text, "", "sender; empty: the user name, or a generated one")
+    to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
+    level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
+    history: int = setting(
+        "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
+    )
+    interval: float = setting(
+        "LOG_EMAIL_INTERVAL", parse.seconds(0, 86_400), "60", "seconds in which further alerts go into one digest"
+    )
+    per_hour: int = setting("LOG_EMAIL_PER_HOUR", parse.whole(1, 10_000, "mails"), "20", "mails an hour, at most")
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        recent = RecentRecords(self.history)
+        handler = EmailHandler(self, recent)
+        handler.setFormatter(make_formatter("text"))
+        return [handler, recent]
+
+    @classmethod
+    def problems(cls, values: dict[str, Any]) -> Iterable[str]:
+        """See Sink."""
+        if not values.get("host"):
+            return
+        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", parse.text)
+        yield from unread
+        if not values.get("to"):
+            yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"
+        if values.get("user") and not unread and not values.get("password"):
+            yield "LOG_EMAIL_USER: LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE is required with it"
+
+
 class RecentRecords(logging.Handler):
-    """Remembers the last `size` records, whatever their level, for the mail that needs them."""
+    """Keep the last `size` records of any level, for the next mail."""
 
     delivers = False
 
@@ -41,17 +89,17 @@ class RecentRecords(logging.Handler):
         self._records: collections.deque[logging.LogRecord] = collections.deque(maxlen=size)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember one record; it is made text only when a mail is written."""
+        """Keep one record; it is formatted only when a mail is written."""
         self._records.append(record)
 
     def lines(self) -> list[str]:
-        """The remembered records as text, oldest first."""
+        """Return the records as text, oldest first."""
         return [_cut(self.format(record), _LONGEST_RECORD) for record in self._records.copy()]
 
 
 @dataclass(frozen=True)
 class Alert:
-    """What a mail says of one record. Alerts with one title are counted together."""
+    """Content of a mail about one record. Alerts with the same title are counted together."""
 
     title: str
     text: str
@@ -62,91 +110,58 @@ class Alert:
 
 
 class EmailHandler(BackgroundHandler[Alert]):
-    """Mails alerts, at most one mail in `email_interval` seconds and `email_per_hour` an hour.
+    """Mail alerts, at most one mail in `interval` seconds and `per_hour` an hour.
 
-    The connection is TLS with a verified certificate, or there is none; the password is sent
-    over nothing else, unless LOG_EMAIL_SECURITY=none asks for that. A mail that cannot be sent
-    is tried six times within a minute, then given up with a line in the log.
+    A mail that cannot be sent is tried six times within a minute, then dropped and reported.
     """
 
-    def __init__(self, settings: Settings, recent: RecentRecords, *, pause: float = 2.0) -> None:
+    def __init__(self, settings: EmailSink, recent: RecentRecords, *, pause: float = 2.0) -> None:
+        from . import smtp  # here: takes long to import
+
+        self._make_message = smtp.make_message
+        self._smtp = smtp.SmtpClient(
+            settings.host,
+            settings.port,
+            security=settings.security,
+            ca_file=settings.ca_file,
+            user=settings.user,
+            password=settings.password,
+        )
         self._settings = settings
         self._recent = recent
-        self._sent: collections.deque[float] = collections.deque(maxlen=settings.email_per_hour)
-        self._implicit_tls = settings.email_security == "tls" or (
-            settings.email_security == "auto" and settings.email_port == smtplib.SMTP_SSL_PORT
-        )
+        self._sent: collections.deque[float] = collections.deque(maxlen=settings.per_hour)
         super().__init__("email", batch=10_000, attempts=_ATTEMPTS, pause=pause)
 
     def payload(self, record: logging.LogRecord) -> Alert:
-        """The record's text, and what came before it if it is the first of its mail."""
+        """Return the record's text, with the records before it if it is the first of its mail."""
         title = f"{record.levelname} {record.name}: {record.getMessage()}"
         history = [] if self._backlog else self._recent.lines()
-        return Alert(_cut(clean(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
+        return Alert(_cut(escape(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
 
     def due_in(self) -> float:
-        """Seconds until the interval is over and the hour has room for one more mail."""
+        """Return the seconds until the interval is over and the hour has room for one more mail."""
         now = time.monotonic()
-        due = self._delivered_at + self._settings.email_interval
+        due = self._delivered_at + self._settings.interval
         if len(self._sent) == self._sent.maxlen:
             due = max(due, self._sent[0] + _HOUR)
         return max(0.0, due - now)
 
     def deliver(self, batch: Sequence[Alert]) -> None:
-        """Send one mail about all of `batch`. Blocks up to ten seconds for each of the server's answers."""
-        message = self._message(batch)
-        try:
-            with contextlib.closing(self._connect()) as smtp:
-                if self._settings.email_user:
-                    smtp.login(self._settings.email_user, self._settings.email_password)
-                refused = smtp.send_message(message)
-                self._sent.append(time.monotonic())
-                with contextlib.suppress(OSError):  # the mail is theirs: no answer to QUIT sends it again
-                    smtp.quit()
-        except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError, UnicodeError) as error:
-            raise RefusedError(error) from error
-        except smtplib.SMTPRecipientsRefused as error:
-            if all(code >= _FOR_GOOD for code, _ in error.recipients.values()):
-                raise RefusedError(error.recipients) from error
-            raise
-        except smtplib.SMTPResponseException as error:
-            if error.smtp_code >= _FOR_GOOD:
-                raise RefusedError(f"{error.smtp_code} {error.smtp_error!r}") from error
-            raise
-        if refused:
-            reports.report("recipients", f"email: the server has refused some recipients: {refused}")
+        """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server."""
+        self._smtp.send(self._message(batch))
+        self._sent.append(time.monotonic())
 
-    def _connect(self) -> smtplib.SMTP:
-        host, port = self._settings.email_host, self._settings.email_port
-        context = ssl.create_default_context(cafile=self._settings.email_ca_file or None)
-        if self._implicit_tls:
-            return smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT, context=context)
-        smtp = smtplib.SMTP(host, port, timeout=_TIMEOUT)
-        try:
-            if self._settings.email_security != "none":
-                smtp.starttls(context=context)  # raises if the server offers none
-        except Exception:
-            smtp.close()
-            raise
-        return smtp
-
-    def _message(self, batch: Sequence[Alert]) -> EmailMessage:
+    def _message(self, batch: Sequence[Alert]) -> "EmailMessage":
         host = socket.gethostname()
-        user = self._settings.email_user
-        message = EmailMessage()
-        message["From"] = self._settings.email_from or (user if "@" in user else f"{_SERVICE}@{host}")
-        message["To"] = ", ".join(self._settings.email_to)
+        user = self._settings.user
+        sender = self._settings.sender or (user if "@" in user else f"{_SERVICE}@{host}")
         more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
-        message["Subject"] = f"[{_SERVICE}] {batch[0].title}{more}"
-        message["Date"] = formatdate(localtime=True)
-        message["Message-ID"] = make_msgid(domain=host)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation replies, please
-        message.set_content(_body(batch, host), cte="quoted-printable")  # which any server takes
-        return message
+        subject = f"[{_SERVICE}] {batch[0].title}{more}"
+        return self._make_message(sender, self._settings.to, subject, _body(batch, host), host)
 
 
 def _body(batch: Sequence[Alert], host: str) -> str:
-    """How often each alert came, the text of the first of each, and what led up to them."""
+    """Return the count of each alert, the text of the first of each, and the records before them."""
     counts = collections.Counter(alert.title for alert in batch)
     first = {alert.title: alert.text for alert in reversed(batch)}
     history = batch[0].history

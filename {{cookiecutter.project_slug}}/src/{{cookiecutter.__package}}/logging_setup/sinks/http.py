@@ -7,51 +7,48 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..formatters import make_formatter
-from ..settings import Settings
 from .background import BackgroundHandler
-from .connection import is_there
+from .connection import is_open
 from .http_answer import check
 
 _BATCH: Final = 1_000  # records
-_BATCH_SIZE: Final = 512 * 1024  # bytes: half of what nginx takes unless told otherwise
+_BATCH_SIZE: Final = 512 * 1024  # bytes: half of the default limit of nginx
 _LONGEST_ANSWER: Final = 64 * 1024  # bytes
 
 
 class HttpHandler(BackgroundHandler[bytes]):
-    """Posts what has gathered, one batch at a time, over a connection that is kept.
+    """Post the backlog in batches over a persistent connection.
 
-    A batch is delivered when the answer is 2xx. It is sent again after a connection error, 408,
-    425, 429 or 5xx (so a batch of which only the answer was lost arrives twice), and given up
-    after any other answer. No proxy, no redirection: the URL is where the records go.
+    A batch is delivered when the answer is 2xx. It is retried after a connection error, 408, 425,
+    429 or 5xx (so a batch of which only the answer was lost arrives twice), and dropped after any
+    other answer. Proxies and redirects are not followed.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        url = urlsplit(settings.collector_url)
-        self._target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    def __init__(self, url: str, *, token: str, timeout: float, ca_file: str = "") -> None:
+        parts = urlsplit(url)
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._headers = {"Content-Type": "application/x-ndjson"}
-        if settings.collector_token:
-            self._headers["Authorization"] = f"Bearer {settings.collector_token}"
-        host, timeout = url.hostname or "", settings.collector_timeout
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        host = parts.hostname or ""
         self._connection: http.client.HTTPConnection
-        if url.scheme == "https":
-            context = ssl.create_default_context(cafile=settings.collector_ca_file or None)
-            self._connection = http.client.HTTPSConnection(host, url.port, timeout=timeout, context=context)
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca_file or None)
+            self._connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
         else:
-            self._connection = http.client.HTTPConnection(host, url.port, timeout=timeout)
+            self._connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
         self._timeout = timeout
         super().__init__("http", batch=_BATCH, batch_size=_BATCH_SIZE)
-        self.setFormatter(make_formatter("json"))
 
     def payload(self, record: logging.LogRecord) -> bytes:
-        """The record as a line of JSON."""
+        """Return the record as a line."""
         return self.format(record).encode() + b"\n"
 
     def deliver(self, batch: Sequence[bytes]) -> None:
-        """Post one batch. Blocks up to LOG_COLLECTOR_TIMEOUT for each step of it."""
+        """Post a batch. Blocks up to LOG_COLLECTOR_TIMEOUT for each step of it."""
         kept = self._connection.sock
         if kept is not None:
-            if not is_there(kept):
+            if not is_open(kept):
                 self._connection.close()
             kept.settimeout(self._timeout)
         try:

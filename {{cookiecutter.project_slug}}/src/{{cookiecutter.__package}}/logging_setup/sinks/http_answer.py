@@ -1,26 +1,26 @@
-"""What an HTTP answer means for the batch that was sent: delivered, later, or never."""
+"""Meaning of an HTTP answer for the batch that was sent: delivered, retry or refused."""
 
 import time
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from .background import LaterError, RefusedError
+from .background import RefusedError, RetryLaterError
 
-_TRY_AGAIN: Final = (408, 425, 429)  # time-out, too early, too many
+_RETRY: Final = (408, 425, 429)  # timeout, too early, too many requests
 
 
 def check(status: int, reason: str, retry_after: str | None) -> None:
-    """Return for 2xx; raise LaterError for what may pass, 5xx above all, else RefusedError."""
+    """Return for 2xx; raise RetryLaterError for 408, 425, 429 and 5xx, else RefusedError."""
     if 200 <= status < 300:
         return
     answer = f"the collector answered {status} {reason}".rstrip()
-    if status in _TRY_AGAIN or status >= 500:
-        raise LaterError(answer, _seconds(retry_after))
+    if status in _RETRY or status >= 500:
+        raise RetryLaterError(answer, _seconds(retry_after))
     raise RefusedError(answer)
 
 
 def _seconds(retry_after: str | None) -> float:
-    """What a Retry-After header asks for, in seconds; 0 if it is not there or not understood."""
+    """Return the seconds that a Retry-After header asks for; 0 if it is absent or invalid."""
     if not retry_after:
         return 0.0
     try:

@@ -1,10 +1,10 @@
-"""Log records to an OpenTelemetry collector: OTLP over HTTP, by OpenTelemetry's own exporter.
+"""OTLP over HTTP to an OpenTelemetry collector, with OpenTelemetry's own exporter.
 
-The SDK's `LoggingHandler` is deprecated, and what replaces it brings a thread and an atexit
-function of its own. Neither is used: records are built from the SDK's data classes and handed
-to its exporter in our thread, retried by our rules. OpenTelemetry marks what may still change,
-as all of its logs may, by an underscore in the module's name. This is the one file that uses
-such modules, and pyproject.toml pins their versions.
+The SDK's `LoggingHandler` is deprecated, and its replacement has a thread and an atexit function
+of its own. Neither is used: records are built from the SDK's data classes and exported in the
+thread of BackgroundHandler, with its retries. Modules of OpenTelemetry whose names begin with an
+underscore, as all for logs do, may change: only this file imports them, and pyproject.toml pins
+their versions.
 """
 
 import logging
@@ -23,13 +23,12 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from ..settings import Settings
 from .background import BackgroundHandler, RefusedError
 from .http_answer import check
 
 _BATCH: Final = 500  # records
 _BATCH_SIZE: Final = 1024 * 1024
-_OVERHEAD: Final = 1_000  # of a record, beside its texts
+_OVERHEAD: Final = 1_000  # bytes of a record without its texts
 _SEVERITIES: Final = (
     (logging.CRITICAL, SeverityNumber.FATAL),
     (logging.ERROR, SeverityNumber.ERROR),
@@ -41,7 +40,7 @@ _SEVERITIES: Final = (
 
 @dataclass(frozen=True)
 class Kept:
-    """A record, and about how many bytes of memory it takes."""
+    """A record and its approximate size in memory, in bytes."""
 
     record: logging.LogRecord
     size: int
@@ -51,21 +50,19 @@ class Kept:
 
 
 class OtlpHandler(BackgroundHandler[Kept]):
-    """Exports batches to LOG_COLLECTOR_URL; `/v1/logs` is added to a URL without a path.
+    """Export batches to LOG_COLLECTOR_URL; `/v1/logs` is appended to a URL without a path.
 
-    The usual OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME and OTEL_EXPORTER_OTLP_HEADERS count.
+    OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME and OTEL_EXPORTER_OTLP_HEADERS are respected.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        url = settings.collector_url
-        token = settings.collector_token
+    def __init__(self, url: str, *, token: str, timeout: float, ca_file: str = "") -> None:
         self._session = _OneAttempt()
-        self._session.trust_env = False  # no proxy, no .netrc: as the other sinks
+        self._session.trust_env = False  # no proxy, no .netrc, like the other sinks
         self._exporter = OTLPLogExporter(
             url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/v1/logs",
-            certificate_file=settings.collector_ca_file or None,
+            certificate_file=ca_file or None,
             headers={"Authorization": f"Bearer {token}"} if token else None,
-            timeout=settings.collector_timeout,
+            timeout=timeout,
             session=self._session,
         )
         service = Resource({"service.name": "{{ cookiecutter.project_slug }}"})
@@ -73,12 +70,12 @@ class OtlpHandler(BackgroundHandler[Kept]):
         super().__init__("otlp", batch=_BATCH, batch_size=_BATCH_SIZE)
 
     def payload(self, record: logging.LogRecord) -> Kept:
-        """The record itself; it becomes OpenTelemetry's only when it is sent."""
+        """Return the record itself; it is converted only when it is sent."""
         texts = (record.getMessage(), record.exc_text, record.stack_info, record.__dict__.get("fields"))
         return Kept(record, _OVERHEAD + sum(len(str(text)) for text in texts if text))
 
     def deliver(self, batch: Sequence[Kept]) -> None:
-        """Export one batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
+        """Export a batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
         self._session.failure = None
         result = self._exporter.export([self._readable(kept.record) for kept in batch])
         if self._session.failure is not None:
@@ -106,10 +103,10 @@ class OtlpHandler(BackgroundHandler[Kept]):
 
 
 class _OneAttempt(requests.Session):
-    """Keeps why an export failed, which the exporter does not tell, and has it not try again.
+    """Store the cause of a failed export, which the exporter does not return, and prevent its own retries.
 
-    The exporter tries connection errors of `requests` again, and some answers, for as long as
-    the time-out allows. How long to wait, and when to stop, is BackgroundHandler's to say.
+    The exporter retries connection errors of `requests`, and some answers, until its timeout; here
+    only BackgroundHandler retries.
     """
 
     failure: Exception | None = None
@@ -128,7 +125,7 @@ class _OneAttempt(requests.Session):
 
 
 def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, Any]:
-    """What the record has beside time, level and message, by the names of the semantic conventions."""
+    """Return the attributes of a record, with the names of the semantic conventions."""
     exception = record.__dict__.get("exception") or {}
     return {
         **fields,
@@ -147,7 +144,7 @@ def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, 
 
 
 def _trace(fields: dict[str, Any]) -> Context | None:
-    """The span that the record was made in, if log_context or extra= has named it in hexadecimal."""
+    """Return the span of the record, if log_context or extra= has trace_id and span_id in hexadecimal."""
     try:
         trace, span = int(fields["trace_id"], 16), int(fields["span_id"], 16)
     except (KeyError, TypeError, ValueError):
@@ -157,7 +154,7 @@ def _trace(fields: dict[str, Any]) -> Context | None:
 
 
 def _value(value: Any) -> Any:
-    """`value` as protobuf can carry it: no lone surrogates, no integer beyond 64 bits."""
+    """Return `value` in a form that protobuf can encode: no lone surrogates, no integer beyond 64 bits."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, int) and not -(2**63) <= value < 2**63:

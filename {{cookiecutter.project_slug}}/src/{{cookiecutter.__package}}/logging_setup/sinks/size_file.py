@@ -1,10 +1,45 @@
 """A log file that rolls over before it grows past a number of bytes."""
 
+import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from .backups import Backups
 from .locked_file import LockedFile
 from .rotating_file import RotatingFileHandler
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSink(Sink):
+    """Settings of the log file."""
+
+    name: ClassVar[str] = "file"
+    path: str = setting(
+        "LOG_FILE",
+        parse.path,
+        "logs/{{ cookiecutter.project_slug }}.log",
+        "path of the log file",
+    )
+    level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
+    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    compress: str = setting(
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+    )
+    max_bytes: int = setting(
+        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before it is larger, in bytes"
+    )
+    backups: int = setting(
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "5", "how many rolled-over files are kept"
+    )
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = SizeFileHandler(self.path, self.max_bytes, self.backups, compress=self.compress)
+        handler.setFormatter(make_formatter(self.format))
+        return [handler]
 
 
 class SizeFileHandler(RotatingFileHandler):

@@ -3,31 +3,26 @@
 import logging
 from collections.abc import Sequence
 
-from ..formatters import make_formatter
-from ..settings import Settings
 from .background import BackgroundHandler
 from .connection import Connection
 
 
 class TcpHandler(BackgroundHandler[bytes]):
-    """Sends each record as one line of JSON; connects again whenever it must.
+    """Send each record as one line; reconnect when the connection is lost.
 
-    The last record before a broken connection may arrive twice, the first time cut short.
+    The last record before a lost connection may arrive twice, the first time truncated.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._connection = Connection(
-            settings.collector_url, timeout=settings.collector_timeout, ca_file=settings.collector_ca_file
-        )
+    def __init__(self, url: str, *, timeout: float, ca_file: str = "") -> None:
+        self._connection = Connection(url, timeout=timeout, ca_file=ca_file)
         super().__init__("tcp")
-        self.setFormatter(make_formatter("json"))
 
     def payload(self, record: logging.LogRecord) -> bytes:
-        """The record as a line of JSON."""
+        """Return the record as a line."""
         return self.format(record).encode() + b"\n"
 
     def deliver(self, batch: Sequence[bytes]) -> None:
-        """Send one line. Blocks up to LOG_COLLECTOR_TIMEOUT each for connecting and for sending."""
+        """Send a line. Blocks up to LOG_COLLECTOR_TIMEOUT each for connecting and for sending."""
         for line in batch:
             self._connection.send(line)
 

@@ -1,15 +1,49 @@
 """A log file that rolls over with the calendar: every midnight, or every hour."""
 
+import logging
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from .backups import Backups
 from .locked_file import LockedFile
 from .rotating_file import RotatingFileHandler
 
 _SUFFIX: Final = r"\d{4}-\d\d-\d\d(?:_\d\d)?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSink(Sink):
+    """Settings of the log file."""
+
+    name: ClassVar[str] = "file"
+    path: str = setting(
+        "LOG_FILE",
+        parse.path,
+        "logs/{{ cookiecutter.project_slug }}.log",
+        "path of the log file",
+    )
+    level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
+    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    compress: str = setting(
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+    )
+    when: str = setting(
+        "LOG_FILE_WHEN", parse.one_of("midnight", "hour"), "midnight", "when to roll over: midnight or hour"
+    )
+    backups: int = setting(
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "how many rolled-over files are kept"
+    )
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = TimedFileHandler(self.path, self.when, self.backups, compress=self.compress)
+        handler.setFormatter(make_formatter(self.format))
+        return [handler]
 
 
 class Period(NamedTuple):

@@ -5,13 +5,11 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from ..formatters import make_formatter
-from ..settings import Settings
 from .background import BackgroundHandler
 from .datagrams import Datagrams
 
-_TIMEOUT: Final = 5.0  # seconds; UDP hardly ever blocks
-_LONGEST: Final = 8_192  # bytes: a longer datagram is in more fragments than can be counted on
+_TIMEOUT: Final = 5.0  # seconds; UDP rarely blocks
+_LONGEST: Final = 8_192  # bytes: longer datagrams have too many fragments to arrive reliably
 _ALWAYS: Final = (
     "timestamp", "level", "logger", "message", "process.pid", "process.name", "thread.id", "thread.name",
     "code.file.path", "code.line.number", "code.function.name", "service.name",
@@ -19,21 +17,20 @@ _ALWAYS: Final = (
 
 
 class UdpHandler(BackgroundHandler[bytes]):
-    """Sends each record as one datagram, cut to fit. What UDP loses on its way, nobody counts."""
+    """Send each record as one datagram, truncated to fit. Datagrams lost on the way are not counted."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._datagrams = Datagrams(settings.collector_url, timeout=_TIMEOUT)
+    def __init__(self, url: str) -> None:
+        self._datagrams = Datagrams(url, timeout=_TIMEOUT)
         super().__init__("udp")
-        self.setFormatter(make_formatter("json"))
 
     def payload(self, record: logging.LogRecord) -> bytes:
-        """The record as JSON of at most `_LONGEST` bytes."""
+        """Return the record as JSON of at most `_LONGEST` bytes."""
         line = self.format(record)
         data = line.encode()
         return data if len(data) <= _LONGEST else _cut(line)
 
     def deliver(self, batch: Sequence[bytes]) -> None:
-        """Send one datagram."""
+        """Send a datagram."""
         for data in batch:
             self._datagrams.send(data)
 
@@ -43,7 +40,7 @@ class UdpHandler(BackgroundHandler[bytes]):
 
 
 def _cut(line: str) -> bytes:
-    """The JSON object `line` with its long texts cut, and if need be without its extra fields."""
+    """Return the JSON object `line` with long texts truncated and, if that is not enough, without extra fields."""
     entry = json.loads(line)
     for limit in (4_000, 1_000, 200):
         entry = {key: _cut_text(value, limit) for key, value in entry.items()}
