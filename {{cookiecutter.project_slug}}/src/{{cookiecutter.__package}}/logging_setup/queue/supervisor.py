@@ -42,8 +42,8 @@ def can_start_process() -> bool:
 class ProcessSession(QueueSession):
     """A session with a listener process. That has a session of its own in the system's sense: Ctrl-C does not reach it.
 
-    A thread waits for its end, and starts the next one. Meanwhile records wait in the pipe, whose reading end is open
-    in this process too.
+    A thread waits for its end, and starts the next one. Meanwhile records wait in the pipe: its reading end is open in
+    this process too.
     """
 
     def __init__(self, settings: Any) -> None:
