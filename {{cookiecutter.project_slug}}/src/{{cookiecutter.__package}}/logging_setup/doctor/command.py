@@ -12,8 +12,8 @@ from typing import Any
 
 from ..env.variables import AnySettings
 from ..process import reports
-from ..records.escapes import escape
 from ..records.redaction import redact
+from ..records.text import escape
 from . import checks
 from .probe import probe
 

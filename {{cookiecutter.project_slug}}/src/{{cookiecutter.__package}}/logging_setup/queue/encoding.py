@@ -12,7 +12,7 @@ import struct
 from typing import Any, Final
 
 from ..records.serialize import Flat, flatten
-from ..records.values import to_builtin
+from ..records.values import MAX_ITEMS, cut, to_builtin
 from .frames import MAX_BYTES
 
 RECORD: Final = 1
@@ -23,7 +23,6 @@ _HEAD_SIZE: Final = _HEAD.size
 TOKEN_SIZE: Final = 16
 _DROPS: Final = struct.Struct("<BQQ")  # DROPS, process, dropped records
 _TEXT_LIMITS: Final = (16_000, 4_000, 500)  # characters of a text, tried in this order
-_ITEMS: Final = 200  # members of a collection, in a record that has to be cut
 
 _to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=to_builtin).encode
 _from_json = json.JSONDecoder().raw_decode
@@ -95,10 +94,10 @@ def decode_drops(data: bytes) -> tuple[int, ...]:
 
 
 def _cut(value: Any, limit: int) -> Any:
-    if isinstance(value, str) and len(value) > limit:
-        return f"{value[:limit]}... [cut, {len(value)} characters]"
+    if isinstance(value, str):
+        return cut(value, limit)
     if isinstance(value, tuple | list):
-        return tuple(_cut(item, limit) for item in value[:_ITEMS])
+        return tuple(_cut(item, limit) for item in value[:MAX_ITEMS])
     if isinstance(value, dict):
-        return {_cut(key, limit): _cut(item, limit) for key, item in list(value.items())[:_ITEMS]}
+        return {_cut(key, limit): _cut(item, limit) for key, item in list(value.items())[:MAX_ITEMS]}
     return value
