@@ -87,8 +87,14 @@ with setup_main_logging() as logs:
     assert b"more_keys" in passed
     assert b"s3cr3t" not in passed
 """
-        mail = {"LOG_EMAIL_HOST": "127.0.0.1", "LOG_EMAIL_TO": "ops@example.com", "LOG_EMAIL_USER": "me"}
-        run_script(project, tmp_path, body, **mail, **{"LOG_EMAIL_PASSWORD": "s3cr3t", "LOG_REDACT_KEYS": "more_keys"})
+        variables = {
+            "LOG_EMAIL_HOST": "127.0.0.1",
+            "LOG_EMAIL_TO": "ops@example.com",
+            "LOG_EMAIL_USER": "me",
+            "LOG_EMAIL_PASSWORD": "s3cr3t",
+            "LOG_REDACT_KEYS": "more_keys",
+        }
+        run_script(project, tmp_path, body, **variables)
 
 
 class TestLevelNumbers:
