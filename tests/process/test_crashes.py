@@ -28,9 +28,9 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     ("end", "expected"),
     [
-        ("os._exit(3)", "worker-x (pid {pid}) ended with status 3"),
-        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", "worker-x (pid {pid}) was ended by SIGTERM"),
-        ("os.kill(os.getpid(), signal.SIGSEGV); time.sleep(60)", "worker-x (pid {pid}) was ended by SIGSEGV"),
+        ("os._exit(3)", "process: worker-x (pid {pid}) ended: status 3"),
+        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", "process: worker-x (pid {pid}) ended: SIGTERM"),
+        ("os.kill(os.getpid(), signal.SIGSEGV); time.sleep(60)", "process: worker-x (pid {pid}) ended: SIGSEGV"),
     ],
     ids=["os._exit", "SIGTERM", "SIGSEGV"],
 )

@@ -141,7 +141,8 @@ with setup_main_logging():
 
 SIGNALLED = """
 from numbered import Writer
-with setup_main_logging():
+with setup_main_logging() as logs:
+    logs.flush(30)  # while the queue is full, as until the listener has started, each signal nests one call deeper
     inside = Writer(1)
     outside = Writer(0)
     signal.signal(signal.SIGALRM, lambda *_: inside.write())

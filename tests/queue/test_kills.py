@@ -90,7 +90,7 @@ def test_killed_workers_lose_nothing(
     verdict = storm.verdict()
     print(f"\n{kills * TIMES} kills of workers, {method}, {size} characters: {verdict}")
     assert verdict.good, verdict
-    deaths = sum("was ended by SIGKILL" in line for line in log_lines(tmp_path / "storm.log"))
+    deaths = sum(") ended: SIGKILL" in line for line in log_lines(tmp_path / "storm.log"))
     assert deaths == kills * TIMES
 
 

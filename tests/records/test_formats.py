@@ -44,7 +44,7 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
             **{
                 name.rpartition(".")[2]: load(name)
-                for name in ("records.serialize", "queue.encoding", "formatters", "records.escapes", "records.values")
+                for name in ("records.serialize", "queue.encoding", "formatters", "records.text", "records.values")
             },
             schema=json.loads((project.path / "docs" / "log-record.schema.json").read_text("utf-8")),
         )
@@ -103,7 +103,7 @@ def control_characters(text: str) -> list[str]:
 
 
 def test_long_text_is_escaped_like_a_short_one(package: SimpleNamespace) -> None:
-    escape, long = package.escapes.escape, "x" * 1000
+    escape, long = package.text.escape, "x" * 1000
     for char in map(chr, (*range(0x3000), *range(0xD800, 0xE000), 0xFEFF, 0x1F600)):
         assert escape(long + char + long) == long + escape(char) + long
         assert escape("ä" + long + char) == "ä" + long + escape(char)

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 # {% filter replace("my_service", cookiecutter.__package) %}
 from my_service.logging_setup import log_context
-from my_service.logging_setup.formatters import JsonFormatter
+from my_service.logging_setup.formatters import JsonFormatter, optional_fields, standard_fields
 from my_service.logging_setup.records.serialize import flatten, restore
 # {% endfilter %}
 
@@ -23,6 +23,13 @@ def as_json(**given: Any) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads(line)
     Draft202012Validator(SCHEMA).validate(entry)
     return entry
+
+
+def test_schema_describes_each_field_in_order() -> None:
+    record = logging.makeLogRecord({})
+    standard, optional = standard_fields(record, "a-service"), optional_fields(record)
+    assert SCHEMA["required"] == [*standard]
+    assert list(SCHEMA["properties"]) == [*standard, *optional]
 
 
 def test_record_has_the_fields_of_the_schema() -> None:

@@ -130,7 +130,7 @@ def _setup_process(settings: ProcessSettings) -> None:
     use_settings(settings)
     if is_usable():
         change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
-    uncaught.log_crashes(settings.fault_file)
+    uncaught.log_uncaught(settings.fault_file)
 
 
 def _warn_of_misspelt_variables() -> None:

@@ -3,38 +3,52 @@
 import logging
 from typing import Any, Final
 
-from .records.escapes import format_time, to_json
-from .records.text import TextFormatter
+from .records.text import TextFormatter, format_time, to_json
 
-# The names that the schema gives a meaning: a field that has one of them gets "fields." before it.
-_RESERVED: Final = frozenset(
-    (
-        "timestamp",
-        "level",
-        "logger",
-        "message",
-        "process.pid",
-        "process.name",
-        "thread.id",
-        "thread.name",
-        "code.file.path",
-        "code.line.number",
-        "code.function.name",
-        "code.stacktrace",
-        "service.name",
-        "exception.type",
-        "exception.message",
-        "exception.stacktrace",
-        "exception.notes",
-        "exception.causes",
-    )
-)
+
+def standard_fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
+    """Return the fields of every JSON line, in their order, with OpenTelemetry's names for what it names.
+
+    To add a field, add a line here and to the schema.
+    """
+    return {
+        "timestamp": format_time(int(record.created * 1000)),
+        "level": record.levelname,
+        "logger": record.name,
+        "message": record.getMessage(),
+        "process.pid": record.process,
+        "process.name": record.processName,
+        "thread.id": record.thread,
+        "thread.name": record.threadName,
+        "code.file.path": record.pathname,
+        "code.line.number": record.lineno,
+        "code.function.name": record.funcName,
+        "service.name": service,
+    }
+
+
+def optional_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the fields that only some lines have; those that are None are left out."""
+    exception = getattr(record, "exception", None) or {}
+    return {
+        "exception.type": exception.get("type"),
+        "exception.message": exception.get("message"),
+        "exception.stacktrace": exception.get("stacktrace"),
+        "exception.notes": exception.get("notes") or None,
+        "exception.causes": exception.get("causes") or None,
+        "code.stacktrace": record.stack_info or None,
+    }
+
+
+_BLANK: Final = logging.makeLogRecord({})
+_RESERVED: Final = standard_fields(_BLANK, "").keys() | optional_fields(_BLANK).keys()
 
 
 class JsonFormatter(logging.Formatter):
-    """One strict JSON object, on one line, with OpenTelemetry's names for what they name.
+    """Format a record as one strict JSON object, on one line; `service` becomes its service.name.
 
-    `service` becomes service.name.
+    Context and extras are fields beside the standard ones; one that has the name of a standard one gets "fields."
+    before it.
     """
 
     def __init__(self, service: str = "") -> None:
@@ -42,32 +56,12 @@ class JsonFormatter(logging.Formatter):
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
+        entry = standard_fields(record, self._service)
         data = record.__dict__
-        entry: dict[str, Any] = {
-            "timestamp": format_time(int(data["created"] * 1000)),
-            "level": data["levelname"],
-            "logger": data["name"],
-            "message": record.getMessage(),
-            "process.pid": data["process"],
-            "process.name": data["processName"],
-            "thread.id": data["thread"],
-            "thread.name": data["threadName"],
-            "code.file.path": data["pathname"],
-            "code.line.number": data["lineno"],
-            "code.function.name": data["funcName"],
-            "service.name": self._service,
-        }
-        exception = data.get("exception")
-        if exception:
-            entry["exception.type"] = exception["type"]
-            entry["exception.message"] = exception["message"]
-            entry["exception.stacktrace"] = exception["stacktrace"]
-            if exception.get("notes"):
-                entry["exception.notes"] = exception["notes"]
-            if exception.get("causes"):
-                entry["exception.causes"] = exception["causes"]
-        if data["stack_info"]:
-            entry["code.stacktrace"] = data["stack_info"]
+        if data.get("exception") or data["stack_info"]:
+            for name, value in optional_fields(record).items():
+                if value is not None:
+                    entry[name] = value
         for name, value in (data.get("fields") or {}).items():
             key = name
             while key in entry or key in _RESERVED:
@@ -77,7 +71,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def make_formatter(kind: str, *, colour: bool = False) -> logging.Formatter:
-    """The formatter that `text` or `json` names; `colour` is for text."""
+    """Return the formatter that `text` or `json` names; `colour` is for text."""
     if kind == "json":
         return JsonFormatter(service="{{ cookiecutter.project_slug }}")
     return TextFormatter(colour=colour)

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from ..env.variables import AnySettings
 from ..process import reports
-from ..records.escapes import escape
 from ..records.redaction import redact
 from ..records.serialize import flatten, restore
+from ..records.text import escape
 from . import checks
 
 _NAME: Final = f"python -m {(__package__ or '').rpartition('.')[0]}"

@@ -1,6 +1,6 @@
-"""What nobody caught reaches the log: exceptions in any thread or process, warnings, fatal signals.
+"""Log what is not caught: exceptions in any thread or process, warnings, fatal signals.
 
-An asyncio task's exception that nobody awaits is logged by asyncio itself.
+The exception of an asyncio task that is never awaited is logged by asyncio.
 """
 
 import contextlib
@@ -10,14 +10,16 @@ import multiprocessing
 import signal
 import sys
 import threading
+# {% if cookiecutter.multiprocessing %}
 import traceback
+# {% endif %}
 import warnings
 from collections.abc import Callable
 from functools import partial, wraps
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import IO, Any, Final, ParamSpec, TypeVar
 
 from .global_state import change, undo
 
@@ -26,16 +28,15 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-_LOGGED = "__logged__"  # set on an exception to the level at which it is in the log; pickling keeps it
-_previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # ours -> what it stands in the place of
-_fault_file: IO[str] | None = None  # kept open: a fault has no time to open it
+_LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
+_previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # our hook -> the one that it replaces, and calls
 
 
-def log_crashes(fault_file: str = "") -> None:
-    """Log what is not caught in this process, each once. The usual lines on stderr stay.
+def log_uncaught(fault_file: str = "") -> None:
+    """Install the hooks that log what is not caught in this process, each exception once. stderr keeps its lines.
 
-    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, or goes to
-    stderr if there is none, or if it cannot be written.
+    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, or written to stderr if there is
+    none, or if it cannot be opened.
     """
     shown = warnings.showwarning
     logging.captureWarnings(True)
@@ -44,8 +45,7 @@ def log_crashes(fault_file: str = "") -> None:
     _replace(sys, "excepthook", _main_thread)
     _replace(threading, "excepthook", _other_thread)
     _replace(sys, "unraisablehook", _unraisable)
-    undo.callback(_release_faults, again=faulthandler.is_enabled())
-    _catch_faults(fault_file)
+    _enable_faulthandler(fault_file)
 
 
 def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
@@ -55,17 +55,17 @@ def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
 
 
 def log_once(error: BaseException, origin: str, level: int = logging.CRITICAL) -> None:
-    """Log `error` with its traceback, unless it is in the log already at this level or a higher one."""
+    """Log `error` with its stack trace, unless it has been logged at this level or a higher one."""
     if isinstance(error, KeyboardInterrupt | SystemExit) or vars(error).get(_LOGGED, 0) >= level:
         return
-    with contextlib.suppress(Exception):  # its class may leave no room for an attribute
+    with contextlib.suppress(Exception):  # its class may not allow the attribute
         setattr(error, _LOGGED, level)
     text = "Exception in %s" if level < logging.CRITICAL else "Uncaught exception in %s"
     logger.log(level, text, origin, exc_info=error)
 
 
 def logged(job: Callable[P, R]) -> Callable[P, R]:
-    """Decorator for what a pool runs: log its exception where it happens, as ERROR, and raise it."""
+    """Decorate a function that a pool runs: log its exception, where it is raised, as ERROR, and raise it again."""
 
     @wraps(job)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -79,35 +79,36 @@ def logged(job: Callable[P, R]) -> Callable[P, R]:
 
 
 def log_exit(process: BaseProcess) -> None:
-    """Log how a process ended, if it ended badly: the parent alone can know. Call it after join()."""
+    """Log the exit of a child process, if a signal ended it or its status is not 0. Call it after join()."""
     status = process.exitcode
-    if status is not None and status < 0:
-        try:
-            name = signal.Signals(-status).name
-        except ValueError:
-            name = f"signal {-status}"
-        logger.error("%s (pid %s) was ended by %s", process.name, process.pid, name)
-    elif status:
-        logger.error("%s (pid %s) ended with status %s", process.name, process.pid, status)
+    if not status:
+        return
+    cause = f"status {status}"
+    if status < 0:
+        known = -status in {*signal.Signals}
+        cause = signal.Signals(-status).name if known else f"signal {-status}"
+    logger.error("process: %s (pid %s) ended: %s", process.name, process.pid, cause)
 
 
+# {% if cookiecutter.multiprocessing %}
 def log_process_crash() -> None:
-    """Have this process, if it was started by multiprocessing, log the exception that ends it.
+    """Install the hook that logs the exception which ends this process, if multiprocessing has started it.
 
-    Process._bootstrap tells it to nobody but stderr, and has no hook: so what it calls for that
-    is watched. (Finalizers, which saw the exception until 3.12, come too late from 3.13 on.)
+    Process._bootstrap writes it to stderr only, and has no hook: so the function that it calls for that is replaced.
+    (Finalizers, which saw the exception until 3.12, run too late from 3.13 on.)
     """
     _replace(traceback, "print_exc", _print_exc)
 
 
 def _print_exc(*args: Any, **options: Any) -> None:
     error = sys.exc_info()[1]
-    caller = sys._getframe(1).f_code  # noqa: SLF001 - inspect's own way, at a hundredth of its cost
+    caller = sys._getframe(1).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
     if error is not None and caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
         log_once(error, f"process {multiprocessing.current_process().name}")
     _previous[_print_exc](*args, **options)
 
 
+# {% endif %}
 def _main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     log_once(error, "the main thread")
     _previous[_main_thread](kind, error, trace)
@@ -125,27 +126,23 @@ def _unraisable(args: Any) -> None:
     _previous[_unraisable](args)
 
 
-def _catch_faults(path: str) -> None:
-    global _fault_file
-    try:
-        if path:
+def _enable_faulthandler(path: str) -> None:
+    file: IO[str] | None = None
+    enabled = faulthandler.is_enabled()
+    if path:
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            _fault_file = open(path, "a", encoding="utf-8")  # noqa: PTH123, SIM115
-            faulthandler.enable(_fault_file)
-        else:
-            faulthandler.enable()
-    except (OSError, ValueError, RuntimeError):  # a folder that is read-only; no stderr
-        with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
-            faulthandler.enable()
+            file = open(path, "a", encoding="utf-8")  # noqa: PTH123, SIM115 - has to be open before a fault
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no stderr, or a closed one
+        faulthandler.enable(file or sys.stderr)
+    undo.callback(_disable_faulthandler, file, again=enabled)
 
 
-def _release_faults(*, again: bool) -> None:
-    """Close the fault file; `again`: have the stack of a fatal signal go to stderr, as before."""
-    global _fault_file
+def _disable_faulthandler(file: IO[str] | None, *, again: bool) -> None:
+    """Close the fault file; `again`: have the stack of a fatal signal written to stderr, as before."""
     faulthandler.disable()
     with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
         if again:
             faulthandler.enable()
-    if _fault_file:
-        _fault_file.close()
-        _fault_file = None
+    if file:
+        file.close()

@@ -1,4 +1,4 @@
-"""Fields that go with every record of a piece of work: `with log_context(request_id="42")`."""
+"""Fields of every record of a piece of work: `with log_context(request_id="42")`."""
 
 import contextlib
 import functools
@@ -17,13 +17,13 @@ R = TypeVar("R")
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=_NOTHING)
 
-current_context = _context.get  # the fields now in force, as a mapping not to be changed
+current_context = _context.get  # returns the fields in force; the mapping must not be changed
 # {% if cookiecutter.multiprocessing %}
-_process = os.getpid()  # that has set them
+_process = os.getpid()  # of which the context is
 
 
 def drop_inherited_context() -> None:
-    """Clear the context if it is from before a fork; a second call in a process does nothing."""
+    """Clear the context if this process has inherited it by a fork; a second call does nothing."""
     global _process
     if _process != os.getpid():
         _process = os.getpid()
@@ -32,16 +32,16 @@ def drop_inherited_context() -> None:
 
 
 class log_context:  # noqa: N801 - read as the statement that it is, like contextlib.suppress
-    """Add `fields` to every record made inside, in this thread or asyncio task.
+    """Context manager and decorator that adds `fields` to every record made inside, in this thread or asyncio task.
 
         with log_context(request_id="42"): ...
 
         @log_context(job="nightly")
         async def clean_up() -> None: ...
 
-    Nests: an inner field hides an outer one of its name. The fields are taken when the record
-    is made, so they travel with it to other processes. A task begins with the context of the
-    code that made it; a thread begins with none (contextvars.copy_context().run hands it on).
+    An inner field overrides an outer one of its name. The fields are added when the record is made, and are sent with
+    it to other processes. A task starts with the context of the code that created it; a thread starts with none, unless
+    it is started by contextvars.copy_context().run.
     """
 
     def __init__(self, **fields: object) -> None:
@@ -52,15 +52,15 @@ class log_context:  # noqa: N801 - read as the statement that it is, like contex
         self._tokens.append(_context.set({**_context.get(), **self._fields}))
 
     def __exit__(self, *_: object) -> None:
-        # ValueError: a generator with this inside was begun in one context and closed in another,
-        # as web frameworks do. There is nothing to put back there, and logging raises nothing.
+        # ValueError: a generator with this inside was started in one context and closed in another, as web frameworks
+        # do. There is nothing to restore then, and logging raises nothing.
         with contextlib.suppress(ValueError):
             _context.reset(self._tokens.pop())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """As a decorator: each call has these fields, in an `async def` until it has been awaited.
+        """Decorate `function` so that each call has these fields; an `async def` until it has been awaited.
 
-        TypeError for a generator: its body does not run in its call. Use `with` in there.
+        Raises TypeError for a generator, which must use `with` instead: its body does not run during its call.
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"log_context cannot decorate the generator {function.__qualname__}: use `with` inside it")

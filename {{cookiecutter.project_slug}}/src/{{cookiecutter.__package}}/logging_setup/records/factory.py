@@ -1,9 +1,9 @@
-"""Log records as `logging` makes them, in half of the time: most of a log call is this.
+"""The classes of log records: LogRecord, made by each log call, and PreparedRecord, which handlers get.
 
-For each record `logging` works out anew what hardly ever changes: the name of the module, that
-no task is running. Here that is remembered, or cheaply seen. The way in is the documented one,
-logging.setLogRecordFactory; it is not taken where another factory is in force, nor by a Python
-whose records have attributes that these lack.
+A LogRecord takes half of the time of logging.LogRecord, which is most of a log call: `logging` computes anew what
+hardly ever changes, such as the name of the module. Here that is cached, or tested at low cost. The class is installed
+by logging.setLogRecordFactory, unless another factory is in force, or a later Python gives records attributes that
+these lack.
 """
 
 import logging
@@ -13,16 +13,17 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
-# What every record has, whatever factory the application uses.
+# The attributes of every record, whatever factory the application uses.
 BLANK: Final[Mapping[str, Any]] = logging.LogRecord("", 0, "", 0, "", (), None).__dict__
 START: Final[float] = BLANK["created"] - BLANK["relativeCreated"] / 1000  # of `logging`, seconds since the epoch
 _TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 
 
 class LogRecord(logging.LogRecord):
-    """The attributes of logging.LogRecord, with the same values."""
+    """A record with the attributes of logging.LogRecord, and the same values."""
 
     def __init__(
         self,
@@ -63,18 +64,28 @@ class LogRecord(logging.LogRecord):
         library = sys.modules.get("multiprocessing")
         try:
             self.processName = library.current_process().name if library else "MainProcess"
-        except Exception:  # noqa: BLE001 - as logging has it: what is just being imported may lack anything
+        except Exception:  # noqa: BLE001 - as `logging` does: a module that is being imported may lack anything
             self.processName = "MainProcess"
         self.process = _process
         if _TASKS:
             self.taskName = _task_name()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as a record of logging's own, which can be read where this class is not."""
+        """Pickle as a record of `logging`, which can be unpickled where this class is not installed."""
         return logging.makeLogRecord, (self.__dict__.copy(),)
 
 
-_process = os.getpid()  # to ask for it is a system call, and it changes by a fork only
+class PreparedRecord(logging.LogRecord):
+    """The record that handlers get: message and arguments merged, secrets masked, all values of built-in types."""
+
+    fields: Mapping[str, Any] = MappingProxyType({})  # context and extras
+    exception: dict[str, Any] | None = None  # its type, message, stacktrace, notes, causes
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.__dict__ = data  # faster than filling the present one
+
+
+_process = os.getpid()  # cached, because os.getpid() is a system call
 
 
 def _note_process() -> None:
@@ -88,7 +99,7 @@ if hasattr(os, "register_at_fork"):
 
 @lru_cache(1024)
 def file_and_module(pathname: str) -> tuple[str, str]:
-    """A record's `filename` and `module`."""
+    """Return a record's `filename` and `module`."""
     filename = os.path.basename(pathname)  # noqa: PTH119 - half the time of a Path
     return filename, os.path.splitext(filename)[0]  # noqa: PTH122
 
@@ -96,10 +107,10 @@ def file_and_module(pathname: str) -> tuple[str, str]:
 def _task_name() -> str | None:
     library = sys.modules.get("asyncio")
     try:
-        # current_task() would raise where no loop runs, which takes as long as all else here.
+        # current_task() would raise where no loop runs, which takes as long as the rest of this module.
         task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
         return task.get_name() if task else None
-    except Exception:  # noqa: BLE001 - as above; and a task's class may be anybody's
+    except Exception:  # noqa: BLE001 - as above; and the class of a task may be the application's
         return None
 
 

@@ -1,4 +1,4 @@
-"""Any value made into plain ones, which every format and marshal can carry. Never raises."""
+"""Convert any value to built-in types, which JSON and every formatter can carry. Nothing here raises."""
 
 import datetime
 import decimal
@@ -6,17 +6,17 @@ import pathlib
 import uuid
 from typing import Any, Final
 
-_DEPTH: Final = 6  # levels of nesting
-_ITEMS: Final = 200  # members of one collection
-_ALL_ITEMS: Final = 1_000  # members of all collections in one value: they may share members, and be cyclic
-_BITS: Final = 1_024  # of an int; longer ones in hexadecimal, for Python refuses to write them in decimal
+MAX_ITEMS: Final = 200  # members of one collection
+_MAX_ALL_ITEMS: Final = 1_000  # members of all collections in one value: they may share members, and be cyclic
+_MAX_DEPTH: Final = 6  # levels of nesting
+_MAX_BITS: Final = 1_024  # of an int; longer ones in hexadecimal, for Python refuses to write them in decimal
 _AS_STR: Final = (decimal.Decimal, pathlib.PurePath, uuid.UUID)
 
 
-def to_builtin(value: object, depth: int = _DEPTH, room: list[int] | None = None) -> Any:
-    """`value` out of plain types only: itself, its text, or its repr; never raises.
+def to_builtin(value: object, depth: int = _MAX_DEPTH, left: list[int] | None = None) -> Any:
+    """Return `value` as built-in types: itself, a copy, its str() or its repr().
 
-    `room` is how many members its collections may still have, all together.
+    `left` is a counter: how many members its collections may still have, all together.
     """
     kind = type(value)
     if kind in (str, float, bool, type(None)):
@@ -24,9 +24,9 @@ def to_builtin(value: object, depth: int = _DEPTH, room: list[int] | None = None
     try:
         if isinstance(value, int):
             number = int.__int__(value)  # not a subclass's own
-            return number if number.bit_length() <= _BITS else hex(number)
+            return number if number.bit_length() <= _MAX_BITS else hex(number)
         if isinstance(value, dict | list | tuple | set | frozenset):
-            return _members(value, depth, room or [_ALL_ITEMS])
+            return _members(value, depth, left or [_MAX_ALL_ITEMS])
         if isinstance(value, datetime.date | datetime.time):
             return value.isoformat()
         if isinstance(value, _AS_STR):
@@ -40,27 +40,39 @@ def to_builtin(value: object, depth: int = _DEPTH, room: list[int] | None = None
         return f"<{kind.__name__}: repr() failed with {type(error).__name__}>"
 
 
-def _members(value: Any, depth: int, room: list[int]) -> Any:
-    if not depth or room[0] <= 0:
+def _members(value: Any, depth: int, left: list[int]) -> Any:
+    if not depth or left[0] <= 0:
         return f"<{type(value).__name__} of {len(value)}>"
     members = list(value.items() if isinstance(value, dict) else value)
-    some = members[: min(_ITEMS, room[0])]
-    room[0] -= len(some)
-    left = len(members) - len(some)
+    some = members[: min(MAX_ITEMS, left[0])]
+    left[0] -= len(some)
+    more = len(members) - len(some)
     if isinstance(value, dict):
-        pairs = {builtin_key(key): to_builtin(item, depth - 1, room) for key, item in some}
-        return {**pairs, "...": f"[cut, {left} more]"} if left else pairs
-    items = tuple(to_builtin(item, depth - 1, room) for item in some)
-    return (*items, f"[cut, {left} more]") if left else items
+        pairs = {to_key(key): to_builtin(item, depth - 1, left) for key, item in some}
+        return {**pairs, "...": f"[cut, {more} more]"} if more else pairs
+    items = tuple(to_builtin(item, depth - 1, left) for item in some)
+    return (*items, f"[cut, {more} more]") if more else items
 
 
-def builtin_key(key: object) -> str:
+def to_key(key: object) -> str:
+    """Return the key of a dict as a str."""
     return key if type(key) is str else str(to_builtin(key, 1))
 
 
+def to_scalar(value: object) -> str | int | float | None:
+    """Return `value` as a built-in type that is no collection."""
+    found = to_builtin(value)
+    return found if isinstance(found, str | int | float | None) else str(found)
+
+
 def safe_str(value: object) -> str:
-    """str(value), or what kept it from being."""
+    """Return str(value), or the reason why there is none."""
     try:
         return str.__str__(str(value))
     except Exception as error:  # noqa: BLE001 - as above
         return f"<{type(value).__name__}: str() failed with {type(error).__name__}>"
+
+
+def cut(text: str, limit: int) -> str:
+    """Return `text`, cut to `limit` characters and marked as cut if it is longer."""
+    return text if len(text) <= limit else f"{text[:limit]}... [cut, {len(text)} characters]"

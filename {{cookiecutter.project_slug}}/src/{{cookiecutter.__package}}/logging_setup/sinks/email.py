@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from ..records.escapes import escape
-from ..records.text import TextFormatter
+from ..records.text import TextFormatter, escape
 from .background import BackgroundHandler
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..records.escapes import escape, escape_lines
+from ..records.text import escape, escape_lines
 from .background import BackgroundHandler
 from .connection import Connection
 from .datagrams import Datagrams
