@@ -1,11 +1,15 @@
 """Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
 import logging
+# {% if cookiecutter.file_handler != "none" %}
 import os
+# {% endif %}
 import re
 from collections.abc import Callable
 from typing import Any
+# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
 from urllib.parse import urlsplit
+# {% endif %}
 
 Parser = Callable[[str], Any]
 
@@ -49,6 +53,7 @@ def one_of(*choices: str) -> Parser:
     return parse
 
 
+# {% if cookiecutter.email_handler or cookiecutter.file_handler != "none" %}
 def whole(least: int, most: int, unit: str) -> Parser:
     """Return a parser of whole numbers from `least` to `most`."""
 
@@ -60,6 +65,8 @@ def whole(least: int, most: int, unit: str) -> Parser:
     return parse
 
 
+# {% endif %}
+# {% if cookiecutter.multiprocessing or cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
 def seconds(least: float, most: float) -> Parser:
     """Return a parser of numbers of seconds from `least` to `most`."""
 
@@ -75,6 +82,7 @@ def seconds(least: float, most: float) -> Parser:
     return parse
 
 
+# {% endif %}
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
     if value.lower() in _YES:
@@ -84,6 +92,7 @@ def switch(value: str) -> bool:
     raise ValueError("on or off")
 
 
+# {% if cookiecutter.file_handler != "none" %}
 def path(value: str) -> str:
     """Return the path of a file as an absolute path: the working directory may change later."""
     if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
@@ -91,6 +100,7 @@ def path(value: str) -> str:
     return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
 
 
+# {% endif %}
 def keys(value: str) -> tuple[str, ...]:
     """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
     found = split(value)
@@ -111,6 +121,7 @@ def addresses(value: str) -> tuple[str, ...]:
 
 
 # {% endif %}
+# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
 def url(*examples: str) -> Parser:
     """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
     forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
@@ -140,6 +151,7 @@ def url(*examples: str) -> Parser:
     return parse
 
 
+# {% endif %}
 # {% if cookiecutter.collector_handler in ("http", "otlp") %}
 def token(value: str) -> str:
     """Return the text if it may be the value of an HTTP header: visible ASCII characters, or empty."""
