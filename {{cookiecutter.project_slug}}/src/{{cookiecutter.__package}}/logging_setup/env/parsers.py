@@ -12,11 +12,6 @@ Parser = Callable[[str], Any]
 _YES, _NO = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
-def text(value: str) -> str:
-    """Return the text as it is."""
-    return value
-
-
 def level(value: str) -> int:
     """Parse the name of a level, in any case, or its number."""
     names = logging.getLevelNamesMapping()
@@ -27,10 +22,15 @@ def level(value: str) -> int:
     raise ValueError("a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number")
 
 
+def split(value: str) -> tuple[str, ...]:
+    """Parse comma-separated words."""
+    return tuple(filter(None, map(str.strip, value.split(","))))
+
+
 def levels(value: str) -> tuple[tuple[str, int], ...]:
     """Parse comma-separated `logger=LEVEL` pairs."""
     pairs = []
-    for pair in filter(None, map(str.strip, value.split(","))):
+    for pair in split(value):
         name, equals, word = (part.strip() for part in pair.partition("="))
         if not name or not equals:
             raise ValueError("comma-separated logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG")
@@ -91,14 +91,9 @@ def path(value: str) -> str:
     return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
 
 
-def words(value: str) -> tuple[str, ...]:
-    """Parse comma-separated words."""
-    return tuple(filter(None, map(str.strip, value.split(","))))
-
-
 def keys(value: str) -> tuple[str, ...]:
     """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
-    found = words(value)
+    found = split(value)
     if not all(any(char.isalnum() for char in word) for word in found):
         raise ValueError("comma-separated words, for example iban,card_number")
     return found
@@ -107,7 +102,7 @@ def keys(value: str) -> tuple[str, ...]:
 # {% if cookiecutter.email_handler %}
 def addresses(value: str) -> tuple[str, ...]:
     """Parse comma-separated e-mail addresses."""
-    found = words(value)
+    found = split(value)
     for address in found:
         name, at, domain = address.rpartition("@")
         if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
@@ -156,13 +151,14 @@ def token(value: str) -> str:
 # {% endif %}
 # {% if cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
 def certificates(value: str) -> str:
-    """Return the path of a file of trusted certificates."""
-    import ssl  # here: takes long to import, and is rarely needed
+    """Return the path of a file of trusted certificates, or empty text."""
+    if value:
+        import ssl  # here: takes long to import, and is rarely needed
 
-    try:
-        ssl.create_default_context(cafile=value or None)
-    except OSError as error:
-        raise ValueError(f"a file of certificates: {error}") from error
+        try:
+            ssl.create_default_context(cafile=value)
+        except OSError as error:
+            raise ValueError(f"a file of certificates: {error}") from error
     return value
 
 

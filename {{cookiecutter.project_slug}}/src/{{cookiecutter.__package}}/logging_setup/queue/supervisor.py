@@ -129,8 +129,5 @@ class ProcessSession(QueueSession):
 
 def _cause(status: int) -> str:
     if status >= 0:
-        return f"ended with status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"killed by signal {-status}"
+        return f"status {status}"
+    return signal.Signals(-status).name if -status in {*signal.Signals} else f"signal {-status}"
