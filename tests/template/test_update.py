@@ -72,11 +72,7 @@ def make_up_the_previous_version(template: Path) -> None:
     package = skeleton / "src" / "{{cookiecutter.__package}}"
     for path, now, then in (
         (package / "service.py", "An ordinary module", "A module"),
-<<<<<<< HEAD
-        (package / "logging_setup" / "get_handlers.py", "Make the handlers of", "Make every handler of"),
-=======
         (package / "logging_setup" / "get_handlers.py", "Make the handlers", "Make all handlers"),
->>>>>>> house-docs
         (skeleton / "README.md", "## Settings", "## The settings"),
         (template / "cookiecutter.json", '"__markdown_name": "', '"__markdown_name": "The '),
         (template / "hooks" / "post_gen_project.py", "is ready in", "waits in"),
