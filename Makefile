@@ -1,13 +1,14 @@
-# make demo    generate the default project, install it, run it, show its log file
-# make test    everything that a change must pass; ARGS="-k email" for a part of it
-# make stress  processes killed at random, for longer; STRESS=20 for much longer
-# make lint    the quick part of that: ruff, mypy, and what checks workflows and metadata
-# make examples, make pictures   make anew what is kept in examples/ and docs/
-# make bench   measure against what people use instead, into docs/; ARGS="a b" for some of it
-# make clean   delete all that the others made
+# make demo      generate the default project, install it, run it, show its log file
+# make test      run all tests; ARGS="-k email" for a part of them
+# make stress    kill processes at random, for minutes; STRESS=20 for longer
+# make lint      run ruff, mypy, and the checks of workflows and metadata
+# make examples  regenerate examples/
+# make pictures  regenerate docs/*.svg
+# make bench     run the benchmarks beside the alternatives, results into docs/; ARGS="a b" for a part of them
+# make clean     delete the results of all other targets
 #
-# Needs Python 3.11 or later, with its venv module, and a network or a mirror for pip. No path
-# here is absolute, and tools are called as `python -m`: the folder may hold spaces, and move.
+# Requires Python 3.11 or later with its venv module, and a network or a mirror for pip. Paths are
+# relative and tools are run as `python -m`, so that the folder may contain spaces, and be moved.
 PYTHON ?= python3
 VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -25,14 +26,14 @@ demo: .venv/demo.done
 	$(DEMO)/venv/bin/python $(INSTALL) $(DEMO)/my-service
 	@printf '\n--- my-service, on the console ---\n'
 	@cd $(DEMO) && venv/bin/my-service
-	@printf '\n--- the log file, $(DEMO)/logs/my-service.log: the same, and DEBUG ---\n'
+	@printf '\n--- the log file, $(DEMO)/logs/my-service.log: the same records, and DEBUG ---\n'
 	@cat $(DEMO)/logs/my-service.log
 
 test: .venv/test.done
 	$(VENV) -m pytest $(ARGS)
 
 stress: .venv/test.done
-	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/test_kills.py $(ARGS)
+	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/queue/test_kills.py $(ARGS)
 
 lint: .venv/test.done
 	$(VENV) -m ruff check .
@@ -58,7 +59,7 @@ clean:
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The groups stand in pyproject.toml. A fresh venv's pip may be too old to know of groups.
+# The groups are defined in pyproject.toml. The pip of a new venv may be too old to support groups.
 .venv/%.done: .venv/made pyproject.toml
 	$(VENV) $(INSTALL) --group $*
 	@touch $@

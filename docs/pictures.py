@@ -1,6 +1,6 @@
-"""Makes docs/*.svg from real runs: the questions, the service, the doctor. `make pictures`
+"""Generate docs/*.svg from real runs: the questions, the service, the doctor. `make pictures`
 
-A test runs the same, and compares what the pictures say with it, so that they cannot drift.
+A test repeats the runs, and compares their text with that of the pictures.
 """
 
 import html
@@ -23,31 +23,31 @@ _TEXT = re.compile(r'<text class="[^"]*-r\d+" x="[^"]*" y="([^"]*)"[^>]*>(.*?)</
 
 
 def questions(folder: Path) -> str:
-    """cookiecutter on a terminal; every question is answered with the Enter key."""
+    """Run cookiecutter on a pseudo-terminal, and answer every question with the Enter key."""
     terminal, end = pty.openpty()
     command = ("-m", "cookiecutter", "--default-config", "--output-dir", str(folder), str(TEMPLATE))
     environ = {**os.environ, "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     with subprocess.Popen([sys.executable, *command], stdin=end, stdout=end, stderr=end, env=environ):
         os.close(end)
-        said = b""
+        output = b""
         try:
             while part := os.read(terminal, 4096):
-                said += part
-                if said.endswith(b": "):  # it waits for an answer
+                output += part
+                if output.endswith(b": "):  # a prompt
                     os.write(terminal, b"\n")
-        except OSError:  # how Linux says that nobody is left at the other end
+        except OSError:  # EIO: the other end is closed
             pass
         os.close(terminal)
-    text = said.decode().replace("\r\n", "\n").replace(str(folder), "/home/you")
-    return f"$ uvx cookiecutter path/to/logging-template\n{text}"
+    text = output.decode().replace("\r\n", "\n").replace(str(folder), "/home/you")
+    return f"$ uvx cookiecutter gh:org/logging-template\n{text}"
 
 
 def run(folder: Path, prompt: str, *command: str, **variables: str) -> str:
-    """What a command in the generated project says, coloured as on a terminal."""
+    """Run a command in the generated project, and return its output, coloured as on a terminal."""
     project = folder / "my-service"
     environ = {key: value for key, value in os.environ.items() if not key.startswith("LOG_")}
     environ |= {"PYTHONPATH": str(project / "src"), "PYTHONDONTWRITEBYTECODE": "1", "FORCE_COLOR": "1", **variables}
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=project,
         env=environ,
@@ -57,11 +57,11 @@ def run(folder: Path, prompt: str, *command: str, **variables: str) -> str:
         timeout=60,
         check=False,
     ).stdout
-    return f"$ {prompt}\n{said.replace(str(folder), '/home/you')}"
+    return f"$ {prompt}\n{output.replace(str(folder), '/home/you')}"
 
 
 def terminals() -> dict[str, str]:
-    """What is to be seen on each picture, with the escape sequences of its colours."""
+    """Return the text of each picture, with the escape sequences of its colours."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         asked = questions(folder)
@@ -78,8 +78,9 @@ def terminals() -> dict[str, str]:
         }
 
 
-def picture(name: str, said: str) -> str:
-    text = Text.from_ansi(said)
+def picture(name: str, output: str) -> str:
+    """Render terminal output as SVG."""
+    text = Text.from_ansi(output)
     width = max(map(len, text.plain.splitlines()))
     console = Console(record=True, width=width, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(text)
@@ -87,7 +88,7 @@ def picture(name: str, said: str) -> str:
 
 
 def words(svg: str) -> list[str]:
-    """The lines of a picture, as text."""
+    """Return the lines of a picture as text."""
     lines: dict[str, str] = {}
     for height, text in _TEXT.findall(svg):
         lines[height] = lines.get(height, "") + html.unescape(text).replace("\xa0", " ")
@@ -96,8 +97,8 @@ def words(svg: str) -> list[str]:
 
 def main() -> None:
     """Write every picture."""
-    for name, said in terminals().items():
-        (DOCS / f"{name}.svg").write_text(picture(name, said), "utf-8")
+    for name, output in terminals().items():
+        (DOCS / f"{name}.svg").write_text(picture(name, output), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,49 +1,54 @@
-"""Delete the modules that were not chosen, then say how to go on.
+"""Delete the modules of choices that were not made, then print the next steps.
 
-Runs again at every update, on a copy: it can be repeated, and touches nothing else.
+Runs again at every update, on a copy: it is idempotent, and touches no other file.
 """
 
+import contextlib
 import json
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 PACKAGE = Path("src", ANSWERS["__package"])
 LOGGING = PACKAGE / "logging_setup"
-HANDLERS = LOGGING / "handlers"
+SINKS, QUEUE_ROOM = LOGGING / "sinks", LOGGING / "queue"
 
 CONSOLE, FILE = ANSWERS["console_handler"], ANSWERS["file_handler"]
 EMAIL, QUEUE = ANSWERS["email_handler"], ANSWERS["multiprocessing"]
 COLLECTOR = ANSWERS["collector_handler"]
 
-# Each module that is there for one choice, and whether that choice was made.
+# Module -> True if the choice that it belongs to was made.
 OPTIONAL = {
     PACKAGE / "multi.py": QUEUE,
-    LOGGING / "frames.py": QUEUE,
-    LOGGING / "log_queue.py": QUEUE,
-    LOGGING / "listener.py": QUEUE,
-    LOGGING / "listener_main.py": QUEUE,
-    LOGGING / "listener_thread.py": QUEUE,
-    LOGGING / "queue_handler.py": QUEUE,
-    LOGGING / "start_listener.py": QUEUE,
-    LOGGING / "supervisor.py": QUEUE,
-    LOGGING / "wire.py": QUEUE,
-    LOGGING / "direct.py": not QUEUE,
-    HANDLERS / "console.py": CONSOLE != "none",
-    HANDLERS / "file.py": FILE != "none",
-    HANDLERS / "own_file.py": FILE != "none",
-    HANDLERS / "backups.py": FILE != "none",
-    HANDLERS / "file_timed.py": FILE == "timed",
-    HANDLERS / "file_size.py": FILE == "size",
-    HANDLERS / "background.py": EMAIL or COLLECTOR != "none",
-    HANDLERS / "email.py": EMAIL,
-    HANDLERS / "syslog.py": COLLECTOR == "syslog",
-    HANDLERS / "tcp.py": COLLECTOR == "tcp",
-    HANDLERS / "udp.py": COLLECTOR == "udp",
-    HANDLERS / "http.py": COLLECTOR == "http",
-    HANDLERS / "otlp.py": COLLECTOR == "otlp",
-    HANDLERS / "connection.py": COLLECTOR in ("syslog", "tcp", "http"),
-    HANDLERS / "datagrams.py": COLLECTOR in ("syslog", "udp"),
-    HANDLERS / "http_answer.py": COLLECTOR in ("http", "otlp"),
+    QUEUE_ROOM / "frames.py": QUEUE,
+    QUEUE_ROOM / "pipe.py": QUEUE,
+    QUEUE_ROOM / "listener.py": QUEUE,
+    QUEUE_ROOM / "listener_main.py": QUEUE,
+    QUEUE_ROOM / "thread.py": QUEUE,
+    QUEUE_ROOM / "handler.py": QUEUE,
+    QUEUE_ROOM / "session.py": QUEUE,
+    QUEUE_ROOM / "supervisor.py": QUEUE,
+    QUEUE_ROOM / "encoding.py": QUEUE,
+    QUEUE_ROOM / "__init__.py": QUEUE,
+    SINKS / "direct.py": not QUEUE,
+    SINKS / "console.py": CONSOLE != "none",
+    SINKS / "rotating_file.py": FILE != "none",
+    SINKS / "locked_file.py": FILE != "none",
+    SINKS / "backups.py": FILE != "none",
+    SINKS / "timed_file.py": FILE == "timed",
+    SINKS / "size_file.py": FILE == "size",
+    SINKS / "background.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
+    SINKS / "backlog.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
+    SINKS / "email.py": EMAIL,
+    SINKS / "smtp.py": EMAIL,
+    SINKS / "collector.py": COLLECTOR != "none",
+    SINKS / "syslog.py": COLLECTOR == "syslog",
+    SINKS / "tcp.py": COLLECTOR == "tcp",
+    SINKS / "udp.py": COLLECTOR == "udp",
+    SINKS / "http.py": COLLECTOR == "http",
+    SINKS / "otlp.py": COLLECTOR == "otlp",
+    SINKS / "connection.py": COLLECTOR in ("syslog", "tcp", "http"),
+    SINKS / "datagrams.py": COLLECTOR in ("syslog", "udp"),
+    SINKS / "http_answer.py": COLLECTOR in ("http", "otlp"),
     Path("tests", "test_multi.py"): QUEUE,
     Path("tests", "test_file.py"): FILE != "none",
     Path("tests", "test_email.py"): EMAIL,
@@ -51,7 +56,7 @@ OPTIONAL = {
 
 
 def chosen() -> list[str]:
-    """What was chosen, a line each, in words."""
+    """Return the choices, one line each."""
     return [
         "several processes: a log queue and its listener" if QUEUE else "one process, no queue",
         f"console: {CONSOLE}",
@@ -65,11 +70,14 @@ def main() -> None:
     for module, wanted in OPTIONAL.items():
         if not wanted:
             module.unlink(missing_ok=True)
+    if not QUEUE:
+        with contextlib.suppress(OSError):  # not empty: the owner has put a file there
+            QUEUE_ROOM.rmdir()
     lines = "".join(f"\n    {line}" for line in chosen())
     print(
         f"\n{ANSWERS['project_slug']} is ready in {Path.cwd()}\n{lines}\n\n"
-        f"Go on with:\n    cd {ANSWERS['project_slug']}\n    uv run {ANSWERS['project_slug']}\n\n"
-        "Without uv: its README.md has the same with pip."
+        f"Next steps:\n    cd {ANSWERS['project_slug']}\n    uv run {ANSWERS['project_slug']}\n\n"
+        "README.md has the same steps with pip."
     )
 
 

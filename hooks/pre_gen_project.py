@@ -1,9 +1,9 @@
-"""Refuse answers that cannot become a working project: all of them, in one message.
+"""Refuse answers that cannot give a working project, all of them in one message.
 
-The answers are data here, read from a JSON literal (`tojson` escapes whatever could end it);
-no answer is ever pasted into code. When this hook fails, cookiecutter removes the folder that
-it has made. It makes that folder first, so an answer that is no folder name (empty, a path)
-was set aside by `__folder` in cookiecutter.json, and is found here as `__asked_slug`.
+The answers are data, read from a JSON literal (`tojson` escapes every character that could end it);
+no answer is pasted into code. When this hook fails, cookiecutter removes the folder that it has
+created. It creates that folder before it runs this hook, so `__folder` in cookiecutter.json replaces an
+answer that is no folder name (empty, a path); the answer itself is in `__asked_slug`.
 """
 
 import json
@@ -13,15 +13,15 @@ import sys
 import unicodedata
 
 SLUG = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
-LONGEST_SLUG = 40  # characters; longer ones make generated lines too long to read
-SLUG_FORM = "small letters, digits and single hyphens, a letter first, for example my-service"
+LONGEST_SLUG = 40  # characters; longer ones make generated lines too long
+SLUG_FORM = "expected lowercase letters, digits and single hyphens, a letter first, for example my-service"
 ONE_LINE = ("project_name", "description", "author_name")
-# What has which names already, as patterns; hyphens are underscores.
+# Owner -> names that it has already, as patterns; hyphens are underscores.
 TAKEN = {
     "a folder or module of the generated project": """
         conftest logging_setup src test_email test_file test_json_format test_logging test_multi test_settings tests
         """,
-    # From 3.11 on: what was removed since, or is still to come, is a module of some of them.
+    # Removed after 3.11, or added later: a module of some supported versions only.
     "a module of Python": """
         aifc annotationlib asynchat asyncore audioop cgi cgitb chunk compression crypt distutils imghdr imp lib2to3
         mailcap msilib nis nntplib ossaudiodev pipes profiling site_packages sitecustomize smtpd sndhdr spwd sunau
@@ -43,29 +43,30 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n
 
 
 def problems(answers: dict[str, object]) -> list[str]:
-    """What is wrong with the answers, each as one line that says what would be right."""
+    """Return one line per problem: what was found, and what was expected."""
     found = []
     for question in ONE_LINE:
         answer = str(answers[question])
         if question == "project_name" and not answer.strip():
-            found.append("project_name is empty: give the project a name")
+            found.append("project_name is empty: expected a name")
         if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in answer):
-            found.append(f"{question} {answer!r} has a control character: one line of plain text")
+            found.append(f"{question} {answer!r} has a control character: expected one line of plain text")
     found += slug_problems(str(answers["__asked_slug"]))
     sinks = [answers[question] for question in ("console_handler", "file_handler", "collector_handler")]
     if sinks == ["none", "none", "none"] and not answers["email_handler"]:
-        found.append("no handler is chosen: the log would go nowhere; choose at least one")
+        found.append("no handler is chosen: expected at least one, otherwise no record is written")
     return found
 
 
 def slug_problems(slug: str) -> list[str]:
+    """Return one line per problem with the slug."""
     if not slug:
         return [f"project_slug is empty: {SLUG_FORM}"]
     if not SLUG.fullmatch(slug):
-        return [f"project_slug {slug!r} is no usable name: {SLUG_FORM}"]
+        return [f"project_slug {slug!r} is not a usable name: {SLUG_FORM}"]
     found = []
     if len(slug) > LONGEST_SLUG:
-        found.append(f"project_slug has {len(slug)} characters: {LONGEST_SLUG} at most")
+        found.append(f"project_slug has {len(slug)} characters: expected at most {LONGEST_SLUG}")
     owner = owner_of(slug.replace("-", "_"))
     if owner:
         found.append(f"project_slug {slug!r} is the name of {owner}: choose another name")
@@ -73,7 +74,7 @@ def slug_problems(slug: str) -> list[str]:
 
 
 def owner_of(package: str) -> str:
-    """What has this name already; empty if nothing has."""
+    """Return what has this name already, or an empty string."""
     if keyword.iskeyword(package) or keyword.issoftkeyword(package):
         return "a Python keyword"
     if package in sys.stdlib_module_names:

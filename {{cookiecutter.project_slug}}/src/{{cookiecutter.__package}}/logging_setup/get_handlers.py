@@ -1,74 +1,49 @@
-"""The handlers that the settings ask for. One handler more is one file more, and a line here."""
+"""The sinks, one table. To add one, create its module in sinks/ and append "module:SettingsClass" here.
+
+The class (see env/variables.py) declares the sink's LOG_* variables and makes its handler.
+"""
 
 import logging
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import Final
 
-# {% if cookiecutter.email_handler or cookiecutter.console_handler != "none" or cookiecutter.file_handler != "none" %}
+from .env.variables import AnySettings, Sink
 from .formatters import make_formatter
-# {% endif %}
-# {% if cookiecutter.console_handler != "none" %}
-from .handlers.console import ConsoleHandler, wants_colour
-# {% endif %}
-# {% if cookiecutter.file_handler == "size" %}
-from .handlers.file_size import SizeFileHandler
-# {% endif %}
-# {% if cookiecutter.file_handler == "timed" %}
-from .handlers.file_timed import TimedFileHandler
-# {% endif %}
-from .settings import Settings
 
-# Handlers of your own: "audit:AuditHandler" is the class of that name in handlers/audit.py,
-# which is called with the settings.
-OWN_HANDLERS: Final[tuple[str, ...]] = ()
-
-
-def get_handlers(settings: Settings) -> list[logging.Handler]:
-    """Make every handler, each with its level and formatter.
-
-    Called once, in the process that does the writing. Raises nothing for a sink that cannot
-    be reached: the handler says so in the log, once, and tries again.
-    """
-    handlers: list[logging.Handler] = []
+SINKS: Final[list[str]] = [
     # {% if cookiecutter.console_handler != "none" %}
-    console = ConsoleHandler(settings.console_stream)
-    console.setFormatter(make_formatter(settings.console_format, colour=wants_colour(console.stream)))
-    console.setLevel(settings.console_level)
-    handlers.append(console)
-    # {% endif %}
-    # {% if cookiecutter.file_handler == "timed" %}
-    file = TimedFileHandler(settings.file, settings.file_when, settings.file_backups, compress=settings.file_compress)
-    # {% endif %}
-    # {% if cookiecutter.file_handler == "size" %}
-    max_bytes = settings.file_max_bytes
-    file = SizeFileHandler(settings.file, max_bytes, settings.file_backups, compress=settings.file_compress)
+    "console:ConsoleSink",
     # {% endif %}
     # {% if cookiecutter.file_handler != "none" %}
-    file.setFormatter(make_formatter(settings.file_format))
-    file.setLevel(settings.file_level)
-    handlers.append(file)
+    "{{ cookiecutter.file_handler }}_file:FileSink",
     # {% endif %}
     # {% if cookiecutter.email_handler %}
-    if settings.email_host:
-        from .handlers.email import EmailHandler, RecentRecords  # here: it takes long to import
-
-        recent = RecentRecords(settings.email_history)
-        email = EmailHandler(settings, recent)
-        email.setFormatter(make_formatter("text"))
-        email.setLevel(settings.email_level)
-        handlers += [email, recent]
+    "email:EmailSink",
     # {% endif %}
     # {% if cookiecutter.collector_handler != "none" %}
-    if settings.collector_url:
-        # {% filter replace("syslog", cookiecutter.collector_handler) %}
-        # {% filter replace("Syslog", cookiecutter.collector_handler | capitalize) %}
-        from .handlers.syslog import SyslogHandler  # here, where it is wanted: some libraries take long to import
-
-        collector = SyslogHandler(settings)
-        # {% endfilter %}
-        # {% endfilter %}
-        collector.setLevel(settings.collector_level)
-        handlers.append(collector)
+    "collector:CollectorSink",
     # {% endif %}
-    handlers += [resolve_name(f"{__package__}.handlers.{name}")(settings) for name in OWN_HANDLERS]
+]
+
+
+def sink_classes() -> dict[str, type[Sink]]:
+    """Return the name of each sink of the table -> its settings class."""
+    parts = [each.partition(":") for each in SINKS]
+    classes: list[type[Sink]] = [getattr(import_module(f".sinks.{name}", __package__), kind) for name, _, kind in parts]
+    return {each.name: each for each in classes}
+
+
+def get_handlers(settings: AnySettings) -> list[logging.Handler]:
+    """Make the handlers of every sink that is on, each with its level and formatter.
+
+    Called once, in the process that writes. Raises nothing for a sink that cannot be reached: its
+    handler reports that, and retries.
+    """
+    handlers: list[logging.Handler] = []
+    for sink in settings.sinks.values():
+        for handler in sink.make_handlers(make_formatter) if sink.is_on else ():
+            if getattr(handler, "delivers", True):  # else it keeps records for another handler
+                handler.setLevel(sink.level)
+                handler.name = handler.name or sink.name
+            handlers.append(handler)
     return handlers

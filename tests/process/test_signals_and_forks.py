@@ -1,0 +1,224 @@
+"""Ctrl-C, SIGTERM, signal handlers that log, and forks during log calls: FAILURES.md, cases 12 to 15."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.oracle import judge, log_lines
+from tests.support.project import DEADLINE, Project
+from tests.support.scripts import APPS, HEAD
+
+PROMPT_WITHIN = 2.0  # seconds within which the process has to end
+
+WORKERS = """
+def work(queue, name):
+    setup_proc_logging(queue)
+    logger.info("begins")
+    try:
+        while True:
+            time.sleep(60)
+    except KeyboardInterrupt:
+        for number in range(100):
+            logger.info("clean-up %d of %s", number, name)
+
+if __name__ == "__main__":
+    logs = setup_main_logging()
+    with logs:
+        workers = [multiprocessing.Process(target=work, args=(logs.queue, n), daemon=True) for n in "ab"]
+        for worker in workers:
+            worker.start()
+        for number in range(500):
+            logger.info("main %d", number)
+        try:
+            print("ready", flush=True)
+            workers[0].join()
+        except KeyboardInterrupt:
+            logger.info("main cleans up")
+            for worker in workers:
+                worker.join()
+            raise
+"""
+
+
+def start(project: Project, folder: Path, body: str, **variables: str) -> "subprocess.Popen[str]":
+    """Start HEAD and `body` as a program, and wait until it prints "ready"."""
+    (folder / "app.py").write_text(HEAD + body, "utf-8")
+    process = project.start(str(folder / "app.py"), cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n", process.communicate(timeout=DEADLINE)[1]
+    return process
+
+
+def wait_for(lines: Callable[[], list[str]], wanted: str, times: int) -> None:
+    """Wait until `times` lines contain `wanted`."""
+    import time
+
+    until = time.monotonic() + DEADLINE
+    while sum(wanted in line for line in lines()) < times:
+        assert time.monotonic() < until, f"{wanted} never came {times} times"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("listener", ["process", "thread"])
+def test_ctrl_c_loses_no_clean_up_line(project: Project, tmp_path: Path, listener: str) -> None:
+    process = start(project, tmp_path, WORKERS, LOG_LISTENER=listener)
+    wait_for(lambda: log_lines(tmp_path / "app.log"), "begins", 2)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(PROMPT_WITHIN + 1) == -signal.SIGINT
+    lines = log_lines(tmp_path / "app.log")
+    assert sum("clean-up" in line for line in lines) == 200
+    assert sum("main cleans up" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("listener", ["process", "thread"])
+@pytest.mark.parametrize("group", [False, True], ids=["main", "group"])
+def test_sigterm_ends_the_process_with_all_written(
+    project: Project, tmp_path: Path, listener: str, group: bool
+) -> None:
+    process = start(project, tmp_path, WORKERS, LOG_LISTENER=listener)
+    (os.killpg if group else os.kill)(process.pid, signal.SIGTERM)
+    assert process.wait(PROMPT_WITHIN + 1) == -signal.SIGTERM
+    assert sum(" main " in line for line in log_lines(tmp_path / "app.log")) == 500
+    with contextlib.suppress(ProcessLookupError):  # expected: the workers have ended too
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_sigterm_without_a_queue_ends_with_all_written(bake: Callable[..., Project], tmp_path: Path) -> None:
+    body = """
+logs = setup_main_logging()
+for number in range(500):
+    logger.info("main %d", number)
+print("ready", flush=True)
+time.sleep(60)
+"""
+    head = HEAD.replace(", setup_proc_logging", "")
+    (tmp_path / "app.py").write_text(head + body, "utf-8")
+    project = bake(multiprocessing=False)
+    process = project.start(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert process.wait(DEADLINE) == -signal.SIGTERM
+    assert sum(" main " in line for line in log_lines(tmp_path / "app.log")) == 500
+
+
+def test_sigterm_handler_set_before_is_kept(project: Project, tmp_path: Path) -> None:
+    body = """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+with setup_main_logging():
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+    process = start(project, tmp_path, body)
+    process.terminate()
+    assert process.wait(DEADLINE) == 7
+
+
+def test_sigterm_has_its_default_action_in_a_forked_child(project: Project, tmp_path: Path) -> None:
+    body = """
+with setup_main_logging():
+    print("ready", flush=True)
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    for _ in range(200):  # at once: now and then the signal comes amid the fork
+        child = os.fork()
+        if not child:
+            time.sleep(60)
+        os.kill(child, signal.SIGTERM)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+    child = os.fork()
+    if not child:
+        os._exit(0 if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else 1)
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    process = start(project, tmp_path, body)
+    assert process.wait(DEADLINE) == 0
+
+
+SIGNALLED = """
+from numbered import Writer
+with setup_main_logging() as logs:
+    logs.flush(30)  # while the queue is full, as until the listener has started, each signal nests one call deeper
+    inside = Writer(1)
+    outside = Writer(0)
+    signal.signal(signal.SIGALRM, lambda *_: inside.write())
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        outside.write()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+print(outside.number, inside.number)
+"""
+
+
+def test_logging_in_a_signal_handler_does_not_deadlock(
+    project: Project, bake: Callable[..., Project], tmp_path: Path
+) -> None:
+    running = []
+    for name, each in (("queue", project), ("direct", bake(multiprocessing=False))):
+        folder = tmp_path / name
+        folder.mkdir()
+        head = HEAD if name == "queue" else HEAD.replace(", setup_proc_logging", "")
+        (folder / "app.py").write_text(head + SIGNALLED, "utf-8")
+        apps = str(APPS)
+        variables = {"PYTHONPATH": f"{each.path / 'src'}:{apps}"}
+        process = each.start("app.py", cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)
+        running.append((folder, process))
+    for folder, process in running:
+        output, errors = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, errors) == (0, "")
+        outside, inside = map(int, output.split())
+        assert inside > 500
+        verdict = judge(log_lines(folder / "app.log"), {0: outside, 1: inside})
+        assert verdict.good, f"{folder.name}: {verdict}"
+
+
+FORKS = """
+from numbered import Writer
+with setup_main_logging():
+    stop = threading.Event()
+    writers = [Writer(slot) for slot in range(4)]
+
+    def log_on(writer):
+        while not stop.is_set():
+            writer.write()
+            time.sleep(0)
+
+    threads = [threading.Thread(target=log_on, args=(writer,)) for writer in writers]
+    for thread in threads:
+        thread.start()
+    for slot in range(4, 1004):
+        child = os.fork()
+        if not child:
+            Writer(slot).write()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    stop.set()
+    for thread in threads:
+        thread.join()
+print(*(writer.number for writer in writers))
+"""
+
+
+@pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
+def test_forks_beside_logging_threads_do_not_deadlock(
+    bake: Callable[..., Project], tmp_path: Path, multiprocessing: bool
+) -> None:
+    """A thousand forks while four threads log."""
+    project = bake() if multiprocessing else bake(multiprocessing=False)
+    head = HEAD if multiprocessing else HEAD.replace(", setup_proc_logging", "")
+    (tmp_path / "app.py").write_text(head + FORKS, "utf-8")
+    apps = str(APPS)
+    run = project.run(
+        "-W", "ignore::DeprecationWarning", "app.py", cwd=tmp_path,
+        LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", PYTHONPATH=f"{project.path / 'src'}:{apps}",
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    returned = dict(enumerate(map(int, run.stdout.split()))) | dict.fromkeys(range(4, 1004), 1)
+    lines = [line for file in tmp_path.glob("app*.log") for line in log_lines(file)]
+    verdict = judge(lines, returned)
+    assert verdict.good, verdict

@@ -1,0 +1,174 @@
+"""docs/adopt.md and docs/fork.md, followed step by step."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.doctor import examine
+from tests.support.project import DEADLINE, TEMPLATE, Project
+from tests.support.receivers import HttpReceiver
+
+DOCS = TEMPLATE / "docs"
+COOKIECUTTER = shlex.join((sys.executable, "-m", "cookiecutter", "--default-config"))
+NOT_THE_TEMPLATE = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", "*_cache")
+APPLICATION = '''"""An application that was there before."""
+
+import logging
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    logger.debug("Looked")
+    logger.info("Sold")
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def shell(script: str, cwd: Path) -> None:
+    result = subprocess.run(
+        ["sh", "-ec", script], cwd=cwd, capture_output=True, encoding="utf-8", timeout=DEADLINE, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text("utf-8") for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("multiprocessing", ["yes", "no"])
+@pytest.mark.parametrize(("layout", "package"), [("src layout", "src/shop"), ("flat layout", "shop")])
+def test_adopt_page_works_for_an_existing_package(
+    tmp_path: Path, layout: str, package: str, multiprocessing: str
+) -> None:
+    work = tmp_path / "work"
+    source = work / package
+    source.mkdir(parents=True)
+    (work / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n', "utf-8")
+    (source / "__init__.py").write_text("", "utf-8")
+    (source / "app.py").write_text(APPLICATION, "utf-8")
+    before = contents(work)
+
+    generate, *copies = blocks("adopt.md", "sh")[0].splitlines()
+    (copy,) = [line for line in copies if line.endswith(f"# {layout}")]
+    script = f"{generate} multiprocessing={multiprocessing}\n{copy}"
+    script = script.replace("uvx cookiecutter", COOKIECUTTER).replace(
+        "path/to/logging-template", shlex.quote(str(TEMPLATE))
+    )
+    shell(script.replace("/tmp/adopt", shlex.quote(str(tmp_path / "adopt"))), work)  # noqa: S108 - the page's words
+
+    there = contents(work)
+    assert {name: text for name, text in there.items() if "/logging_setup/" not in name} == before
+
+    line, call = [line for line in blocks("adopt.md", "python")[0].splitlines() if line]
+    code = APPLICATION.replace("import logging\n", f"import logging\n\n{line}\n", 1)
+    (source / "app.py").write_text(code.replace("main() -> None:\n", f"main() -> None:\n{call}\n", 1), "utf-8")
+    project = Project(work, "shop")
+    result = project.run("-m", "shop.app", cwd=work, PYTHONPATH=str(source.parent), LOG_CONSOLE_FORMAT="json")
+    assert (result.returncode, result.stderr) == (0, "")
+    sold = json.loads(result.stdout.splitlines()[-1])
+    assert (sold["message"], sold["service.name"]) == ("Sold", "shop")
+    log = (work / "logs" / "shop.log").read_text("utf-8")
+    assert " DEBUG " in log  # of the application's own package
+    assert log.splitlines()[-1].endswith("Sold")
+
+
+def test_readme_quotes_figures_of_the_benchmarks() -> None:
+    fast = (TEMPLATE / "README.md").read_text("utf-8").split("- **Fast.**")[1].split("\n- **")[0]
+    page = (TEMPLATE / "docs" / "benchmarks.md").read_text("utf-8")
+    figures = re.findall(r"\d[\d.,-]*\d|\d+ cores of [\w ]+", fast)
+    assert len(figures) >= 5
+    assert [figure for figure in figures if figure not in page] == []
+
+
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy the template and apply every diff of docs/fork.md."""
+    folder = tmp_path_factory.mktemp("fork") / "house-template"
+    shutil.copytree(TEMPLATE, folder, ignore=NOT_THE_TEMPLATE)
+    for diff in blocks("fork.md", "diff"):
+        result = subprocess.run(
+            ["git", "apply", "--recount", "-"], cwd=folder, input=diff, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, f"{result.stderr}\n{diff}"
+    return folder
+
+
+def test_fork_adds_a_handler_in_one_file_and_one_line(fork: Path) -> None:
+    before, after = contents_of_template(TEMPLATE), contents_of_template(fork)
+    changed = {Path(name).name for name in after if before.get(name) != after[name]}
+    assert changed == {"cookiecutter.json", "README.md", "formatters.py", "chat.py", "get_handlers.py", ".env.example"}
+    assert before.keys() - after.keys() == set()
+    assert [Path(name).name for name in after.keys() - before.keys()] == ["chat.py"]
+    (name,) = (name for name in after if name.endswith("get_handlers.py"))
+    assert set(after[name].splitlines()) - set(before[name].splitlines()) == {'    "chat:ChatSink",'}
+    assert len(after[name].splitlines()) == len(before[name].splitlines()) + 1
+
+
+def contents_of_template(folder: Path) -> dict[str, str]:
+    ours = [folder / "cookiecutter.json", folder / "README.md", *(folder / "{{cookiecutter.project_slug}}").rglob("*")]
+    return {
+        str(path.relative_to(folder)): path.read_text("utf-8")
+        for path in ours
+        if path.is_file() and path.suffix in (".json", ".md", ".py", ".toml", ".example")
+    }
+
+
+class ChatReceiver(HttpReceiver):
+    """Receive messages for a chat."""
+
+    def take_body(self, body: bytes) -> None:
+        self.texts.append(json.loads(body)["text"])
+
+
+def test_fork_generates_its_defaults_field_and_handler(fork: Path, tmp_path: Path) -> None:
+    shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
+    project = Project(tmp_path / "my-service", "my-service")
+    assert "Example Platform Team" in (project.path / "pyproject.toml").read_text("utf-8")
+    app = (
+        "import logging\n"
+        "from my_service.logging_setup import setup_main_logging\n"
+        "with setup_main_logging():\n"
+        "    logging.getLogger('shop').info('Sold')\n"
+        "    logging.getLogger('shop').error('Sold out')\n"
+    )
+    with ChatReceiver() as receiver:
+        url = f"{receiver.url}/hook/s3cret"
+        result = project.run("-c", app, cwd=tmp_path, LOG_CONSOLE_FORMAT="json", LOG_CHAT_URL=url)
+        doctor = examine(project, tmp_path, "--probe", LOG_CHAT_URL=url, LOG_CHAT_LEVEL="CRITICAL")
+    assert (result.returncode, result.stderr) == (0, "")
+    entries = list(map(json.loads, result.stdout.splitlines()))
+    assert {"Sold", "Sold out"} <= {entry["message"] for entry in entries}
+    assert {entry["service.namespace"] for entry in entries} == {"example"}
+    sold_out, test = receiver.texts
+    assert "Sold out" in sold_out
+    assert "This is a test" in test
+    assert doctor["sinks"]["chat"] == "CRITICAL"
+    assert {each["sink"]: each["verdict"] for each in doctor["probe"]}["chat"] == "reached"
+    assert "s3cret" not in json.dumps(doctor)
+    off = project.run("-c", app, cwd=tmp_path, LOG_CHAT_LEVLE="ERROR")
+    assert "chat: off: LOG_CHAT_URL is not set" in off.stdout
+    assert "LOG_CHAT_LEVLE is not a setting: did you mean LOG_CHAT_LEVEL?" in off.stdout
+    refused = project.run("-c", app, cwd=tmp_path, LOG_CHAT_URL="s3cret", LOG_LEVEL="LOUD")
+    assert refused.returncode == 2
+    assert "LOG_CHAT_URL='***': must be a URL" in refused.stderr
+    assert "LOG_LEVEL='LOUD'" in refused.stderr
+    for command in (("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py"), ("-m", "mypy", "src")):
+        checked = project.run(*command, cwd=project.path)
+        assert checked.returncode == 0, checked.stdout
+    for command in (("check",), ("format", "--check")):
+        lint = project.run("-m", "ruff", *command, "--no-cache", str(project.path), cwd=tmp_path)
+        assert lint.returncode == 0, lint.stdout

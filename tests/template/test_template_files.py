@@ -1,0 +1,87 @@
+"""The template's own files, its README and changelog, and its closing message."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import ASKED, DEADLINE, QUESTIONS, TEMPLATE
+
+SKELETON = TEMPLATE / "{{cookiecutter.project_slug}}"
+README = (TEMPLATE / "README.md").read_text("utf-8")
+DOCUMENTS = [*TEMPLATE.glob("*.md"), *TEMPLATE.glob("docs/*.md")]
+CHANGELOG = (TEMPLATE / "CHANGELOG.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("format", "--check")])
+def test_template_passes_ruff(arguments: tuple[str, ...]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "."], cwd=TEMPLATE, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_every_python_file_parses_before_generation() -> None:
+    for folder in ("hooks", "tests", SKELETON.name):
+        for path in (TEMPLATE / folder).rglob("*.py"):
+            ast.parse(path.read_text("utf-8"), str(path))
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 120
+
+
+def test_readme_lists_every_question_and_choice() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|", README, re.MULTILINE)
+    assert [name for name, _ in rows] == ASKED
+    for name, choices in rows:
+        default = QUESTIONS[name]
+        if isinstance(default, bool):
+            assert choices == ("`true`, `false`" if default else "`false`, `true`")
+        elif isinstance(default, list):
+            assert choices == ", ".join(f"`{choice}`" for choice in default)
+        elif "{{" not in default:
+            assert choices == default
+
+
+def test_changelog_has_the_version_and_its_effect_on_projects() -> None:
+    (version,) = re.findall(r'^version = "(.+)"$', (TEMPLATE / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    sections = re.split(r"^## ", CHANGELOG, flags=re.MULTILINE)[1:]
+    assert any(section.startswith(f"[{version}]") for section in sections)
+    for section in sections:
+        assert "### In your generated project" in section, section.splitlines()[0]
+
+
+@pytest.mark.parametrize("document", sorted(path.relative_to(TEMPLATE).as_posix() for path in DOCUMENTS))
+def test_links_to_files_resolve(document: str) -> None:
+    path = TEMPLATE / document
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ((), ["several processes", "console: text", "log file: timed", "e-mail: yes"]),
+        (
+            ("multiprocessing=no", "console_handler=json", "file_handler=size", "email_handler=no"),
+            ["one process", "console: json", "log file: size", "e-mail: none"],
+        ),
+        (("project_name=Tea Shop", "file_handler=none"), ["several processes", "console: text", "log file: none"]),
+    ],
+)
+def test_closing_message_names_folder_choices_and_commands(
+    tmp_path: Path, answers: tuple[str, ...], said: list[str]
+) -> None:
+    command = ("-m", "cookiecutter", "--no-input", "--default-config", "--output-dir", str(tmp_path), str(TEMPLATE))
+    message = subprocess.run(
+        [sys.executable, *command, *answers], capture_output=True, encoding="utf-8", timeout=DEADLINE, check=True
+    ).stdout
+    (folder,) = tmp_path.iterdir()
+    assert f"{folder.name} is ready in {folder}" in message
+    assert f"    cd {folder.name}\n    uv run {folder.name}\n" in message
+    for line in said:
+        assert line in message

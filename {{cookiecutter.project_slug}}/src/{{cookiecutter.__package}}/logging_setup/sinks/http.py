@@ -1,0 +1,67 @@
+"""Batches of JSON lines (NDJSON) by HTTP POST."""
+
+import http.client
+import logging
+import ssl
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from .background import BackgroundHandler
+from .connection import is_open
+from .http_answer import check
+
+_BATCH: Final = 1_000  # records
+_BATCH_SIZE: Final = 512 * 1024  # bytes: half of the default limit of nginx
+_LONGEST_ANSWER: Final = 64 * 1024  # bytes
+
+
+class HttpHandler(BackgroundHandler[bytes]):
+    """Post the backlog in batches over a persistent connection.
+
+    A batch is delivered when the answer is 2xx. It is retried after a connection error, 408, 425,
+    429 or 5xx (so a batch of which only the answer was lost arrives twice), and dropped after any
+    other answer. Proxies and redirects are not followed.
+    """
+
+    def __init__(self, url: str, *, token: str, timeout: float, ca_file: str = "") -> None:
+        parts = urlsplit(url)
+        self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._headers = {"Content-Type": "application/x-ndjson"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        host = parts.hostname or ""
+        self._connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca_file or None)
+            self._connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
+        else:
+            self._connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
+        self._timeout = timeout
+        super().__init__("http", batch=_BATCH, batch_size=_BATCH_SIZE)
+
+    def payload(self, record: logging.LogRecord) -> bytes:
+        """Return the record as a line."""
+        return self.format(record).encode() + b"\n"
+
+    def deliver(self, batch: Sequence[bytes]) -> None:
+        """Post a batch. Blocks up to LOG_COLLECTOR_TIMEOUT for each step of it."""
+        kept = self._connection.sock
+        if kept is not None:
+            if not is_open(kept):
+                self._connection.close()
+            kept.settimeout(self._timeout)
+        try:
+            self._connection.request("POST", self._target, b"".join(batch), self._headers)
+            answer = self._connection.getresponse()
+            answer.read(_LONGEST_ANSWER)
+        except BaseException:
+            self._connection.close()
+            raise
+        if not answer.isclosed():  # the body is longer than that
+            self._connection.close()
+        check(answer.status, answer.reason, answer.getheader("Retry-After"))
+
+    def forget(self) -> None:
+        """See BackgroundHandler."""
+        self._connection.close()

@@ -1,0 +1,82 @@
+"""A log file that rolls over before it grows past a number of bytes."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
+from .backups import Backups
+from .locked_file import LockedFile
+from .rotating_file import RotatingFileHandler
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSink(Sink):
+    """Settings of the log file."""
+
+    name: ClassVar[str] = "file"
+    path: str = setting(
+        "LOG_FILE",
+        parse.path,
+        "logs/{{ cookiecutter.project_slug }}.log",
+        "path of the log file",
+    )
+    level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
+    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    compress: str = setting(
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+    )
+    max_bytes: int = setting(
+        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before it is larger, in bytes"
+    )
+    backups: int = setting(
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "5", "how many rolled-over files are kept"
+    )
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = SizeFileHandler(self.path, self.max_bytes, self.backups, compress=self.compress)
+        handler.setFormatter(make_formatter(self.format))
+        return [handler]
+
+
+class SizeFileHandler(RotatingFileHandler):
+    """Keeps the file below `max_bytes`; backups are app.log.1 (the latest), app.log.2 and so on.
+
+    A longer record has a file to itself. While backups are being compressed nothing is renamed,
+    and the file may grow beyond that.
+    """
+
+    def __init__(self, path: str, max_bytes: int, backups: int, *, compress: str = "none") -> None:
+        self._max_bytes = max_bytes
+        self._keep = backups
+        numbers = Backups(backups, r"[1-9]\d{0,5}", lambda number: -int(number), compress=compress == "gzip")
+        super().__init__(path, numbers)
+
+    def _window(self, file: LockedFile) -> tuple[float, float, float]:
+        return (float("-inf"), float("inf"), self._max_bytes - file.size)
+
+    def _place(self, file: LockedFile, created: float, line: bytes) -> bool:  # noqa: ARG002
+        if file.size and file.size + len(line) > self._max_bytes and not self._backups.busy:
+            self._roll_over(file)
+        return False
+
+    def _make_room(self, path: Path) -> Path:
+        # Only up to the first number that is free, so that a rollover that fails and is retried moves
+        # nothing twice. Backups beyond the number to keep are deleted after it.
+        taken = 0
+        while taken < self._keep and _files(path, taken + 1):
+            taken += 1
+        for number in range(taken, 0, -1):
+            for file in _files(path, number):
+                ending = file.name.removeprefix(f"{path.name}.{number}")
+                file.replace(path.with_name(f"{path.name}.{number + 1}{ending}"))
+        return path.with_name(f"{path.name}.1")
+
+
+def _files(path: Path, number: int) -> list[Path]:
+    """The files of one backup: plain, compressed, or to be compressed."""
+    names = (f"{path.name}.{number}{ending}" for ending in ("", ".gz", ".gzipping"))
+    return [file for file in map(path.with_name, names) if file.is_file()]
