@@ -1,5 +1,7 @@
 """Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
+# {% set remote = cookiecutter.email_handler or cookiecutter.collector_handler != "none" %}
+# {% set encrypted = remote and (cookiecutter.email_handler or cookiecutter.collector_handler != "udp") %}
 import logging
 # {% if cookiecutter.file_handler != "none" %}
 import os
@@ -7,7 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any
-# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
+# {% if remote or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
 from urllib.parse import urlsplit
 # {% endif %}
 
@@ -66,7 +68,7 @@ def whole(least: int, most: int, unit: str) -> Parser:
 
 
 # {% endif %}
-# {% if cookiecutter.multiprocessing or cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
+# {% if cookiecutter.multiprocessing or encrypted %}
 def seconds(least: float, most: float) -> Parser:
     """Return a parser of numbers of seconds from `least` to `most`."""
 
@@ -121,7 +123,7 @@ def addresses(value: str) -> tuple[str, ...]:
 
 
 # {% endif %}
-# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
+# {% if remote or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
 def url(*examples: str) -> Parser:
     """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
     forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
@@ -161,7 +163,7 @@ def token(value: str) -> str:
 
 
 # {% endif %}
-# {% if cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
+# {% if encrypted %}
 def certificates(value: str) -> str:
     """Return the path of a file of trusted certificates, or empty text."""
     if value:
