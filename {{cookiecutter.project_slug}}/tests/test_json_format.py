@@ -9,7 +9,11 @@ from jsonschema import Draft202012Validator
 
 # {% filter replace("my_service", cookiecutter.__package) %}
 from my_service.logging_setup import log_context
-from my_service.logging_setup.formatters import JsonFormatter, optional_fields, standard_fields
+from my_service.logging_setup.formatters import (
+    JsonFormatter,
+    optional_fields,
+    standard_fields,
+)
 from my_service.logging_setup.records.serialize import flatten, restore
 # {% endfilter %}
 

@@ -8,7 +8,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from my_service.logging_setup import log_context
-from my_service.logging_setup.formatters import JsonFormatter, optional_fields, standard_fields
+from my_service.logging_setup.formatters import (
+    JsonFormatter,
+    optional_fields,
+    standard_fields,
+)
 from my_service.logging_setup.records.serialize import flatten, restore
 
 SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schema.json").read_text("utf-8"))
