@@ -7,9 +7,10 @@ from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.serialize import PREPARED, prepare
+from ..records.serialize import prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
+_PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
 # How often a handler may be called from within a handler: by a signal's handler that logs, and
 # by the libraries of handlers, whose records about records must come to an end.
 _DEEPEST = 3
@@ -50,12 +51,12 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
             return False
         _nested.depth = depth + 1
         try:
-            prepared = record.__dict__.get(PREPARED)
+            prepared = record.__dict__.get(_PREPARED)
             if prepared is None:
                 # The same holds for what such libraries log in a handler's own thread.
                 if record.thread in reports.own_threads:
                     return False
-                prepared = record.__dict__[PREPARED] = prepare(record)
+                prepared = record.__dict__[_PREPARED] = prepare(record)
             guarded.handle(prepared)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
