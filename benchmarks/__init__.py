@@ -1,11 +1,11 @@
-"""Side by side: the generated project, and what people would use instead. `make bench` runs it.
+"""Benchmarks of the generated project beside the alternatives. `make bench` runs them.
 
-peers.py      how each of them is set up, as its own documentation says
-measure.py    one run, in a process of its own: numbered records in, lines on disk, figures out
+peers.py      the set-up of each alternative, according to its documentation
+measure.py    one run, in a process of its own: logs numbered records, checks the lines, prints figures
 project.py    the projects under test, generated from the working tree
-runs.py       starts runs, and gives up on those that hang
-startup.py    the cost of starting, and of a log call that is switched off
-scenarios.py  what is run: (a) to (h)
-claims.py     what is wanted, and whether it holds
+runs.py       starts runs, and kills those that exceed the deadline
+startup.py    the cost of start-up, and of a disabled log call
+scenarios.py  the scenarios (a) to (h)
+claims.py     the wanted ratios, compared with the measured ones
 report.py     docs/benchmarks.md and .json;  plot.py  docs/benchmarks.svg
 """

@@ -1,4 +1,4 @@
-"""python -m benchmarks: run everything, side by side, and write docs/benchmarks.*"""
+"""python -m benchmarks: run all scenarios and write docs/benchmarks.*"""
 
 import argparse
 import sys
@@ -13,14 +13,14 @@ from .scenarios import Scenario, scenarios
 
 
 def main() -> None:
-    """Run what is asked for. Ends with 1 if a line of our own is lost, doubled or torn."""
+    """Run the chosen scenarios. Exit with status 1 if a line of this template is lost, doubled or torn."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("scenarios", nargs="*", help="letters, such as a b d1; all if none is given")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one round of tiny numbers: figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="one round of few records; the figures are not meaningful")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder of the reports")
-    parser.add_argument("--build", type=Path, default=ROOT / "build/bench", help="folder for all else")
-    parser.add_argument("--deadline", type=float, default=30.0, help="seconds after which a run is given up")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/bench", help="folder for all other files")
+    parser.add_argument("--deadline", type=float, default=30.0, help="seconds after which a run is killed")
     asked = parser.parse_args()
     chosen = scenarios(0.01, (1, 2)) if asked.quick else scenarios(1.0, (1, 2, 4, 8, 16, 32))
     letters = [scenario.letter for scenario in chosen]
@@ -42,14 +42,14 @@ def main() -> None:
     for claim in judged:
         if claim.measured is not None:
             sign = ">=" if claim.at_least else "<="
-            verdict = "" if claim.holds else "  DOES NOT HOLD"
+            verdict = "" if claim.holds else "  FAILED"
             print(f"({claim.scenario}) {claim.text}: {claim.measured:.2f} {sign} {claim.wanted:g}{verdict}")
     print(f"{time.monotonic() - began:.0f} s; see {asked.out / 'benchmarks.md'}")
     sys.exit(report_our_faults(results))
 
 
 def take_turns(runner: Runner, scenario: Scenario, found: dict[str, list[Figures]]) -> None:
-    """Run each case of a scenario once. Who hangs or fails once is not run again."""
+    """Run each case of a scenario once, except those that have failed or timed out before."""
     print(f"  ({scenario.letter})", end="", flush=True)
     for case in scenario.cases:
         before = found[case.key]
@@ -64,7 +64,7 @@ def take_turns(runner: Runner, scenario: Scenario, found: dict[str, list[Figures
 
 
 def report_our_faults(results: Results) -> int:
-    """Print whatever was wrong with our own lines; the exit status."""
+    """Print the faults of this template's lines, and return the exit status."""
     faults = [
         f"({letter}) {key}: {figures['wrong']}"
         for letter, cases in results.items()

@@ -1,4 +1,4 @@
-"""What is wanted of the figures, and whether it holds: all of it ratios and differences within one run."""
+"""The wanted figures, compared with the measured ones: ratios and differences within one run."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from .runs import Figures
 from .scenarios import LISTENERS
 
 Medians = dict[str, dict[str, dict[str, float]]]  # scenario -> case -> figure -> median
-Results = dict[str, dict[str, list[Figures]]]  # scenario -> case -> what each turn has given
+Results = dict[str, dict[str, list[Figures]]]  # scenario -> case -> figures of each turn
 
 SAFE = ("textbook", "loguru", "concurrent", "logbook")
 RATE = "records_per_second"
@@ -33,7 +33,7 @@ class Claim:
 
 
 def claims(medians: Medians, results: Results) -> list[Claim]:
-    """Every line of acceptance, with what was measured."""
+    """Return each claim with its measured figure."""
 
     def value(scenario: str, case: str, figure: str) -> float:
         return medians[scenario][case][figure]
@@ -42,7 +42,7 @@ def claims(medians: Medians, results: Results) -> list[Claim]:
         return value(scenario, case, RATE)
 
     def best(scenario: str, peers: Iterable[str]) -> float:
-        """The most records a second, of those who have managed it at all."""
+        """Return the highest rate of these peers; those that failed have none."""
         return max(case[RATE] for name, case in medians[scenario].items() if name in peers and RATE in case)
 
     def workers(most: bool) -> str:
@@ -50,7 +50,7 @@ def claims(medians: Medians, results: Results) -> list[Claim]:
         return f"ours/{max(counts) if most else 2}"
 
     def more(case: str, than: str) -> float:
-        # Turn by turn: a slow moment of the machine adds more than what is looked for.
+        # Turn by turn: a slow moment of the machine adds more than the difference.
         turns = zip(results["g"][case], results["g"][than], strict=True)
         return median(one["ready_ms"] - other["ready_ms"] for one, other in turns)
 
@@ -81,9 +81,9 @@ def claims(medians: Medians, results: Results) -> list[Claim]:
          lambda: more("ours", "needed:queue"), "ms"),
         ("g", "the same, without multiprocessing", 15, most,
          lambda: more("ours-direct", "needed:direct"), "ms"),
-        ("g", "the application goes on before the listener has written: its first call's end over the line's", 1, most,
+        ("g", "the first call returns before the listener has written: its end over the line's", 1, most,
          lambda: value("g", "ours", "returned_ms") / value("g", "ours", "written_ms"), ""),
-        ("h", "a debug call switched off over logging's own", 1.05, most, lambda: debug("ours"), ""),
+        ("h", "a disabled debug call over logging's own", 1.05, most, lambda: debug("ours"), ""),
         ("h", "the same, without multiprocessing", 1.05, most, lambda: debug("ours-direct"), ""),
     ]  # fmt: skip
     return [Claim(*row[:4], _or_none(row[4]), row[5]) for row in rows]
@@ -92,5 +92,5 @@ def claims(medians: Medians, results: Results) -> list[Claim]:
 def _or_none(measure: Callable[[], float]) -> float | None:
     try:
         return measure()
-    except (KeyError, ValueError):  # the scenario was not run, or a peer has failed in it
+    except (KeyError, ValueError):  # the scenario was not run, or a peer failed in it
         return None

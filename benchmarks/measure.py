@@ -1,4 +1,4 @@
-"""One run, in a process of its own: workers log numbered records, every line is looked for, figures are printed.
+"""One run, in a process of its own: workers log numbered records, every line is checked, figures are printed.
 
 The clock runs from the first worker's first record until the last line is in the file. CPU is
 that of all processes in this time. One call in ten is timed, so that timing does not dominate.
@@ -26,30 +26,30 @@ TIMED: Final = 10  # one call in so many
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is logged, by whom, and how."""
+    """The records of a run, and the processes that log them."""
 
     peer: str
     records: int  # of all workers together
     workers: int = 2  # 0: the main process logs, and there are no others
-    size: int = 60  # characters of filler a record
+    size: int = 60  # characters of filler per record
     traceback: bool = False
-    busy: bool = False  # the main process computes in Python all the while
+    busy: bool = False  # the main process computes in Python meanwhile
     slow: bool = False  # there is a second sink, 100 times too slow
 
     @property
     def each(self) -> int:
-        """Records a worker."""
+        """Records per worker."""
         return self.records // max(1, self.workers)
 
 
 def log_all(peer: Peer, work: Work, slot: int) -> dict[str, Any]:
-    """Log one worker's share; say when it began, what CPU it took, and how long calls lasted."""
+    """Log one worker's share; return its begin, its CPU time, and the durations of calls."""
     plain, with_traceback = peer.calls()
     log, template, filler, clock = plain, peer.template, "x" * work.size, time.perf_counter_ns
     times = array("q")
     if work.traceback:
         log = _raising(with_traceback)
-    # For the test of the oracle: one record is left out, or logged twice.
+    # For the test of the oracle: one record is withheld, or logged twice.
     sabotage = os.environ.get("SABOTAGE", "") if slot == 0 else ""
     end = work.each - (sabotage == "withhold")
     began, cpu = time.perf_counter(), time.process_time()
@@ -82,7 +82,7 @@ def _deep(levels: int) -> None:
 
 
 def worker(work: Work, handle: Any, slot: int, ready: Any, reports: Any) -> None:
-    """The life of a worker process."""
+    """Run a worker process."""
     peer = PEERS[work.peer](Path.cwd(), slow=work.slow)
     peer.join(handle)
     ready.wait()
@@ -90,7 +90,7 @@ def worker(work: Work, handle: Any, slot: int, ready: Any, reports: Any) -> None
 
 
 def run(work: Work) -> dict[str, Any]:
-    """The main process's part; returns the figures."""
+    """Run the main process, and return the figures."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.measure"])
     peer = PEERS[work.peer](Path.cwd(), slow=work.slow)
@@ -110,7 +110,7 @@ def run(work: Work) -> dict[str, Any]:
             reports = [log_all(peer, work, 0)]
         peer.finish(work.records)
         found["ended"] = time.perf_counter()
-        # What the only process has logged is in its own CPU time already.
+        # If there is only one process, its CPU time includes that of logging.
         found["cpu"] = _cpu(listener) - cpu + (sum(each["cpu"] for each in reports) if work.workers else 0)
         found["peaks"] = [peak(), *(each["peak"] for each in reports if work.workers)]
         found["listener"] = listener
@@ -147,7 +147,7 @@ def _figures(work: Work, found: dict[str, Any]) -> dict[str, Any]:
     expected = dict.fromkeys(range(work.workers or 1), work.each)
     return {
         "records_per_second": work.records / seconds,
-        # A main process that computes takes all the CPU it can get: nothing to learn from that.
+        # A main process that computes uses all CPU it can get, so the figure has no meaning.
         "cpu_us": None if work.busy else found["cpu"] / work.records * 1e6,
         "p50_us": _percentile(times, 0.5),
         "p99_us": _percentile(times, 0.99),
@@ -172,19 +172,19 @@ def _percentile(times: list[int], share: float) -> float:
 
 
 def _cpu(listener: int | None) -> float:
-    """Seconds of CPU of this process and of the listener process; POSIX numbers a process's clock so."""
+    """Return seconds of CPU of this process and of the listener process, by their POSIX clock numbers."""
     clocks: Iterable[int] = (~listener << 3 | 2,) if listener else ()
     return time.process_time() + sum(time.clock_gettime(clock) for clock in clocks)
 
 
 def peak(process: int | None = None) -> int:
-    """The most memory that a process has held, in kilobytes."""
+    """Return the peak memory of a process, in kilobytes."""
     status = Path(f"/proc/{process or 'self'}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
 def main() -> None:
-    """Do what the argument asks for, and end at once: what a slow sink still holds is not waited for."""
+    """Run the work in the argument, and end without waiting for the backlog of a slow sink."""
     figures = run(Work(**json.loads(sys.argv[1])))
     print(json.dumps(figures), flush=True)
     os._exit(0)

@@ -1,9 +1,9 @@
-"""Those who are compared. Each is set up as its documentation says, and writes the same lines:
+"""The compared libraries. Each is set up according to its documentation, and writes the same lines:
 
     time with milliseconds, level, logger, process, message
 
-A peer is made anew in every process. Libraries are imported where they are used: nobody's
-memory is charged for another's.
+Each process makes its own peer. Libraries are imported where they are used, so that a peer's memory
+does not include the others'.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 NAME: Final = "shop.orders"  # of the logger
-SINK_SLEEPS: Final = 0.001  # seconds a record: 100 times what writing it takes
+SINK_SLEEPS: Final = 0.001  # seconds per record: 100 times the time to write it
 FORMAT: Final = "%(asctime)s %(levelname)-8s %(name)s [%(processName)s] %(message)s"
 _SILENCE: Final = 2.0  # seconds without a line after which no more are expected
 PERCENT: Final = "id=%d.%d %s"
@@ -29,7 +29,7 @@ Log = Callable[..., object]
 class SlowHandler(logging.Handler):
     """A sink that is 100 times too slow."""
 
-    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - only its time counts
+    def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - only the time matters
         time.sleep(SINK_SLEEPS)
 
 
@@ -38,38 +38,38 @@ class Peer(ABC):
 
     title: ClassVar[str]
     template: ClassVar[str] = PERCENT
-    listens: ClassVar[bool] = True  # whether one process or thread writes for all
-    safe: ClassVar[bool] = True  # whether many processes may use it on one file
+    listens: ClassVar[bool] = True  # True if one process or thread writes for all
+    safe: ClassVar[bool] = True  # True if several processes may use it on one file
 
     def __init__(self, folder: Path, *, slow: bool = False) -> None:
         self.folder = folder
         self.slow = slow
 
     def start(self, context: BaseContext) -> Any:  # noqa: ARG002
-        """In the main process. What is returned is sent to the workers."""
+        """Start in the main process; return what the workers need."""
         return None
 
     @abstractmethod
     def join(self, handle: Any) -> None:
-        """In each process that logs, before its first record."""
+        """Set up a process that logs, before its first record."""
 
     def calls(self) -> tuple[Log, Log]:
-        """What the application calls: for a record, and for one with a traceback."""
+        """Return the functions that log a record, and one with a traceback."""
         logger = logging.getLogger(NAME)
         return logger.info, logger.exception
 
     def leave(self) -> None:  # noqa: B027
-        """In each process that logs: return once all of it has left the process."""
+        """Block until all records have left this process."""
 
     def finish(self, lines: int) -> None:  # noqa: B027
-        """In the main process, when all have left: return once all `lines` are in the file."""
+        """Block in the main process until all `lines` are in the file; called after all leave()."""
 
     def listener(self) -> int | None:
-        """The id of the process that writes for all, if it is one of its own."""
+        """Return the id of the process that writes for all, if there is one."""
         return None
 
     def handlers(self) -> list[logging.Handler]:
-        """The file, for those that are handlers of `logging`; one per process for the floor."""
+        """Return the file handler, for peers that are handlers of `logging`; one per process for the floor."""
         return [_formatted(logging.FileHandler(self.folder / "app.log")), *self.slow_handlers()]
 
     def slow_handlers(self) -> list[logging.Handler]:
@@ -119,7 +119,7 @@ class Textbook(Peer):
         from logging.handlers import QueueHandler
 
         self._queue = handle
-        _hang([QueueHandler(handle)])
+        _attach([QueueHandler(handle)])
 
     def leave(self) -> None:
         self._queue.close()
@@ -172,7 +172,7 @@ class ConcurrentLogHandler(Peer):
         from concurrent_log_handler import ConcurrentRotatingFileHandler
 
         file = ConcurrentRotatingFileHandler(str(self.folder / "app.log"), "a", 1 << 30, 5)
-        _hang([_formatted(file), *self.slow_handlers()])
+        _attach([_formatted(file), *self.slow_handlers()])
 
 
 class LogbookQueue(Peer):
@@ -214,7 +214,7 @@ class LogbookQueue(Peer):
         self._queue.join_thread()
 
     def finish(self, lines: int) -> None:
-        # Its controller's stop() leaves in the queue what is in the queue: so look at the file.
+        # Its controller's stop() does not drain the queue, so the file is watched.
         found, tail, seen_at = 0, b"", time.monotonic()
         with (self.folder / "app.log").open("rb") as file:
             while found < lines and time.monotonic() < seen_at + _SILENCE:
@@ -235,10 +235,10 @@ class LogbookDirect(LogbookQueue):
         self.target().push_application()
 
     def leave(self) -> None:
-        """Nothing is under way."""
+        """Return: records are written synchronously."""
 
     def finish(self, lines: int) -> None:
-        """It has flushed after every record."""
+        """Return: each record was flushed."""
 
 
 class OwnFiles(Peer):
@@ -246,14 +246,14 @@ class OwnFiles(Peer):
     listens = safe = False
 
     def join(self, handle: Any) -> None:  # noqa: ARG002
-        _hang([_formatted(logging.FileHandler(self.folder / f"app.{os.getpid()}.log")), *self.slow_handlers()])
+        _attach([_formatted(logging.FileHandler(self.folder / f"app.{os.getpid()}.log")), *self.slow_handlers()])
 
 
 class PlainFile(Peer):
     title = "logging.FileHandler"
 
     def join(self, handle: Any) -> None:  # noqa: ARG002
-        _hang(self.handlers())
+        _attach(self.handlers())
 
 
 def _formatted(handler: logging.Handler) -> logging.Handler:
@@ -261,7 +261,7 @@ def _formatted(handler: logging.Handler) -> logging.Handler:
     return handler
 
 
-def _hang(handlers: list[logging.Handler]) -> None:
+def _attach(handlers: list[logging.Handler]) -> None:
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     for handler in handlers:

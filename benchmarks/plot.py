@@ -1,4 +1,4 @@
-"""docs/benchmarks.svg, written by hand: bars for (a) and (b), lines for (c)."""
+"""docs/benchmarks.svg: bars for (a) and (b), lines for (c)."""
 
 import math
 from html import escape
@@ -9,12 +9,12 @@ from .peers import PEERS
 from .scenarios import WITH_QUEUE
 
 WIDTH: Final = 860
-_LEFT: Final = 200  # of the bars: names stand before it
+_LEFT: Final = 200  # of the bars; names are left of it
 _COLOURS: Final = dict(zip(WITH_QUEUE, ("#c2410c", "#1d4ed8", "#0f766e", "#a16207", "#7e22ce", "#64748b"), strict=True))
 
 
 def svg(medians: Medians) -> str:
-    """The picture; what was not measured is left out."""
+    """Return the picture, without figures that were not measured."""
     parts: list[str] = []
     top = 20
     for letter, title in (("a", "2 workers, main process idle"), ("b", "1 worker, main process computing in Python")):

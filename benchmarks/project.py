@@ -1,4 +1,4 @@
-"""The projects under test, generated from the working tree, so that figures are of what stands there."""
+"""The projects under test, generated from the working tree."""
 
 import compileall
 import os
@@ -10,7 +10,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 
-# A sink 100 times too slow, added as the project's documentation says: one file, one line.
+# A sink 100 times too slow, derived from the project's base class of slow sinks.
 _SLOW = """\
 import time
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def make_projects(folder: Path, sink_sleeps: float) -> dict[str, Path]:
     projects = {
         "queue": _generate(folder / "queue", multiprocessing="true", email_handler="false"),
         "direct": _generate(folder / "direct", multiprocessing="false", email_handler="false"),
-        # E-mail stays off without a server, but its choice brings the base class of slow sinks.
+        # E-mail is off without a server, but its choice includes the base class of slow sinks.
         "slow": _generate(folder / "slow", multiprocessing="true", email_handler="true"),
     }
     _add_slow_sink(projects["slow"] / "src/my_service/logging_setup", sink_sleeps)
@@ -58,7 +58,7 @@ def _add_slow_sink(package: Path, seconds: float) -> None:
 
 
 def environment(project: Path, log_file: Path) -> dict[str, str]:
-    """This environment without any LOG_*, with the project and the benchmarks importable."""
+    """Return this environment without LOG_*, with the project and the benchmarks importable."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("LOG_")}
     path = os.pathsep.join((str(ROOT), str(project / "src")))
     return {**clean, "PYTHONPATH": path, "LOG_FILE": str(log_file)}

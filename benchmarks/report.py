@@ -1,4 +1,4 @@
-"""The figures of a whole run, as a page and as JSON."""
+"""Report of a whole run: a page, a picture, and the medians as JSON."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from .plot import svg
 from .project import ROOT
 from .scenarios import Scenario
 
-# figure -> heading, digits after the point, whether more is better (None: it is not a contest)
+# figure -> heading, digits after the point, True if more is better (None: not compared)
 _COLUMNS: Final[dict[str, tuple[str, int, bool | None]]] = {
     "records_per_second": ("records/s", 0, True),
     "cpu_us": ("CPU, µs a record", 1, False),
@@ -33,19 +33,18 @@ _COLUMNS: Final[dict[str, tuple[str, int, bool | None]]] = {
 }
 _PEERS: Final = ("loguru", "concurrent-log-handler", "Logbook")
 _ABOUT: Final = """\
-Written by `make bench`. A round runs table after table, and in each all rows one after another;
-then the next round begins. So a slow second of the machine hits neighbours, and slow minutes hit
-every table. Some take several turns a round: (b) three, (g) and (h) five. Figures are the medians.
-Records per second: from the first worker's first record until the last line is in the file. CPU:
-of all processes together. p50, p99, p99.9: how long a log call keeps its caller. Memory: the peak
-of each process, added up; where the listener is a thread, its memory is the main process's. Every
-line is looked for: it must be there once. "Ahead of us at" names each figure that is better than
-this template's by more than 2%; the floor is not an alternative: it leaves one file per process, for somebody to merge.
+Written by `make bench`. A round runs table after table, and the rows of a table one after another, so that
+slow moments of the machine affect all rows. Some tables have several turns per round: (b) three, (g) and (h) five.
+Figures are medians. Records per second: from the first worker's first record until the last line is in the file. CPU:
+of all processes together. p50, p99, p99.9: duration of a log call. Memory: the sum of the peaks
+of all processes; where the listener is a thread, its memory is the main process's. Every
+line must be in the file once. "Ahead at" names each figure that is better than
+this template's by more than 2%; the floor is no alternative, because it writes one file per process.
 """
 
 
 def medians(results: Results) -> Medians:
-    """The median of every figure; none for a case in which something went wrong."""
+    """Return the median of every figure; none for a case with a fault."""
     found: Medians = {}
     for letter, cases in results.items():
         found[letter] = {}
@@ -57,12 +56,12 @@ def medians(results: Results) -> Medians:
 
 
 def write(folder: Path, ran: Sequence[Scenario], results: Results, rounds: int) -> list[Claim]:
-    """Write benchmarks.md, .json and .svg into `folder`; returns what was wanted and what was found."""
+    """Write benchmarks.md, .json and .svg into `folder`, and return the claims."""
     middle = medians(results)
     judged = claims(middle, results)
     about = {**_machine(), "rounds": rounds}
     page = ["# Benchmarks", "", _ABOUT, *(f"* {name}: {value}" for name, value in about.items()), ""]
-    page += ["![records a second](benchmarks.svg)", "", "## What is wanted", "", *_claim_rows(judged), ""]
+    page += ["![records a second](benchmarks.svg)", "", "## Claims", "", *_claim_rows(judged), ""]
     for scenario in ran:
         page += [f"## ({scenario.letter}) {scenario.title}", ""]
         page += [scenario.note, ""] if scenario.note else []
@@ -73,11 +72,22 @@ def write(folder: Path, ran: Sequence[Scenario], results: Results, rounds: int) 
         "about": about,
         "claims": [{**asdict(claim), "holds": claim.holds} for claim in judged],
         "medians": middle,
-        "rounds": results,
+        "faults": _faults(results),
     }
     (folder / "benchmarks.json").write_text(json.dumps(data, indent=1) + "\n", "utf-8")
     (folder / "benchmarks.svg").write_text(svg(middle), "utf-8")
     return judged
+
+
+def _faults(results: Results) -> dict[str, str]:
+    """Return the first fault of each case that has one."""
+    return {
+        f"({letter}) {key}": figures["wrong"]
+        for letter, cases in results.items()
+        for key, rounds in cases.items()
+        for figures in reversed(rounds)
+        if figures.get("wrong")
+    }
 
 
 def _claim_rows(judged: Sequence[Claim]) -> list[str]:
@@ -94,7 +104,7 @@ def _claim_rows(judged: Sequence[Claim]) -> list[str]:
 
 def _rows(scenario: Scenario, middle: Mapping[str, Mapping[str, float]], results: Mapping[str, Any]) -> list[str]:
     used = [name for name in _COLUMNS if any(name in figures for figures in middle.values())]
-    rows = [f"| | {' | '.join(_COLUMNS[name][0] for name in used)} | lines | ahead of us at |"]
+    rows = [f"| | {' | '.join(_COLUMNS[name][0] for name in used)} | lines | ahead at |"]
     rows.append(f"|---|{'---:|' * len(used)}---|---|")
     for case in scenario.cases:
         figures = middle[case.key]

@@ -1,4 +1,4 @@
-"""Starts one run after another, and gives up on those that hang."""
+"""Start one run after another, and kill those that exceed the deadline."""
 
 import contextlib
 import json
@@ -23,25 +23,25 @@ class Runner:
     def __init__(self, projects: dict[str, Path], folder: Path, deadline: float) -> None:
         self.projects = projects
         self.folder = folder
-        self.deadline = deadline  # seconds after which a run is said to hang
+        self.deadline = deadline  # seconds after which a run is killed
 
     def run(self, work: Work) -> Figures:
-        """The figures of measure.py; if it hangs or fails, only `wrong`, which says so."""
+        """Return the figures of measure.py; if it fails or times out, only `wrong`, the reason."""
         project = "direct" if not work.workers else "slow" if work.slow else "queue"
         code = "from benchmarks.measure import main; main()"
         figures = self.python(project, code, json.dumps(asdict(work)))
         listener = figures.get("listener")
-        if work.slow and listener:  # it would go on delivering for some seconds, amid the next run
+        if work.slow and listener:  # it would deliver for some seconds more, during the next run
             with contextlib.suppress(OSError):
                 os.kill(listener, signal.SIGKILL)
         return figures
 
     def python(self, project: str, code: str, *args: str) -> Figures:
-        """What `code` prints as JSON, run with `project` importable, in an empty folder."""
+        """Run `code` in an empty folder with `project` importable, and return the JSON that it prints."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         output, errors = self.folder / "output", self.folder / "errors"
-        # Files, not pipes: a listener that outlives its application would keep those open.
+        # Files, not pipes: a listener that ends after its application would keep those open.
         with output.open("w") as stdout, errors.open("w") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-c", code, *args],
@@ -55,10 +55,10 @@ class Runner:
         try:
             process.wait(self.deadline)
         except subprocess.TimeoutExpired:
-            return {"wrong": f"given up after {self.deadline:.0f} s"}
+            return {"wrong": f"killed after {self.deadline:.0f} s"}
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its workers too, and what helps them
+                os.killpg(process.pid, signal.SIGKILL)  # its workers and helpers too
             process.wait()
         try:
             return json.loads(output.read_text())

@@ -1,4 +1,4 @@
-"""What is run. A scenario is some cases, and a case is one peer with one piece of work."""
+"""The scenarios. A scenario has cases, and a case is one peer with one piece of work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from .runs import Figures, Runner
 WITH_QUEUE: Final = ("ours", "textbook", "loguru", "concurrent", "logbook", "floor")
 ONE_PROCESS: Final = ("ours", "plain", "loguru-direct", "logbook-direct")
 LISTENERS: Final = ("textbook", "loguru", "logbook")
-BUSY: Final = {  # records that take each of them three seconds or so
+BUSY: Final = {  # records that take each of them about three seconds
     "ours": 300_000, "textbook": 4_000, "loguru": 16_000, "concurrent": 100_000, "logbook": 2_000, "floor": 300_000,
 }  # fmt: skip
 
 STARTS: Final = {
     "bare": "bare `import logging`",
-    "needed:queue": "the standard library's modules that we need",
+    "needed:queue": "the needed modules of the standard library",
     "ours": "this template",
     "needed:direct": "the same, without multiprocessing",
     "ours-direct": "this template, without multiprocessing",
@@ -36,22 +36,20 @@ CALLS: Final = {
 }
 
 _BUSY: Final = (
-    "Each gets as many records as take about three seconds: what a queue swallows before it is full is no rate. "
-    "How often a thread that waits for the main process's gets its turn changes from minute to minute, and its "
-    "rate by a factor of five: so this table has three turns in each round."
+    "The number of records is that of about three seconds, so that the capacity of a queue does not count as rate. "
+    "How often a thread beside the computing one is scheduled changes from minute to minute, and its "
+    "rate by a factor of five, so this table has three turns in each round."
 )
-_FEWER: Final = "Who would take all day gets fewer records: rates are compared, not times."
+_FEWER: Final = "Slow peers get fewer records: rates are compared, not times."
 _SLOW: Final = (
-    "It takes 1 ms a record; the clock stops when the file has every line. What the slow sink has got by "
-    "then is not compared: this template holds 10,000 records for it, gives up older ones, and says how many."
+    "It takes 1 ms a record; the clock stops when the file has every line. The lines of the slow sink are "
+    "not compared: this template has a backlog of 10,000 records for it, drops older ones, and reports the number."
 )
 _STACK: Final = (
-    "The same stack each time, as from a service in trouble. This template works the text of a stack out once "
-    "and remembers it; the first time takes as long as with the others that use Python's `traceback`."
+    "The same stack each time, as in a failing service. This template caches the text of a stack; "
+    "the first time takes as long as with the others that use Python's `traceback`."
 )
-_ALONE: Final = (
-    "What this template does here and FileHandler does not: secrets masked, forged lines prevented, roll-over."
-)
+_ALONE: Final = "Beyond FileHandler, this template masks secrets, prevents forged lines, and rolls over."
 _START: Final = (
     "Ready: logging is imported and set up. The file's first line is written by the listener, if there is one."
 )
@@ -68,17 +66,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One table: its rows take turns."""
+    """One table. Its rows are run in turns."""
 
     letter: str
     title: str
     cases: tuple[Case, ...]
     note: str = ""
-    turns: int = 1  # in a round: more for what is short, or varies much
+    turns: int = 1  # in a round: more if a turn is short, or varies much
 
 
 def scenarios(scale: float, workers: tuple[int, ...]) -> list[Scenario]:
-    """All of them; `scale` makes them shorter, `workers` are the numbers of workers of (c)."""
+    """Return all scenarios; `scale` shortens them, `workers` are the numbers of workers of (c)."""
 
     def some(records: int) -> int:
         return max(200, int(records * scale) // 160 * 160)  # to be shared among up to 32 workers
@@ -107,5 +105,5 @@ def scenarios(scale: float, workers: tuple[int, ...]) -> list[Scenario]:
         Scenario("e", "a second sink, 100 times too slow, 2 workers", tuple(slow), f"{_SLOW} {_FEWER}"),
         Scenario("f", "one process, no queue", tuple(alone), _ALONE),
         Scenario("g", "start-up, from the start of the process", tuple(starts), _START, turns=5),
-        Scenario("h", "a debug call that is switched off", tuple(calls), turns=5),
+        Scenario("h", "a disabled debug call", tuple(calls), turns=5),
     ]

@@ -1,4 +1,4 @@
-"""What it costs to start, and what a log call costs that is switched off. Each in a new interpreter."""
+"""The cost of start-up, and of a disabled log call. Each in a new interpreter."""
 
 import json
 import time
@@ -74,7 +74,7 @@ print(json.dumps({{"disabled_ns": min(seconds) / {number} * 1e9}}), flush=True)
 
 
 def start(runner: Runner, name: str) -> Figures:
-    """Milliseconds from the start of the process until `name` is ready, and until its first line is in the file."""
+    """Return milliseconds from the start of the process until `name` is ready, and until its first line is written."""
     if name in _STARTS:
         project, code = _STARTS[name]
         code += _FIRST_LINE
@@ -86,12 +86,12 @@ def start(runner: Runner, name: str) -> Figures:
 
 @cache  # the same at every start
 def needed(runner: Runner, project: str) -> list[str]:
-    """The modules of the standard library that our set-up imports."""
+    """Return the modules of the standard library that the set-up imports."""
     found: dict[str, Any] = runner.python(project, _NEEDED.format(ours=_OURS))
     return found.get("names") or ["logging"]
 
 
 def disabled(runner: Runner, name: str, number: int) -> Figures:
-    """Nanoseconds a call of logger.debug takes when the level is INFO: the best of nine times `number` calls."""
+    """Return nanoseconds per call of logger.debug at level INFO: the best of nine times `number` calls."""
     project, code = _DISABLED[name]
     return runner.python(project, code + _TIME.format(number=number))

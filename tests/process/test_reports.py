@@ -81,7 +81,7 @@ class TestRedaction:
         assert run.returncode == 0, run.stderr
         shown = run.stderr if file == "/dev/full" else (tmp_path / file).read_text("utf-8")
         assert run.stderr == "" or file == "/dev/full"
-        reports = [line for line in shown.split("\n") if "House failed" in line]
+        reports = [line for line in shown.split("\n") if "House: handler failed" in line]
         assert reports
         assert all("OSError: POST https://me:***@host/?iban=***" in line for line in reports)
         assert "hunter2" not in shown
@@ -208,7 +208,9 @@ class TestCounts:
         guarded = parts.module("sinks.dispatcher").GuardedHandler(House())
         guarded.handle(record("one"))
         assert guarded.count()["failed"] == 1
-        assert parts.reported == ["House failed: HostileError: <HostileError: str() failed with RuntimeError>"]
+        assert parts.reported == [
+            "House: handler failed, 1 records dropped: HostileError: <HostileError: str() failed with RuntimeError>"
+        ]
 
 
 class TestStderr:

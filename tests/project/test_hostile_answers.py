@@ -96,7 +96,7 @@ def assert_correct(path: Path, **texts: str) -> None:
     if "author_name" in texts:
         assert metadata["authors"] == [{"name": texts["author_name"]}]
     readme = (path / "README.md").read_text("utf-8")
-    before, _, _ = readme.partition("## Run it")
+    before, _, _ = readme.partition("## Commands")
     assert not any(line.startswith(("```", "~~~", "<")) for line in before.splitlines()), before
 
 
@@ -268,7 +268,7 @@ def test_control_character_is_refused(tmp_path: Path, question: str, text: str) 
 
 
 def test_project_without_handlers_is_refused(tmp_path: Path) -> None:
-    assert "the log would go nowhere" in refused(tmp_path, **NO_HANDLER)
+    assert "otherwise no record is written" in refused(tmp_path, **NO_HANDLER)
 
 
 def test_all_problems_are_named_in_one_message(tmp_path: Path) -> None:

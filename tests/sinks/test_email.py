@@ -125,7 +125,8 @@ class TestApplication:
         self, project: Project, ca_file: str, tmp_path: Path
     ) -> None:
         (tmp_path / "password").write_text("wrong-s3cr3t\n", "utf-8")
-        script = APPLICATION + "    print(setup_main_logging().queue.settings)"
+        script = APPLICATION + "    from {package}.logging_setup import Settings\n"
+        script += "    print(setup_main_logging().queue.settings, Settings.from_environ())"
         with mail_server() as server:
             more = {"LOG_EMAIL_PASSWORD": "", "LOG_EMAIL_PASSWORD_FILE": str(tmp_path / "password")}
             variables = environment(server, ca_file, tmp_path, **more)
@@ -259,9 +260,7 @@ class TestFlood:
 
 
 class TestTrouble:
-    def test_a_server_that_is_down_is_tried_again_then_given_up_with_one_line(
-        self, direct: Imported, mailer: Any
-    ) -> None:
+    def test_server_that_stays_down_is_reported_once(self, direct: Imported, mailer: Any) -> None:
         mail = mailer(port=free_port())
         mail.log("alarm")
         wait_until(lambda: any("6 attempts failed" in line for line in direct.reported))
@@ -269,9 +268,7 @@ class TestTrouble:
         assert "will be retried" in direct.reported[0]
         assert "Connection refused" in direct.reported[0]
 
-    def test_the_pauses_between_attempts_grow(
-        self, direct: Imported, mailer: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_pauses_between_attempts_grow(self, direct: Imported, mailer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         mail = mailer(port=free_port(), pause=0.01)
         pauses: list[float] = []
         waits = mail.email._backlog.closing.wait  # noqa: SLF001

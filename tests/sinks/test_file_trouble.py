@@ -137,7 +137,7 @@ class TestSecondInstance:
             second = stack.enter_context(project.start("-c", script, "second", "1000", cwd=tmp_path, **options))
             stack.callback(second.kill)
             wait_until(lambda: (tmp_path / "first.ready").exists() and (tmp_path / "second.ready").exists())
-            wait_until(lambda: said(tmp_path, "app.2.log*", "is being written by another process"))
+            wait_until(lambda: said(tmp_path, "app.2.log*", "app.log is locked by another process"))
             (tmp_path / "first.end").touch()
             first.communicate()
             wait_until(lambda: said(tmp_path, "app.log*", "is free again"))
@@ -159,7 +159,7 @@ class TestSecondInstance:
         assert not (tmp_path / "app.2.log").exists()
 
     def test_lock_of_an_ending_process_is_awaited(self, timed: Imported, tmp_path: Path) -> None:
-        owner = timed.module("sinks.locked_file").OwnFile(tmp_path / "app.log")
+        owner = timed.module("sinks.locked_file").LockedFile(tmp_path / "app.log")
         ending = threading.Timer(0.1, owner.close)
         ending.start()
         make(timed, tmp_path / "app.log").handle(record("a line"))
@@ -236,9 +236,9 @@ class TestRollOverFails:
         handler.handle(record("one", first))
         for number in range(10):
             handler.handle(record(f"two {number}", second))
-        assert [text for text in timed.reported if "cannot roll over" in text] == timed.reported[:1]
+        assert [text for text in timed.reported if "rollover of" in text] == timed.reported[:1]
         assert len(timed.reported) == 1
-        logged = [line for line in text(tmp_path / "app.log").splitlines() if "cannot" not in line]
+        logged = [line for line in text(tmp_path / "app.log").splitlines() if "rollover" not in line]
         assert logged == ["one", *(f"two {number}" for number in range(10))]
         shutil.rmtree(blocker)
         handler.handle(record("two at last", second))
@@ -261,7 +261,7 @@ class TestCannotBeWritten:
         handler.handle(record("there"))
         warning, recovery = timed.reported
         assert "cannot be written" in warning
-        assert f"{tmp_path}/logs/app.log can be written again; 11 records are not in it" in recovery  # and the warning
+        assert f"{tmp_path}/logs/app.log can be written again, 11 records are not in it" in recovery  # and the warning
         assert text(tmp_path / "logs" / "app.log") == f"there\n{recovery}\n"
 
     def test_lost_records_are_reported_at_the_end(self, timed: Imported, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ class TestCannotBeWritten:
         handler = make(timed, tmp_path / "logs" / "app.log")
         handler.handle(record("lost"))
         handler.close()
-        assert timed.reported[-1].startswith("2 records are not in")
+        assert timed.reported[-1].endswith("app.log is closed, 2 records are not in it")
 
     @pytest.mark.parametrize("together", [1, 8])
     def test_full_disk_tears_no_line_and_losses_are_counted(

@@ -37,7 +37,10 @@ class Imported:
 
     def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
         """Pass these records to `handler` as one batch, as the listener does."""
-        self.module("sinks.dispatcher").GuardedHandler(handler).handle_all(records)
+        guarded = self.module("sinks.dispatcher").GuardedHandler(handler)
+        for each in records:
+            guarded.handle(each, write=False)
+        guarded.write()
 
     def close(self) -> None:
         for handler in self.handlers:

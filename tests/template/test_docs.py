@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.doctor import examine
 from tests.support.project import DEADLINE, TEMPLATE, Project
+from tests.support.receivers import HttpReceiver
 
 DOCS = TEMPLATE / "docs"
 COOKIECUTTER = shlex.join((sys.executable, "-m", "cookiecutter", "--default-config"))
@@ -108,12 +110,12 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fork_adds_a_handler_in_one_file_and_one_line(fork: Path) -> None:
     before, after = contents_of_template(TEMPLATE), contents_of_template(fork)
     changed = {Path(name).name for name in after if before.get(name) != after[name]}
-    assert changed == {"cookiecutter.json", "README.md", "formatters.py", "audit.py", "get_handlers.py"}
+    assert changed == {"cookiecutter.json", "README.md", "formatters.py", "chat.py", "get_handlers.py", ".env.example"}
     assert before.keys() - after.keys() == set()
-    assert [Path(name).name for name in after.keys() - before.keys()] == ["audit.py"]
+    assert [Path(name).name for name in after.keys() - before.keys()] == ["chat.py"]
     (name,) = (name for name in after if name.endswith("get_handlers.py"))
-    assert len(set(after[name].splitlines()) - set(before[name].splitlines())) == 1
-    assert len(after[name].splitlines()) == len(before[name].splitlines())
+    assert set(after[name].splitlines()) - set(before[name].splitlines()) == {'    "chat:ChatSink",'}
+    assert len(after[name].splitlines()) == len(before[name].splitlines()) + 1
 
 
 def contents_of_template(folder: Path) -> dict[str, str]:
@@ -121,8 +123,15 @@ def contents_of_template(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text("utf-8")
         for path in ours
-        if path.is_file() and path.suffix in (".json", ".md", ".py", ".toml")
+        if path.is_file() and path.suffix in (".json", ".md", ".py", ".toml", ".example")
     }
+
+
+class ChatReceiver(HttpReceiver):
+    """Receive messages for a chat."""
+
+    def take_body(self, body: bytes) -> None:
+        self.texts.append(json.loads(body)["text"])
 
 
 def test_fork_generates_its_defaults_field_and_handler(fork: Path, tmp_path: Path) -> None:
@@ -133,14 +142,33 @@ def test_fork_generates_its_defaults_field_and_handler(fork: Path, tmp_path: Pat
         "import logging\n"
         "from my_service.logging_setup import setup_main_logging\n"
         "with setup_main_logging():\n"
-        "    logging.getLogger('audit.login').info('Ann logs in')\n"
         "    logging.getLogger('shop').info('Sold')\n"
+        "    logging.getLogger('shop').error('Sold out')\n"
     )
-    result = project.run("-c", app, cwd=tmp_path, LOG_CONSOLE_FORMAT="json")
+    with ChatReceiver() as receiver:
+        url = f"{receiver.url}/hook/s3cret"
+        result = project.run("-c", app, cwd=tmp_path, LOG_CONSOLE_FORMAT="json", LOG_CHAT_URL=url)
+        doctor = examine(project, tmp_path, "--probe", LOG_CHAT_URL=url, LOG_CHAT_LEVEL="CRITICAL")
     assert (result.returncode, result.stderr) == (0, "")
-    (entry,) = map(json.loads, (tmp_path / "audit.jsonl").read_text("utf-8").splitlines())
-    assert (entry["message"], entry["service.namespace"]) == ("Ann logs in", "example")
-    assert {"Ann logs in", "Sold"} <= {json.loads(line)["message"] for line in result.stdout.splitlines()}
+    entries = list(map(json.loads, result.stdout.splitlines()))
+    assert {"Sold", "Sold out"} <= {entry["message"] for entry in entries}
+    assert {entry["service.namespace"] for entry in entries} == {"example"}
+    sold_out, test = receiver.texts
+    assert "Sold out" in sold_out
+    assert "This is a test" in test
+    assert doctor["sinks"]["chat"] == "CRITICAL"
+    assert {each["sink"]: each["verdict"] for each in doctor["probe"]}["chat"] == "reached"
+    assert "s3cret" not in json.dumps(doctor)
+    off = project.run("-c", app, cwd=tmp_path, LOG_CHAT_LEVLE="ERROR")
+    assert "chat: off: LOG_CHAT_URL is not set" in off.stdout
+    assert "LOG_CHAT_LEVLE is not a setting: did you mean LOG_CHAT_LEVEL?" in off.stdout
+    refused = project.run("-c", app, cwd=tmp_path, LOG_CHAT_URL="s3cret", LOG_LEVEL="LOUD")
+    assert refused.returncode == 2
+    assert "LOG_CHAT_URL='***': must be a URL" in refused.stderr
+    assert "LOG_LEVEL='LOUD'" in refused.stderr
+    for command in (("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py"), ("-m", "mypy", "src")):
+        checked = project.run(*command, cwd=project.path)
+        assert checked.returncode == 0, checked.stdout
     for command in (("check",), ("format", "--check")):
         lint = project.run("-m", "ruff", *command, "--no-cache", str(project.path), cwd=tmp_path)
         assert lint.returncode == 0, lint.stdout

@@ -1,8 +1,8 @@
-"""The rolled-over files beside a log file: which they are, how many stay, how they are compressed.
+"""Backups: the rolled-over files beside a log file. Finds them, deletes those beyond the number to keep, compresses.
 
 A backup is compressed in a thread, from app.log.1.gzipping to app.log.1.gz.part, which is then
-renamed to app.log.1.gz: whenever that is killed, each line is in one whole file, and the next
-start goes on.
+renamed to app.log.1.gz: if the process is killed at any time, each line is in one whole file, and
+the next start continues.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ from typing import Any, Final
 from ..process import reports
 
 _CHUNK: Final = 1 << 20  # bytes
-_JOIN_WITHIN: Final = 2.0  # seconds at the end; the next start does the rest
+_JOIN_WITHIN: Final = 2.0  # seconds
 
 
 class Backups:
     """Keeps `keep` backups, whose names end in what the pattern `suffix` matches.
 
-    `order` makes of such an ending something that is greater the later the backup was made.
+    `order` maps such an ending to a sort key, greater for later backups.
     """
 
     def __init__(self, keep: int, suffix: str, order: Callable[[str], Any], *, compress: bool) -> None:
@@ -36,7 +36,7 @@ class Backups:
         self._thread: threading.Thread | None = None
 
     def of(self, path: Path) -> list[list[Path]]:
-        """The backups of `path`, latest first, each with all its files; what only looks alike is somebody else's."""
+        """Return the backups of `path`, latest first, each with all its files; other files are ignored."""
         name = re.compile(rf"{re.escape(path.name)}\.({self._suffix})(\.gz|\.gzipping)?")
         found: dict[str, list[Path]] = {}
         for each in path.parent.iterdir():
@@ -46,11 +46,11 @@ class Backups:
 
     @property
     def busy(self) -> bool:
-        """Whether backups are being compressed just now."""
+        """Return True while backups are being compressed."""
         return self._thread is not None and self._thread.is_alive()
 
     def tidy(self, path: Path) -> None:
-        """Delete what is one too many, and begin to compress the rest. Raises nothing."""
+        """Delete backups beyond the number to keep, and start to compress the rest. Never raises."""
         with contextlib.suppress(OSError):
             found = self.of(path)
             for backup in found[self._keep :]:
@@ -61,12 +61,12 @@ class Backups:
                 self._begin([file for backup in found[: self._keep] for file in backup if file.suffix != ".gz"])
 
     def join(self) -> None:
-        """Wait for the compression under way, a few seconds at most."""
+        """Block until a compression has finished, at most 2 s; the next start does the rest."""
         if self._thread:
             self._thread.join(_JOIN_WITHIN)
 
     def _begin(self, plain: list[Path]) -> None:
-        # Renamed here, not in the thread: what comes late finds its old name free.
+        # Renamed here, not in the thread: so the plain name is free for late records.
         sources = [file for file in plain if file.suffix == ".gzipping"]
         for file in plain:
             source = file.with_name(f"{file.name}.gzipping")
@@ -74,12 +74,12 @@ class Backups:
                 sources.append(file.rename(source))
         if sources:
             self._thread = threading.Thread(target=_compress_all, args=(sources,), name="log-gzip", daemon=True)
-            with contextlib.suppress(RuntimeError):  # no thread can be had at exit; the next start does it
+            with contextlib.suppress(RuntimeError):  # no thread can be started at exit
                 self._thread.start()
 
 
 def put_aside(path: Path, backup: Path) -> None:
-    """Make `path` the backup of that name; one that is there already is added to, not destroyed."""
+    """Rename `path` to `backup`, or append it to that if it exists; raises OSError."""
     if not backup.exists():
         path.rename(backup)
         return
@@ -99,11 +99,11 @@ def _compress_all(sources: list[Path]) -> None:
         try:
             _compress(source)
         except OSError as error:
-            reports.report("gzip", f"{source} stays uncompressed: {error}")
+            reports.report("gzip", f"file: compression failed, {source} stays uncompressed: {error}")
 
 
 def _compress(source: Path) -> None:
-    """Add `source` to the end of its .gz, which may hold a first part already, and delete it."""
+    """Append `source` to its .gz, which may hold a first part already, and delete it."""
     whole, part = source.with_suffix(".gz"), source.with_suffix(".gz.part")
     if not (whole.exists() and _holds(whole, source)):
         with part.open("wb") as target:
@@ -120,7 +120,7 @@ def _compress(source: Path) -> None:
 
 
 def _holds(whole: Path, source: Path) -> bool:
-    """Whether the end of `whole` is `source`: as its check sum and length, the last eight bytes, say."""
+    """Return True if `whole` ends with `source`, by the checksum and length in its last eight bytes."""
     crc = size = 0
     with source.open("rb") as lines:
         while chunk := lines.read(_CHUNK):

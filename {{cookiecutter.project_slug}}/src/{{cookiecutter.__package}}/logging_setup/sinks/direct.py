@@ -1,4 +1,4 @@
-"""Logging in one process: the handlers hang on the root logger, with nothing in between."""
+"""Logging in one process, without a queue: the handlers are attached to the root logger."""
 
 import logging
 import threading
@@ -11,14 +11,14 @@ from ..records.serialize import prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
-# How often a handler may be called from within a handler: by a signal's handler that logs, and
-# by the libraries of handlers, whose records about records must come to an end.
+# How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
+# that log about each record.
 _DEEPEST = 3
 _nested = threading.local()
 
 
 class DirectSession(LoggingSession):
-    """The handlers on the root logger, each called so that its failure reaches nobody."""
+    """A session whose log calls run the handlers, in the calling thread."""
 
     def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
         super().__init__(handlers)
@@ -28,7 +28,7 @@ class DirectSession(LoggingSession):
         self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
-        """Have every handler write what it holds. A record has reached them when its call returns."""
+        """Flush every handler. A record has reached them when its log call returns."""
         self._dispatcher.flush()
         return True
 
@@ -43,7 +43,7 @@ class DirectSession(LoggingSession):
 
 
 def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
-    """`guarded`, given the record as a listener would give it; that is made once for all handlers."""
+    """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
         depth = getattr(_nested, "depth", 0)
@@ -53,7 +53,7 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
         try:
             prepared = record.__dict__.get(_PREPARED)
             if prepared is None:
-                # The same holds for what such libraries log in a handler's own thread.
+                # What such libraries log in a handler's own thread would cause further records.
                 if record.thread in reports.own_threads:
                     return False
                 prepared = record.__dict__[_PREPARED] = prepare(record)

@@ -1,4 +1,4 @@
-"""Records to every handler, each on its own: its own level, its own failures, its own count."""
+"""Calls every handler for every record, each with its own level, its own failures and its own count."""
 
 import logging
 import os
@@ -13,68 +13,56 @@ CLOSE_WITHIN: Final = 5.0  # seconds
 
 
 class GuardedHandler:
-    """A handler, called so that no failure of it reaches the caller or another handler.
+    """A handler whose exceptions are counted and reported, and reach neither the caller nor other handlers.
 
-    A handler that may lose a record without raising counts it in `lost`, and is `failing` from then until
-    a record is delivered. One that is no sink has `delivers = False`.
+    A handler may have these attributes: `lost`, the number of records it lost without an exception;
+    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink;
+    `buffers`, True if its emit() fills a buffer, flush() writes that, and handle() does both.
     """
 
     def __init__(self, handler: logging.Handler) -> None:
         self.handler = handler
-        self._handle = handler.handle
-        self._emit = handler.emit
-        self.close, self.flush, self._owner = handler.close, handler.flush, os.getpid()
-        # What Handler.handle does, without three calls; unless this handler does it otherwise.
-        usual = (logging.Handler.handle, logging.Filterer.filter)
-        self._lock = handler.lock if (type(handler).handle, type(handler).filter) == usual else None
-        # Only of a class that has both: who has changed emit() alone wants to see each record.
-        emits = next(each for each in type(handler).__mro__ if "emit" in vars(each))
-        self._emit_all = getattr(handler, "emit_all", None) if "emit_all" in vars(emits) else None
-        self.takes_all = self._emit_all is not None
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
-        # Python's own handlers report their failures here, and print a traceback for each.
+        self.buffers = getattr(handler, "buffers", False)
+        self.close, self.flush, self._owner = handler.close, handler.flush, os.getpid()
+        self.report_lost = getattr(handler, "report_lost", bool)  # bool() does nothing
+        self._handle, self._emit = handler.handle, handler.emit
+        # Skip Handler.handle, for speed, unless the handler overrides what it does.
+        usual = (type(handler).handle, type(handler).filter) == (logging.Handler.handle, logging.Filterer.filter)
+        self._lock = handler.lock if usual or self.buffers else None
+        # Python's own handlers call this for their failures, and would print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
 
-    def closed_by_others(self) -> None:
-        """Flush only: logging.config closes every handler that exists. A forked child has no other end, and closes."""
+    def flush_only(self) -> None:
+        """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
         (self.flush if os.getpid() == self._owner else self.close)()
 
-    def handle_all(self, records: Sequence[logging.LogRecord]) -> None:
-        """Call the handler for each of `records` that its level lets through, once for all if it can. Never raises."""
-        level = self.handler.level
-        wanted = [record for record in records if record.levelno >= level]
-        if len(wanted) > 1 and self._all_at_once(wanted):
-            self.called += len(wanted)
-        else:
-            for record in wanted:
-                self.handle(record)
-
-    def _all_at_once(self, records: Sequence[logging.LogRecord]) -> bool:
-        """Whether the handler has taken them all; otherwise it has taken none."""
-        if not self._emit_all or not self._lock or self.handler.filters:
-            return False
-        try:
-            with self._lock:
-                return bool(self._emit_all(records))
-        except Exception:  # noqa: BLE001 - as in handle(), which finds the record that is to blame
-            return False
-
-    def handle(self, record: logging.LogRecord) -> None:
-        """Call the handler. Never raises."""
+    def handle(self, record: logging.LogRecord, write: bool = True) -> None:
+        """Call the handler; without `write`, one that buffers writes the record at write(). Never raises."""
         self.called += 1
         try:
             if self._lock and not self.handler.filters:
                 with self._lock:
                     self._emit(record)
+                    if write and self.buffers:
+                        self.flush()
             else:
                 self._handle(record)
-        except Exception:  # noqa: BLE001 - a handler, and its filters, may be anybody's code
+        except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
             self._failed(record)
 
-    def _failed(self, _record: logging.LogRecord) -> None:
+    def write(self) -> None:
+        """Flush a handler that buffers. Never raises."""
+        try:
+            self.flush()
+        except Exception:  # noqa: BLE001 - as above
+            self._failed()
+
+    def _failed(self, _record: logging.LogRecord | None = None) -> None:
         self.failed += 1
-        reports.report(f"{self.name} failed", f"{self.name} failed: {reports.describe(sys.exc_info()[1])}")
+        error = reports.describe(sys.exc_info()[1])
+        reports.report(f"{self.name} failed", f"{self.name}: handler failed, {reports.COUNT} records dropped: {error}")
 
     def take_report(self, record: logging.LogRecord) -> bool:
         """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
@@ -86,46 +74,45 @@ class GuardedHandler:
         return able and self.count()["failed"] == before
 
     def count(self) -> dict[str, int]:
-        """How many records it has handled, those in a backlog included, and how many failed or were lost."""
+        """Return how many records were handled, those in a backlog included, and how many failed or were lost."""
         failed = self.failed + getattr(self.handler, "lost", 0)
         return {"handled": self.called - failed, "failed": failed}
 
 
 class Dispatcher:
-    """Calls each of `handlers` for the records that its level lets through."""
+    """Calls each of `handlers` for the records that its level lets through, and takes the reports of this process."""
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.handlers = [GuardedHandler(handler) for handler in handlers]
         for guarded in self.handlers:
-            guarded.handler.close = guarded.closed_by_others  # type: ignore[method-assign]
-        self._at_once = [guarded for guarded in self.handlers if guarded.takes_all]
-        self._by_one = [guarded for guarded in self.handlers if not guarded.takes_all]
+            guarded.handler.close = guarded.flush_only  # type: ignore[method-assign]
+        self._buffering = [guarded for guarded in self.handlers if guarded.buffers]
         self._open = self.handlers  # those that can take a report
         reports.connect(self._report)
 
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
-        """Hand `records` to the handlers, in this order. Never raises."""
-        for guarded in self._at_once:
-            guarded.handle_all(records)
-        if self._by_one:
-            for record in records:
-                for guarded in self._by_one:
-                    if record.levelno >= guarded.handler.level:
-                        guarded.handle(record)
+        """Call the handlers for `records`, in this order, and have those that buffer write them. Never raises."""
+        for record in records:
+            for guarded in self.handlers:
+                if record.levelno >= guarded.handler.level:
+                    guarded.handle(record, False)
+        for guarded in self._buffering:
+            guarded.write()
 
     def _report(self, record: logging.LogRecord) -> bool:
         return sum(guarded.take_report(record) for guarded in self._open) > 0  # each of them is called
 
     def flush(self) -> None:
-        """Have every handler write what it still holds; blocks as long as the slowest does."""
+        """Flush every handler; blocks as long as the slowest does."""
         self._each("flush", self.handlers)
 
     def close(self, within: float = CLOSE_WITHIN) -> None:
-        """Close every handler, the slow ones first and all within so many seconds.
+        """Close every handler, the slow ones first and all of them within so many seconds.
 
-        What these have to report, and what has been held back, still reaches the others.
+        The slow ones get the others' reports before, and the others get theirs after.
         """
         self.flush()
+        self._each("report_lost", self.handlers)
         deadline = time.monotonic() + within
         slow = [guarded for guarded in self.handlers if hasattr(guarded.handler, "finish_by")]
         for guarded in slow:
@@ -145,5 +132,6 @@ class Dispatcher:
         for guarded in handlers:
             try:
                 getattr(guarded, method)()
-            except Exception as error:  # noqa: BLE001 - see GuardedHandler
-                reports.report(f"{guarded.name} {method}", f"{guarded.name} {method} failed: {reports.describe(error)}")
+            except Exception as error:  # noqa: BLE001 - as in GuardedHandler
+                text = f"{guarded.name}: {method}() failed: {reports.describe(error)}"
+                reports.report(f"{guarded.name} {method}", text)

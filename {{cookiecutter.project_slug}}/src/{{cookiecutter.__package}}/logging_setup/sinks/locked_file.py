@@ -1,4 +1,4 @@
-"""A file that this process alone appends to: found and locked, watched, written in whole lines."""
+"""A locked file, which this process alone appends whole lines to."""
 
 import contextlib
 import os
@@ -12,15 +12,15 @@ if sys.platform != "win32":
     import fcntl
 
 _MOST_INSTANCES: Final = 100
-# Not blocking matters for a named pipe, which without a reader would never be open.
+# O_NONBLOCK: to open a named pipe that has no reader would block for ever.
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-class OwnFile:
+class LockedFile:
     """An open file, locked against every other process that opens it in this way.
 
-    A device or a pipe is nobody's own: it is not locked, and cannot roll over (`rotates`).
-    Methods and constructor raise OSError; the lock is BlockingIOError if another has it.
+    A device or a pipe is not locked, and does not roll over (`rotates` is False). The constructor and
+    the methods raise OSError; BlockingIOError if another process has the lock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,11 +38,11 @@ class OwnFile:
             raise
         status = os.fstat(self._descriptor)
         self.written = status.st_mtime  # seconds since the epoch
-        # A line that a full disk or a kill has cut short must not run into the next one.
+        # The next line must not continue one that a full disk or a kill has cut short.
         self._torn = self.rotates and status.st_size > 0 and not _ends_line(path)
 
     def append(self, lines: list[bytes]) -> None:
-        """Write whole lines; blocks as long as the disk does. If it fails, `whole` of them are there."""
+        """Write whole lines; blocks as long as the disk does. If it raises, `whole` of them are written."""
         before = self.size
         data = b"".join(lines)
         if self._torn:
@@ -61,7 +61,7 @@ class OwnFile:
             raise
 
     def is_there(self) -> bool:
-        """Whether the path still leads here; also notes the size, which others may have changed."""
+        """Return True if the path still leads to this file; update `size`, which others may have changed."""
         ours = os.fstat(self._descriptor)
         self.size = ours.st_size
         try:
@@ -70,12 +70,12 @@ class OwnFile:
             return False
 
     def stamp(self, moment: float) -> None:
-        """Set the time of the last change, in seconds since the epoch; where that cannot be done, leave it."""
+        """Set the time of the last change, in seconds since the epoch, where the file system allows that."""
         with contextlib.suppress(OSError):
             os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (moment, moment))
 
     def close(self) -> None:
-        """Let go of the file, and of its lock."""
+        """Close the file, which releases its lock."""
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
 
@@ -86,15 +86,15 @@ class OwnFile:
         self.close()
 
 
-def open_free(path: Path, wait: float) -> OwnFile:
-    """`path` (app.log), or the first of app.2.log, app.3.log ... that no other process has.
+def open_free(path: Path, wait: float) -> LockedFile:
+    """Open `path` (app.log), or the first of app.2.log, app.3.log ... that no other process has locked.
 
-    Blocks up to `wait` seconds for `path` itself: its last owner may be about to end.
+    Blocks up to `wait` seconds for `path` itself: the process that has it may be about to end.
     """
     until = time.monotonic() + wait
     while True:
         try:
-            return OwnFile(path)
+            return LockedFile(path)
         except BlockingIOError:
             if time.monotonic() >= until:
                 break
@@ -102,12 +102,26 @@ def open_free(path: Path, wait: float) -> OwnFile:
     for number in range(2, _MOST_INSTANCES):
         with contextlib.suppress(BlockingIOError):
             # Always with an ending: app.2 would be a backup's name.
-            return OwnFile(path.with_suffix(f".{number}{path.suffix or '.log'}"))
-    raise OSError(f"{_MOST_INSTANCES} processes write beside it")
+            return LockedFile(path.with_suffix(f".{number}{path.suffix or '.log'}"))
+    raise OSError(f"{_MOST_INSTANCES} other processes write files beside it")
+
+
+def append_once(path: Path, line: bytes) -> str:
+    """Append one line, and return where to, in words. If another process has the lock, the line is appended all the
+    same: a single write stays whole, and a second file would be confusing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with LockedFile(path) as file:
+            file.append([line])
+    except BlockingIOError:
+        with path.open("ab", buffering=0) as opened:
+            opened.write(line)
+        return f"{path}, which another process has open"
+    return str(path)
 
 
 def _lock(descriptor: int) -> None:
-    """Take the lock that ends with the process, if need be by SIGKILL; some network drives have none."""
+    """Take the lock, which ends with the process, even by SIGKILL; some network file systems have none."""
     if sys.platform != "win32":
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

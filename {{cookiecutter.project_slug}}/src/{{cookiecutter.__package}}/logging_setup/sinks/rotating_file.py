@@ -1,7 +1,6 @@
-"""What both kinds of rotating file have in common: one writer, whole lines, no lost ones.
+"""Base of the rotating file handlers: one writer per file, whole lines, losses counted and reported.
 
-When a file rolls over, and to what name, is decided in file_timed.py or file_size.py; whose
-file it is, in own_file.py; what becomes of the rolled-over ones, in backups.py.
+A subclass decides when a file rolls over, and to what name. The open file is in locked_file.py.
 """
 
 import logging
@@ -10,222 +9,190 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..process import reports
 from .backups import Backups, put_aside
-from .locked_file import OwnFile, open_free
+from .locked_file import LockedFile, append_once, open_free
 
-_LOOK_EVERY: Final = 1.0  # seconds between two looks at what others did to the file
+_LOOK_EVERY: Final = 1.0  # seconds between two checks of what other processes did to the file
 _RETRY_AFTER: Final = 5.0  # seconds between two attempts to open it
-_ROLL_AGAIN_AFTER: Final = 60.0  # seconds after a roll-over that failed
+_ROLL_AGAIN_AFTER: Final = 60.0  # seconds after a rollover that failed
 _NOTHING: Final = (0.0, 0.0, 0.0)
-_WAIT_FOR_LOCK: Final = 0.5  # seconds for the process before us to finish with the file
+_WAIT_FOR_LOCK: Final = 0.5  # seconds for the previous process to release the file
 
 
 class RotatingFileHandler(logging.Handler, ABC):
     """Appends records to `path`, with `backups` beside it. Opens it with the first record.
 
-    A file that another process writes is left to it, and app.2.log written instead, until it
-    is free. Nothing is raised for a file that cannot be written: it is reported, records are
-    counted meanwhile, and it is tried again every few seconds.
+    emit() buffers a line and flush() writes the buffer, so that a batch of records is one write; handle() does
+    both. While another process writes the file, app.2.log is written instead. A file that cannot be written
+    raises nothing: it is reported, records are counted meanwhile, and it is retried every few seconds.
     """
+
+    buffers = True  # see dispatcher.py
 
     def __init__(self, path: str, backups: Backups) -> None:
         super().__init__()
         self.name = "file"
-        self._asked = self._path = Path(path)
+        self._configured = self._path = Path(path)
         self._backups = backups
-        self._file: OwnFile | None = None
-        self._wait = _WAIT_FOR_LOCK
-        self._waiting: deque[tuple[float, list[bytes]]] = deque()
+        self._file: LockedFile | None = None
+        self._start, self._end, self._room = _NOTHING  # see _window()
+        self._buffer: deque[tuple[float, bytes]] = deque()  # when a record was made, and its line
         self._writing = False
-        # What can simply be appended until the next look: records of these times, and this many bytes.
-        self._start, self._end, self._room = _NOTHING
-        self.lost = self._told = 0  # records that are in no file; those of them that were reported
+        self._lock: Any = self.lock
+        self._wait = _WAIT_FOR_LOCK
+        self.lost = self._reported = 0  # records that are in no file; those of them that were reported
         self.failing = False  # the last attempt to write has failed
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
         if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
-            os.register_at_fork(after_in_child=self._begin_anew)
+            os.register_at_fork(after_in_child=self._reset)
 
     @abstractmethod
-    def _is_due(self, file: OwnFile, created: float, size: int) -> bool:
-        """Whether `file` rolls over before a record of that time and that many bytes."""
+    def _window(self, file: LockedFile) -> tuple[float, float, float]:
+        """Return the times (from, until) and the number of bytes of records that go into `file` as it is."""
 
     @abstractmethod
-    def _simple(self, file: OwnFile) -> tuple[float, float, float]:
-        """Of which times (from, until) and how many bytes records need no decision before the next look."""
+    def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
+        """Roll over if this line asks for it; return True if the line was written to another file instead."""
 
     @abstractmethod
     def _make_room(self, path: Path) -> Path:
-        """Where the file at `path` goes when it rolls over; moves earlier ones out of the way."""
+        """Return where the file at `path` goes when it rolls over; move earlier ones out of the way."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Append one record. Blocks as long as the disk does."""
+        passed = super().handle(record)
+        self.flush()
+        return passed
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Append one record. Blocks as long as the disk does."""
-        line = self._line(record)
-        self._append(record.created, [line], simple=self._can_simply_append((record,), len(line)))
+        """Buffer one record."""
+        line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        self._buffer.append((record.created, line))
 
-    def emit_all(self, records: Sequence[logging.LogRecord]) -> bool:
-        """Append some records in one write, if there is nothing to decide between them.
+    def flush(self) -> None:
+        """Write the buffer. Blocks as long as the disk does."""
+        with self._lock:
+            # A signal handler, or a report, may log amid a write: its line stays in the buffer until that ends.
+            while self._buffer and not self._writing:
+                self._writing = True
+                try:
+                    self._write_buffer()
+                finally:
+                    self._writing = False
 
-        False: there is, and none has been appended. What their formatting raises, it raises before
-        that too. Blocks as long as the disk does.
-        """
-        lines = [self._line(record) for record in records]
-        if not self._can_simply_append(records, sum(map(len, lines))):
-            return False
-        self._append(records[0].created, lines, simple=True)
-        return True
-
-    def _can_simply_append(self, records: Sequence[logging.LogRecord], size: int) -> bool:
-        """Whether so many bytes need no decision; the room for them is then taken."""
-        room = self._room - size
-        for record in records:
-            if room < 0 or not self._start <= record.created < self._end:
-                return False
-        self._room = room
-        return True
-
-    def _line(self, record: logging.LogRecord) -> bytes:
-        return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-
-    def _append(self, created: float, lines: list[bytes], *, simple: bool) -> None:
-        """Append `lines`; where that is `simple` there is nothing to decide, until the next look."""
-        if simple and not self._writing and self._file is not None and time.monotonic() < self._look_at:
-            self._writing = True
-            try:
-                self._file.append(lines)
-            except OSError as error:
-                self._trouble(error, lines)
-            finally:
-                self._writing = False
-        else:
-            self._waiting.append((created, lines))
-        # A signal handler, or a report, may come amid a roll-over: then its line waits for its turn.
-        while self._waiting and not self._writing:
-            self._writing = True
-            try:
-                while self._waiting:
-                    self._put(*self._waiting.popleft())
-            finally:
-                self._writing = False
-
-    def _put(self, created: float, lines: list[bytes]) -> None:
+    def _write_buffer(self) -> None:
         if time.monotonic() >= self._look_at:
             self._look()
-        if self._file is None:
+        lines: list[bytes] = []
+        while self._buffer:
+            created, line = self._buffer.popleft()
+            self._room -= len(line)
+            if self._room >= 0 and self._start <= created < self._end:
+                lines.append(line)
+                continue
+            self._append(lines)
+            lines = []
+            if not (self._file and self._file.rotates and self._place(self._file, created, line)):
+                self._append([line])
+            self._start, self._end, self._room = self._window(self._file) if self._file else _NOTHING
+        self._append(lines)
+
+    def _append(self, lines: list[bytes]) -> None:
+        if not self._file or not lines:
             self.lost += len(lines)
             return
         try:
-            if self._file.rotates:
-                self._write(self._file, created, lines)
-            else:
-                self._file.append(lines)
+            self._file.append(lines)
         except OSError as error:
-            self._trouble(error, lines)
+            self._fail(error, len(lines) - self._file.whole)
             return
-        self._start, self._end, self._room = self._simple(self._file) if self._file else _NOTHING
         self.failing = False
-        if self.lost > self._told:
-            lost, self._told = self.lost - self._told, self.lost
-            reports.say(f"{self._path} can be written again; {lost} records are not in it")
-
-    def _write(self, file: OwnFile, created: float, lines: list[bytes]) -> None:
-        if self._is_due(file, created, sum(map(len, lines))) and time.monotonic() >= self._roll_at:
-            file = self._roll_over(file)
-        file.append(lines)
+        if self.lost > self._reported:
+            self.report_lost("can be written again")
 
     def probe(self, record: logging.LogRecord) -> str:
-        """Append one record, and return where to; raises OSError. If the file is another process's
-        it is written all the same: that keeps lines whole, and makes no second file."""
-        self._asked.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            OwnFile(self._asked).close()
-        except BlockingIOError:
-            with self._asked.open("ab", buffering=0) as file:
-                file.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-            return f"{self._asked}, which another process has open"
-        self.emit(record)
-        return str(self._asked)
+        """Append one record, past the buffer and without a rollover, and return where to; raises OSError."""
+        return append_once(self._configured, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
 
     def _look(self) -> None:
-        """See to it that the file is open, where it should be, and the one that was asked for."""
+        """Open the file if it is not open; reopen it if it was moved away, or if the configured one is free again."""
         self._look_at = time.monotonic() + _LOOK_EVERY
+        self._start, self._end, self._room = _NOTHING
         try:
+            if self._file and not self._file.is_there():  # moved away, by logrotate perhaps
+                self._close_file()
             if self._file is None:
-                self._open()
-            elif not self._file.is_there():  # moved away, by logrotate perhaps
-                self._let_go()
-                self._open()
-            elif self._path != self._asked:
-                first = OwnFile(self._asked)
-                self._let_go()
-                self._use(first)
+                self._configured.parent.mkdir(parents=True, exist_ok=True)
+                self._use(open_free(self._configured, self._wait))
+                self._wait = 0.0
+            elif self._path != self._configured:
+                self._use(LockedFile(self._configured))
         except BlockingIOError:
-            return  # the first file is still another process's
+            return  # the configured file is still locked by another process
         except OSError as error:
-            self._trouble(error)
+            self._fail(error)
 
-    def _open(self) -> OwnFile:
-        self._asked.parent.mkdir(parents=True, exist_ok=True)
-        file = open_free(self._asked, self._wait)
-        self._wait = 0.0
-        self._use(file)
-        return file
-
-    def _use(self, file: OwnFile) -> None:
-        before, self._file, self._path = self._path, file, file.path
-        self._look_at = time.monotonic() + _LOOK_EVERY
+    def _use(self, file: LockedFile) -> None:
+        before, is_first = self._path, file.path == self._configured
+        self._close_file()
+        self._file, self._path = file, file.path
         if file.rotates:
             self._backups.tidy(file.path)
-        if file.path == before:
-            return
-        if file.path == self._asked:
-            reports.say(f"{self._asked} is free again; this process writes it from now on", logging.INFO)
-        else:
-            reports.say(f"{self._asked} is being written by another process; this one writes {file.path}")
+        if file.path != before:
+            event = "is free again" if is_first else "is locked by another process"
+            level = logging.INFO if is_first else logging.WARNING
+            reports.say(f"file: {self._configured} {event}, writing {file.path}", level)
 
-    def _roll_over(self, file: OwnFile) -> OwnFile:
-        """Put the full file aside and open a new one; if that fails, go on, and try again in a minute."""
+    def _roll_over(self, file: LockedFile) -> None:
+        """Rename the file and open a new one; if that fails, keep appending, and retry in a minute."""
+        if time.monotonic() < self._roll_at:
+            return
         try:
-            backup = self._make_room(file.path)
             if sys.platform == "win32":  # which does not rename an open file
-                self._let_go()
-            put_aside(file.path, backup)
+                self._close_file()
+            put_aside(file.path, self._make_room(file.path))
+            self._close_file()
         except OSError as error:
             self._roll_at = time.monotonic() + _ROLL_AGAIN_AFTER
-            reports.report("roll-over", f"{file.path} cannot roll over, and grows on: {error}")
-        else:
-            self._let_go()
-        return self._file or self._open()
+            reports.report("rollover", f"file: rollover of {file.path} failed, still appending: {error}")
+        self._look()
 
-    def _trouble(self, error: OSError, lines: Sequence[bytes] = ()) -> None:
-        self.lost += len(lines) - (self._file.whole if self._file else 0)
+    def _fail(self, error: OSError, lost: int = 0) -> None:
+        """Close the file, to be retried later, and report why."""
+        self.lost += lost
         self.failing = True
-        self._let_go()
+        self._close_file()
         self._look_at = time.monotonic() + _RETRY_AFTER
-        reason = error.strerror or error
-        reports.report("file", f"{self._path} cannot be written: {reason}; tried again every {_RETRY_AFTER:.0f} s")
+        text = f"file: {self._path} cannot be written, retried every {_RETRY_AFTER:.0f} s: {error.strerror or error}"
+        reports.report("file", text)
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         if self._file:
             self._file.close()
-        self._file = None
+        self._file, (self._start, self._end, self._room) = None, _NOTHING
 
-    def _begin_anew(self) -> None:
-        """In a forked child: the file, and what waits to be written to it, is its parent's."""
-        self._let_go()
-        self._waiting.clear()
+    def _reset(self) -> None:
+        """In a forked child: the file, and what is in the buffer, belong to its parent."""
+        self._close_file()
+        self._buffer.clear()
         self._writing = False
         self._look_at = 0.0
 
+    def report_lost(self, event: str = "is closed") -> None:
+        """Report records that are in no file and were not reported yet; before close(), other sinks can take it."""
+        lost, self._reported = self.lost - self._reported, self.lost
+        if lost:
+            reports.say(f"file: {self._path} {event}, {lost} records are not in it")
+            self._reported = self.lost  # with this report, if it was lost too
+
     def close(self) -> None:
-        """Say what was lost, give a compression some time to finish, and let go of the file."""
-        if self.lost > self._told:
-            reports.say(f"{self.lost - self._told} records are not in {self._path}")
-            self._told = self.lost  # with this one: logging.shutdown closes again
+        """Write the buffer, wait up to 2 s for a compression to finish, and close the file."""
+        self.flush()
+        self.report_lost()
         self._backups.join()
-        self._let_go()
+        self._close_file()
         super().close()

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from .backups import Backups
-from .locked_file import OwnFile
+from .locked_file import LockedFile
 from .rotating_file import RotatingFileHandler
 
 
@@ -45,8 +45,8 @@ class FileSink(Sink):
 class SizeFileHandler(RotatingFileHandler):
     """Keeps the file below `max_bytes`; backups are app.log.1 (the latest), app.log.2 and so on.
 
-    A record longer than that has a file to itself. While backups are being compressed nothing
-    is renamed, and the file may grow longer.
+    A longer record has a file to itself. While backups are being compressed nothing is renamed,
+    and the file may grow beyond that.
     """
 
     def __init__(self, path: str, max_bytes: int, backups: int, *, compress: str = "none") -> None:
@@ -55,15 +55,17 @@ class SizeFileHandler(RotatingFileHandler):
         numbers = Backups(backups, r"[1-9]\d{0,5}", lambda number: -int(number), compress=compress == "gzip")
         super().__init__(path, numbers)
 
-    def _is_due(self, file: OwnFile, created: float, size: int) -> bool:  # noqa: ARG002
-        return file.size > 0 and file.size + size > self._max_bytes and not self._backups.busy
-
-    def _simple(self, file: OwnFile) -> tuple[float, float, float]:
+    def _window(self, file: LockedFile) -> tuple[float, float, float]:
         return (float("-inf"), float("inf"), self._max_bytes - file.size)
 
+    def _place(self, file: LockedFile, created: float, line: bytes) -> bool:  # noqa: ARG002
+        if file.size and file.size + len(line) > self._max_bytes and not self._backups.busy:
+            self._roll_over(file)
+        return False
+
     def _make_room(self, path: Path) -> Path:
-        # Only up to the first number that is free: a roll-over that fails, and is tried again
-        # and again, moves nothing twice. What is one too many is deleted after it.
+        # Only up to the first number that is free, so that a rollover that fails and is retried moves
+        # nothing twice. Backups beyond the number to keep are deleted after it.
         taken = 0
         while taken < self._keep and _files(path, taken + 1):
             taken += 1
@@ -75,6 +77,6 @@ class SizeFileHandler(RotatingFileHandler):
 
 
 def _files(path: Path, number: int) -> list[Path]:
-    """The files of one backup: as it is, compressed, or about to be."""
+    """The files of one backup: plain, compressed, or to be compressed."""
     names = (f"{path.name}.{number}{ending}" for ending in ("", ".gz", ".gzipping"))
     return [file for file in map(path.with_name, names) if file.is_file()]

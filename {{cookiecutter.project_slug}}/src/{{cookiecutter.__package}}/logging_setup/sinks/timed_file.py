@@ -10,7 +10,7 @@ from typing import ClassVar, Final, NamedTuple
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from .backups import Backups
-from .locked_file import OwnFile
+from .locked_file import LockedFile
 from .rotating_file import RotatingFileHandler
 
 _SUFFIX: Final = r"\d{4}-\d\d-\d\d(?:_\d\d)?"
@@ -58,9 +58,9 @@ class Period(NamedTuple):
 
 
 def period_of(moment: float, when: str) -> Period:
-    """The period in which `moment` lies, asked of the calendar: a day may have 23 or 25 hours.
+    """Return the period of `moment` by the local calendar: a day may have 23 or 25 hours.
 
-    What is computed here is the local clock, which jumps: an hour that comes twice is one period.
+    An hour that the local clock shows twice is one period.
     """
     start = datetime.fromtimestamp(moment).replace(minute=0, second=0, microsecond=0, fold=0)  # noqa: DTZ006
     if when == "hour":
@@ -72,7 +72,7 @@ def period_of(moment: float, when: str) -> Period:
 
 
 class TimedFileHandler(RotatingFileHandler):
-    """Puts each record into the file of the local day, or hour, in which it was made.
+    """Writes each record to the file of the local day, or hour, in which it was made.
 
     Backups are named after their day: app.log.2026-01-31. A record that comes late goes to
     the backup of its day.
@@ -80,46 +80,48 @@ class TimedFileHandler(RotatingFileHandler):
 
     def __init__(self, path: str, when: str, backups: int, *, compress: str = "none") -> None:
         self._when = when
-        self._held: Period | None = None  # what the file holds; None while it is empty
+        self._period: Period | None = None  # that of the file's records; None while it is empty
         super().__init__(path, Backups(backups, _SUFFIX, str, compress=compress == "gzip"))
 
-    def _use(self, file: OwnFile) -> None:
-        self._held = period_of(file.written, self._when) if file.size else None
+    def _use(self, file: LockedFile) -> None:
+        self._period = period_of(file.written, self._when) if file.size else None
         super()._use(file)
 
-    def _write(self, file: OwnFile, created: float, lines: list[bytes]) -> None:
-        if self._is_late(created) and self._write_late(file, created, lines):
-            return
-        super()._write(file, created, lines)
-        self._held = self._held or period_of(created, self._when)
-        if self._file and not self._held.holds(time.time()):
-            # The next start tells by the time of the last change which period this file holds.
-            self._file.stamp(self._held.start)
+    def _window(self, file: LockedFile) -> tuple[float, float, float]:
+        now = time.time()
+        if not self._period:
+            return (0.0, 0.0, 0.0)
+        if not self._period.holds(now):
+            # After a restart, the time of the last change says which period this file holds.
+            file.stamp(self._period.start)
+            return (0.0, 0.0, 0.0)
+        self._look_at = min(self._look_at, time.monotonic() + self._period.end - now)
+        return (self._period.start, self._period.end, float("inf"))
 
-    def _is_late(self, created: float) -> bool:
-        # If it is before the file's period even now, the clock was set back, and nothing is late.
-        return self._held is not None and created < self._held.start <= time.time()
-
-    def _write_late(self, file: OwnFile, created: float, lines: list[bytes]) -> bool:
+    def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
         try:
-            with OwnFile(self._backup(file.path, period_of(created, self._when))) as backup:
-                backup.append(lines)
+            period = period_of(created, self._when)
+        except (OverflowError, ValueError, OSError):
+            return False  # no calendar has that time: append to the file as it is
+        if self._period and period != self._period:
+            # If the file's period is still to come, the clock was set back, and the record is not late.
+            if period.start < self._period.start <= time.time():
+                return self._write_late(self._backup(file.path, period), line)
+            self._roll_over(file)
+        self._period = self._period or period
+        return False
+
+    @staticmethod
+    def _write_late(path: Path, line: bytes) -> bool:
+        try:
+            with LockedFile(path) as backup:
+                backup.append([line])
         except OSError:
-            return False  # better in the wrong file than in none
+            return False  # rather in the wrong file than in none
         return True
 
-    def _is_due(self, file: OwnFile, created: float, size: int) -> bool:  # noqa: ARG002
-        return self._held is not None and not self._held.holds(created) and not self._is_late(created)
-
-    def _simple(self, file: OwnFile) -> tuple[float, float, float]:  # noqa: ARG002
-        now = time.time()
-        if not self._held or not self._held.holds(now):
-            return (0.0, 0.0, 0.0)
-        self._look_at = min(self._look_at, time.monotonic() + self._held.end - now)
-        return (self._held.start, self._held.end, float("inf"))
-
     def _make_room(self, path: Path) -> Path:
-        return self._backup(path, self._held) if self._held else path
+        return self._backup(path, self._period) if self._period else path
 
     @staticmethod
     def _backup(path: Path, period: Period) -> Path:
