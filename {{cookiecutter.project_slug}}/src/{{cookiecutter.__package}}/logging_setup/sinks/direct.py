@@ -7,9 +7,10 @@ from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.serialize import PREPARED, prepare
+from ..records.serialize import prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
+_PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
 # that log about each record.
 _DEEPEST = 3
@@ -50,12 +51,12 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
             return False
         _nested.depth = depth + 1
         try:
-            prepared = record.__dict__.get(PREPARED)
+            prepared = record.__dict__.get(_PREPARED)
             if prepared is None:
                 # What such libraries log in a handler's own thread would cause further records.
                 if record.thread in reports.own_threads:
                     return False
-                prepared = record.__dict__[PREPARED] = prepare(record)
+                prepared = record.__dict__[_PREPARED] = prepare(record)
             guarded.handle(prepared)
         except Exception:  # noqa: BLE001 - a log call never raises into the application
             return False
