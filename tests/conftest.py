@@ -5,10 +5,12 @@ A generated project runs from its `src` folder with the interpreter of the tests
 
 import json
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Environment
 from pytest_cookies.plugin import Cookies
 
 from tests.support.project import Bake, Project, refuse_unknown
@@ -20,7 +22,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(scope="session")
-def bake(cookies_session: Cookies) -> Bake:
+def jinja_cache() -> Iterator[None]:
+    """Compile each text of the template once: cookiecutter has Jinja compile every file again for every project."""
+    compiled: dict[tuple[Any, ...], Any] = {}
+    compile_source: Callable[..., Any] = Environment.compile
+
+    def compile_once(environment: Environment, *args: Any, **options: Any) -> Any:
+        key = (*args, *sorted(options.items()))
+        if key not in compiled:
+            compiled[key] = compile_source(environment, *args, **options)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Environment, "compile", compile_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def bake(cookies_session: Cookies, jinja_cache: None) -> Bake:  # noqa: ARG001 - it makes baking faster
     """Generate a project from these answers, or return the one already generated from them."""
     made: dict[str, Project] = {}
 

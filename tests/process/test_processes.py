@@ -97,7 +97,7 @@ with setup_main_logging() as logs:
     assert logs.flush()
 """
         run_script(project, tmp_path, LISTENER + body)
-        text = "listener: restarted, up to 8 records may be missing: killed by SIGKILL"
+        text = "listener: restarted, up to 8 records may be missing: SIGKILL"
         assert len(logged(tmp_path, text)) == 1
 
 

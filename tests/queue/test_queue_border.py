@@ -78,6 +78,25 @@ with setup_main_logging() as logs:
         assert sum(line.endswith((" behind it", " last")) for line in lines) == 2
 
 
+class TestWorkerSettings:
+    def test_queue_passes_no_secret_to_workers(self, project: Project, tmp_path: Path) -> None:
+        body = """
+import pickle
+with setup_main_logging() as logs:
+    passed = pickle.dumps(logs.queue.settings)
+    assert b"more_keys" in passed
+    assert b"s3cr3t" not in passed
+"""
+        variables = {
+            "LOG_EMAIL_HOST": "127.0.0.1",
+            "LOG_EMAIL_TO": "ops@example.com",
+            "LOG_EMAIL_USER": "me",
+            "LOG_EMAIL_PASSWORD": "s3cr3t",
+            "LOG_REDACT_KEYS": "more_keys",
+        }
+        run_script(project, tmp_path, body, **variables)
+
+
 class TestLevelNumbers:
     @listeners
     @pytest.mark.parametrize("level", ["decimal.Decimal(40)", "None", "numpy", "'x'"])

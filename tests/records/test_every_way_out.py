@@ -78,7 +78,7 @@ class Ways:
             load("records.context"),
             load("process.reports"),
         )
-        self.formatters, self.doctor, self.probe = load("formatters"), load("doctor.command"), load("doctor.probe")
+        self.formatters, self.doctor = load("formatters"), load("doctor.command")
         mail = load("sinks.email")
         self.recent = mail.RecentRecords(3)
         self.mail = mail.EmailHandler(mail.EmailSink(host="localhost", to=("ops@example.com",)), self.recent)
@@ -146,8 +146,8 @@ class Ways:
                 raise OSError(text)
 
         text = self.ready(made).getMessage()
-        verdict = self.probe.Verdict(text, "timed out")
-        self.probe.try_handler(House(), verdict)
+        verdict = self.doctor.Verdict(text, "timed out")
+        self.doctor.try_handler(House(), verdict)
         logger = {
             "name": text,
             "level": "",

@@ -72,7 +72,7 @@ def make_up_the_previous_version(template: Path) -> None:
     package = skeleton / "src" / "{{cookiecutter.__package}}"
     for path, now, then in (
         (package / "service.py", "An ordinary module", "A module"),
-        (package / "logging_setup" / "get_handlers.py", "Make every handler", "Make the handlers"),
+        (package / "logging_setup" / "get_handlers.py", "Make the handlers", "Make all handlers"),
         (skeleton / "README.md", "## Settings", "## The settings"),
         (template / "cookiecutter.json", '"__markdown_name": "', '"__markdown_name": "The '),
         (template / "hooks" / "post_gen_project.py", "is ready in", "waits in"),

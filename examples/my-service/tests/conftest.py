@@ -1,4 +1,4 @@
-"""What the tests share: the application run as a user runs it, in an empty folder."""
+"""Shared fixture: run the application as a user does, in an empty folder."""
 
 import os
 import subprocess

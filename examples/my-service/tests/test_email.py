@@ -1,4 +1,4 @@
-"""Alerts by e-mail, sent to a small SMTP server of our own.
+"""Alerts by e-mail, sent to a small SMTP server in this process.
 
 It speaks neither TLS nor AUTH, so LOG_EMAIL_SECURITY is none here. Never set that for a
 server beyond this machine.
@@ -16,7 +16,7 @@ from my_service.logging_setup import Settings, get_handlers
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Accepts every mail, and keeps it as text."""
+    """Accept every mail, and store it as text."""
 
     daemon_threads = True
 
@@ -26,7 +26,7 @@ class MailServer(socketserver.ThreadingTCPServer):
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """As little of RFC 5321 as a client needs."""
+    """The part of RFC 5321 that a client needs."""
 
     server: MailServer
 
@@ -34,14 +34,14 @@ class Conversation(socketserver.StreamRequestHandler):
         self.wfile.write(b"220 ready\r\n")
         while command := self.rfile.readline().strip().upper():
             if command == b"DATA":
-                self.wfile.write(b"354 go on\r\n")
+                self.wfile.write(b"354 continue\r\n")
                 lines = iter(self.rfile.readline, b".\r\n")
                 self.server.mails.append(b"".join(lines).decode())
             self.wfile.write(b"221 bye\r\n" if command == b"QUIT" else b"250 ok\r\n")
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
@@ -54,7 +54,7 @@ def server() -> Iterator[MailServer]:
 
 
 def log_to(server: MailServer, *records: tuple[int, str]) -> None:
-    """Log these to the e-mail handlers alone, and wait until all is sent."""
+    """Log records to the e-mail handlers only, and wait until they are sent."""
     port = str(server.server_address[1])
     settings = Settings.from_environ(
         {
@@ -74,24 +74,24 @@ def log_to(server: MailServer, *records: tuple[int, str]) -> None:
         handler.close()
 
 
-def test_a_critical_record_is_mailed_with_what_came_before(server: MailServer) -> None:
+def test_critical_record_is_mailed_with_records_before(server: MailServer) -> None:
     log_to(server, (logging.INFO, "Oven on"), (logging.CRITICAL, "Kitchen on fire"))
     (mail,) = server.mails
     assert "CRITICAL shop: Kitchen on fire" in mail
     assert "Oven on" in mail
 
 
-def test_an_error_is_not_mailed(server: MailServer) -> None:
+def test_error_is_not_mailed(server: MailServer) -> None:
     log_to(server, (logging.ERROR, "Soup too hot"))
     assert server.mails == []
 
 
-def test_no_newline_gets_into_the_subject(server: MailServer) -> None:
-    log_to(server, (logging.CRITICAL, "Fire\r\nBcc: everybody@example.com"))
+def test_newline_does_not_reach_the_header(server: MailServer) -> None:
+    log_to(server, (logging.CRITICAL, "Fire\r\nBcc: all@example.com"))
     assert not any(line.startswith("Bcc:") for line in server.mails[0].splitlines())
 
 
-def test_nothing_is_mailed_while_no_host_is_set() -> None:
+def test_without_a_host_there_is_no_handler() -> None:
     handlers = get_handlers(Settings.from_environ({}))
     assert "email" not in [handler.name for handler in handlers]
     for handler in handlers:

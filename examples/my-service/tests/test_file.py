@@ -1,11 +1,11 @@
-"""The log file: where it is, what is in it, how it rolls over."""
+"""The log file: path, content, rollover."""
 
 import logging
 from pathlib import Path
 
 from conftest import Run
 
-from my_service.logging_setup.handlers.file_timed import TimedFileHandler
+from my_service.logging_setup.sinks.timed_file import TimedFileHandler
 
 APPLICATION = "my_service"
 FILE = "logs/my-service.log"
@@ -17,26 +17,26 @@ def record(message: str, created: float) -> logging.LogRecord:
     return made
 
 
-def test_the_file_holds_debug_and_a_second_run_appends(run: Run, tmp_path: Path) -> None:
+def test_file_contains_debug_and_a_second_run_appends(run: Run, tmp_path: Path) -> None:
     run("-m", APPLICATION)
     assert (tmp_path / FILE).read_text("utf-8").count("Looking into the warehouse order=0") == 1
     run("-m", APPLICATION)
     assert (tmp_path / FILE).read_text("utf-8").count("Looking into the warehouse order=0") == 2
 
 
-def test_the_file_is_where_log_file_says(run: Run, tmp_path: Path) -> None:
+def test_log_file_sets_the_path(run: Run, tmp_path: Path) -> None:
     run("-m", APPLICATION, LOG_FILE="elsewhere/app.log")
     assert "Ready" in (tmp_path / "elsewhere" / "app.log").read_text("utf-8")
     assert not (tmp_path / "logs").exists()
 
 
-def test_a_file_that_cannot_be_written_stops_nothing(run: Run) -> None:
+def test_unwritable_file_does_not_stop_the_application(run: Run) -> None:
     result = run("-m", APPLICATION, LOG_FILE="/dev/null/app.log")
     assert result.returncode == 0
     assert "Traceback" not in result.stderr
 
 
-def test_each_day_has_its_file_and_only_the_latest_are_kept(tmp_path: Path) -> None:
+def test_each_day_has_a_file_and_only_the_latest_are_kept(tmp_path: Path) -> None:
     handler = TimedFileHandler(str(tmp_path / "app.log"), "midnight", 3)
     for day in range(6):
         handler.handle(record(f"day {day}", 1_800_000_000.0 + day * 86_400))
@@ -46,6 +46,6 @@ def test_each_day_has_its_file_and_only_the_latest_are_kept(tmp_path: Path) -> N
     assert (tmp_path / "app.log").read_text("utf-8") == "day 5\n"
 
 
-def test_a_log_file_is_not_put_under_version_control() -> None:
+def test_log_files_are_ignored_by_git() -> None:
     ignored = (Path(__file__).parents[1] / ".gitignore").read_text("utf-8").splitlines()
     assert "/logs/" in ignored

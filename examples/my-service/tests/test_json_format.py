@@ -1,4 +1,4 @@
-"""The JSON form of a record is what docs/log-record.schema.json says."""
+"""The JSON format conforms to docs/log-record.schema.json."""
 
 import json
 import logging
@@ -8,14 +8,14 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from my_service.logging_setup import log_context
-from my_service.logging_setup.formatters import JsonFormatter
-from my_service.logging_setup.records import flatten, restore
+from my_service.logging_setup.formatters import JsonFormatter, optional_fields, standard_fields
+from my_service.logging_setup.records.serialize import flatten, restore
 
 SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schema.json").read_text("utf-8"))
 
 
 def as_json(**given: Any) -> dict[str, Any]:
-    """What the JSON form makes of a record with these arguments, and valid."""
+    """Return a record with these arguments as JSON, validated against the schema."""
     record = logging.getLogger("shop").makeRecord("shop", logging.INFO, __file__, 1, "%s", ("hello",), **given)
     line = JsonFormatter("a-service").format(restore(flatten(record)))
     entry: dict[str, Any] = json.loads(line)
@@ -23,18 +23,25 @@ def as_json(**given: Any) -> dict[str, Any]:
     return entry
 
 
-def test_a_record_has_the_fields_of_the_schema() -> None:
+def test_schema_describes_each_field_in_order() -> None:
+    record = logging.makeLogRecord({})
+    standard, optional = standard_fields(record, "a-service"), optional_fields(record)
+    assert SCHEMA["required"] == [*standard]
+    assert list(SCHEMA["properties"]) == [*standard, *optional]
+
+
+def test_record_has_the_fields_of_the_schema() -> None:
     entry = as_json(exc_info=None)
     assert (entry["level"], entry["logger"], entry["message"]) == ("INFO", "shop", "hello")
 
 
-def test_context_and_extras_are_fields_beside_them() -> None:
+def test_context_and_extras_are_fields() -> None:
     with log_context(request_id="42"):
         entry = as_json(exc_info=None, extra={"left": 2, "level": "mine"})
     assert (entry["request_id"], entry["left"], entry["fields.level"]) == ("42", 2, "mine")
 
 
-def test_an_exception_is_fields_too() -> None:
+def test_exception_is_fields() -> None:
     error = ValueError("no such order")
     error.add_note("asked by the warehouse")
     error.__cause__ = KeyError(7)

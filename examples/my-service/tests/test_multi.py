@@ -1,4 +1,4 @@
-"""What several processes log arrives, each record once."""
+"""Records of several processes arrive, each once."""
 
 import collections
 import logging
@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from my_service.logging_setup import Settings, setup_proc_logging
-from my_service.logging_setup.frames import AT_ONCE, FrameDecoder
-from my_service.logging_setup.log_queue import LogQueue, ThreadQueue
-from my_service.logging_setup.records import restore
-from my_service.logging_setup.wire import decode
+from my_service.logging_setup import LogQueue, Settings, setup_proc_logging
+from my_service.logging_setup.queue.encoding import decode
+from my_service.logging_setup.queue.frames import AT_ONCE, FrameDecoder
+from my_service.logging_setup.records.serialize import restore
 
 APPLICATION = "my_service"
 PROCESSES, RECORDS = 3, 20
@@ -23,7 +22,7 @@ PROCESSES, RECORDS = 3, 20
 logger = logging.getLogger("shop")
 
 
-def work(queue: LogQueue | ThreadQueue, number: int) -> None:
+def work(queue: LogQueue, number: int) -> None:
     setup_proc_logging(queue)
     job(number)
 
@@ -52,9 +51,9 @@ def test_each_record_of_each_process_arrives_once(method: str) -> None:
 
 
 def received(queue: LogQueue) -> list[str]:
-    """The messages of all records that wait in the queue."""
+    """Return the messages of all records in the queue."""
     os.set_blocking(queue.reader.fileno(), False)
-    frames = FrameDecoder()
+    frames = FrameDecoder(print)
     messages: list[str] = []
     while read := queue.reader.read(AT_ONCE):
         messages += [restore(decode(data)).getMessage() for data in frames.records(read)]
@@ -62,7 +61,7 @@ def received(queue: LogQueue) -> list[str]:
 
 
 @pytest.mark.parametrize("listener", ["process", "thread"])
-def test_the_application_logs_what_its_workers_do(run: Run, tmp_path: Path, listener: str) -> None:
+def test_records_of_workers_are_written(run: Run, tmp_path: Path, listener: str) -> None:
     result = run("-m", APPLICATION, LOG_LISTENER=listener, LOG_FILE=str(tmp_path / "app.log"))
     assert (result.returncode, result.stderr) == (0, "")
     assert_each_once((tmp_path / "app.log").read_text("utf-8"))
@@ -70,5 +69,5 @@ def test_the_application_logs_what_its_workers_do(run: Run, tmp_path: Path, list
 
 
 def assert_each_once(log: str) -> None:
-    for message in ("Worker 1 begins", "Worker 2 begins", "Job 0", "Job 1", "Job 2", "The pool says [0, 1, 4]", "Done"):
+    for message in ("Worker 1 starts", "Worker 2 starts", "Job 0", "Job 1", "Job 2", "Pool results: [0, 1, 4]", "Done"):
         assert log.count(message) == 1, f"{message!r} not once in:\n{log}"

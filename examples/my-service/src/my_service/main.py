@@ -1,4 +1,4 @@
-"""The entry point: sets logging up, once, then works."""
+"""The entry point: set up logging once, then run the service."""
 
 import logging
 

@@ -2,11 +2,13 @@
 
     with setup_main_logging():  # in the entry point, once
         ...
-    with log_context(request_id="42"):  # goes with every record made inside
+    with log_context(request_id="42"):  # added to every record made inside
         ...
 
-Handlers hang on the root logger only. Their levels, formats and places come from the LOG_*
-environment variables, which .env.example lists.
+Handlers are attached to the root logger only, and configured by LOG_* environment variables (.env.example).
+
+To change something, read settings.py, get_handlers.py, formatters.py; to understand the rest: configure.py,
+then the rooms sinks/, records/, queue/, process/, env/, doctor/, each with a map in its __init__.py.
 """
 
 from .configure import (

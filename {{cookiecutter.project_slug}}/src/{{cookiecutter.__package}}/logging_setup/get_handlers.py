@@ -4,7 +4,7 @@ The class (see env/variables.py) declares the sink's LOG_* variables and makes i
 """
 
 import logging
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import Final
 
 from .env.variables import AnySettings, Sink
@@ -28,7 +28,8 @@ SINKS: Final[list[str]] = [
 
 def sink_classes() -> dict[str, type[Sink]]:
     """Return the name of each sink of the table -> its settings class."""
-    classes: list[type[Sink]] = [resolve_name(f"{__package__}.sinks.{name}") for name in SINKS]
+    parts = [each.partition(":") for each in SINKS]
+    classes: list[type[Sink]] = [getattr(import_module(f".sinks.{name}", __package__), kind) for name, _, kind in parts]
     return {each.name: each for each in classes}
 
 

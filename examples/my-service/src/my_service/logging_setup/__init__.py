@@ -2,26 +2,30 @@
 
     with setup_main_logging():  # in the entry point, once
         ...
-    with log_context(request_id="42"):  # goes with every record made inside
+    with log_context(request_id="42"):  # added to every record made inside
         ...
 
-Handlers hang on the root logger only. Their levels, formats and places come from the LOG_*
-environment variables, which .env.example lists.
+Handlers are attached to the root logger only, and configured by LOG_* environment variables (.env.example).
+
+To change something, read settings.py, get_handlers.py, formatters.py; to understand the rest: configure.py,
+then the rooms sinks/, records/, queue/, process/, env/, doctor/, each with a map in its __init__.py.
 """
 
-from .adopt import adopt_loggers
 from .configure import (
+    adopt_loggers,
     setup_main_logging,
     setup_proc_logging,
 )
-from .context import log_context
-from .crashes import log_exit, log_once, logged
 from .get_handlers import get_handlers
-from .main_logging import MainLogging
+from .process.session import LoggingSession
+from .process.uncaught import log_exit, log_once, logged
+from .queue.pipe import LogQueue
+from .records.context import log_context
 from .settings import Settings
 
 __all__ = [
-    "MainLogging",
+    "LogQueue",
+    "LoggingSession",
     "Settings",
     "adopt_loggers",
     "get_handlers",

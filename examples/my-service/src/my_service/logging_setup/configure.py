@@ -4,81 +4,89 @@ import logging
 import os
 from functools import partial
 
-from . import crashes, reports
-from .changes import change
-from .context import drop_inherited_context
-from .log_queue import LogQueue, ThreadQueue
-from .log_record import use_log_records
-from .main_logging import MainLogging, current, fork_lock
-from .queue_handler import LogQueueHandler
-from .redact import redact
-from .root_logger import attach
+from .get_handlers import get_handlers
+from .process import reports, uncaught
+from .process.global_state import attach, change
+from .process.session import current, fork_lock
+from .queue.handler import QueueHandler
+from .queue.pipe import LogQueue, WorkerSettings
+from .queue.session import QueueSession
+from .queue.supervisor import ProcessSession, can_start_process
+from .queue.thread import ThreadSession
+from .records.context import drop_inherited_context
+from .records.factory import LogRecord, is_usable
+from .records.redaction import redact
 from .settings import Settings, setting_fields
-from .start_listener import start_listener
+
+Session = QueueSession
+ProcessSettings = Settings | WorkerSettings
 
 logger = logging.getLogger(__name__)
 
 
-def setup_main_logging(settings: Settings | None = None) -> MainLogging:
-    """Set logging up for the whole application; to be called once, in the main process.
+def setup_main_logging(settings: Settings | None = None) -> Session:
+    """Set logging up for the whole application; call it once, in the main process.
 
-    Returns what ends it: leave its `with` block, or call stop(). A second call returns the
-    same, and changes nothing. Without `settings` the LOG_* environment is read; if a value
-    there cannot be used, all such values are named on stderr, and SystemExit(2) is raised; a
-    variable that looks misspelt is named in the log.
-    A sink that cannot be reached raises nothing. Takes a few milliseconds.
+    Returns the running logging: leave its `with` block or call stop() to end it. A second call
+    returns the same object and changes nothing. Without `settings` the LOG_* environment is read;
+    invalid values are named on stderr, all at once, and SystemExit(2) is raised; a variable that
+    looks misspelt is named in the log. A sink that cannot be reached raises nothing. Takes a few
+    milliseconds.
     """
     with fork_lock:
-        running = current()
+        running: Session | None = current()
         if running:
             return running
         from_environ = settings is None
         settings = settings or settings_or_exit()
-        running = start_listener(settings)
+        is_process = settings.listener == "process" and can_start_process()
+        running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
+        running.start(keep=settings.reattach)
         _setup_process(settings)
     if from_environ:
-        _name_misspelt()
-    if not settings.email_host:
-        logger.info("E-mail alerts are off: LOG_EMAIL_HOST is not set")
+        _warn_of_misspelt_variables()
+    for name, sink in settings.sinks.items():
+        if not sink.is_on:
+            logger.info("%s: off: %s is not set", name, sink.switch_variable)
     return running
 
 
-def setup_proc_logging(queue: LogQueue | ThreadQueue) -> None:
+def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
-    The first line of a Process's target, or the `initializer=` of a Pool or
-    ProcessPoolExecutor, with `initargs=(queue,)`. The process begins without its parent's log_context.
-    A second call changes nothing. Raises nothing, and does not block.
+    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor,
+    with `initargs=(queue,)`. The process starts without its parent's log_context. A second call
+    changes nothing. Raises nothing, and does not block.
     """
     drop_inherited_context()
     # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    name = LogQueueHandler.__name__
-    others = [each for each in logging.getLogger().handlers if type(each).__name__ != name]
-    attach([LogQueueHandler(queue)], others, keep=queue.settings.reattach)
+    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
+    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
     _setup_process(queue.settings)
-    crashes.log_process_crash()
+    uncaught.log_process_crash()
 
 
-def _setup_process(settings: Settings) -> None:
-    """What every process needs, whatever its handlers are."""
-    use_settings(settings)
-    use_log_records()
-    crashes.log_crashes(settings.fault_file)
+def adopt_loggers(*names: str) -> None:
+    """Send records of these loggers, and all below them, to the root logger only.
+
+        adopt_loggers("uvicorn", "gunicorn", "celery")
+
+    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps
+    levels. Call it after the library has set its logging up.
+    """
+    for name in names:
+        logging.getLogger(name)  # so that it exists, and its propagation is set
+    for name, other in list(logging.root.manager.loggerDict.items()):
+        if isinstance(other, logging.Logger) and any(name == each or name.startswith(f"{each}.") for each in names):
+            for handler in other.handlers[:]:
+                other.removeHandler(handler)
+                handler.close()
+            other.propagate = True
+            other.disabled = False
 
 
-def _name_misspelt() -> None:
-    """Warn of each LOG_* variable that nothing reads, and that looks like one that is read."""
-    known = {each.metadata["variable"] for each in setting_fields()}
-    if any(name.startswith("LOG_") and name not in known for name in os.environ):
-        from .doctor import unknown_variables  # here: hardly ever wanted
-
-        for line in unknown_variables(os.environ):
-            if "did you mean" in line:
-                logger.warning("%s", line)
-
-
-def use_settings(settings: Settings) -> None:
-    """Have this process mask and filter as `settings` say; opens nothing."""
+def use_settings(settings: ProcessSettings) -> None:
+    """Apply the levels and the masking of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
     for name, level in (("", settings.level), *settings.levels):
         each = logging.getLogger(name)
@@ -86,9 +94,28 @@ def use_settings(settings: Settings) -> None:
 
 
 def settings_or_exit() -> Settings:
-    """Read the environment; for values that cannot be used, say so on stderr and raise SystemExit(2)."""
+    """Read the environment; print invalid values to stderr and raise SystemExit(2)."""
     try:
         return Settings.from_environ()
     except ValueError as error:
         reports.to_stderr("ERROR", str(error))
         raise SystemExit(2) from None
+
+
+def _setup_process(settings: ProcessSettings) -> None:
+    """Set up what every process needs, whatever its handlers."""
+    use_settings(settings)
+    if is_usable():
+        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
+    uncaught.log_uncaught(settings.fault_file)
+
+
+def _warn_of_misspelt_variables() -> None:
+    """Log a warning for each unknown LOG_* variable that resembles a known one."""
+    known = [each.metadata["variable"] for each in setting_fields()]
+    if any(name.startswith("LOG_") and name not in known for name in os.environ):
+        from .doctor.checks import unknown_variables  # here: rarely needed
+
+        for line in unknown_variables(os.environ, known):
+            if "did you mean" in line:
+                logger.warning("%s", line)

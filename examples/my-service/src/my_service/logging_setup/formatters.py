@@ -1,70 +1,77 @@
-"""A record as one line of text; and the choice between that and JSON.
-
-Whatever is in a record, it cannot forge another one (CWE-117): control characters are escaped,
-and further lines indented.
-"""
+"""The formats of a line: JSON, which docs/log-record.schema.json describes, and text (records/text.py)."""
 
 import logging
-from functools import lru_cache
+from typing import Any, Final
 
-from .escapes import INDENT, as_pairs, clean, is_clean, lines, stamp
-from .json_formatter import JsonFormatter
-
-__all__ = ["JsonFormatter", "TextFormatter", "clean", "make_formatter"]
-
-_RESET = "\x1b[0m"
-_COLOURS = {  # level number, rounded down to tens, over ten -> escape sequence
-    1: "\x1b[2m",
-    2: "",
-    3: "\x1b[33m",
-    4: "\x1b[31m",
-    5: "\x1b[1;31m",
-}
+from .records.text import TextFormatter, format_time, to_json
 
 
-class TextFormatter(logging.Formatter):
-    """`time level logger [process or thread] message key=value`, one line a record.
+def standard_fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
+    """Return the fields of every JSON line, in their order, with OpenTelemetry's names for what it names.
 
-    Time is ISO 8601, local, with milliseconds and offset. Further lines of a message, and
-    tracebacks, are indented. With `colour`, the level's word is coloured.
+    To add a field, add a line here and to the schema.
+    """
+    return {
+        "timestamp": format_time(int(record.created * 1000)),
+        "level": record.levelname,
+        "logger": record.name,
+        "message": record.getMessage(),
+        "process.pid": record.process,
+        "process.name": record.processName,
+        "thread.id": record.thread,
+        "thread.name": record.threadName,
+        "code.file.path": record.pathname,
+        "code.line.number": record.lineno,
+        "code.function.name": record.funcName,
+        "service.name": service,
+    }
+
+
+def optional_fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the fields that only some lines have; those that are None are left out."""
+    exception = getattr(record, "exception", None) or {}
+    return {
+        "exception.type": exception.get("type"),
+        "exception.message": exception.get("message"),
+        "exception.stacktrace": exception.get("stacktrace"),
+        "exception.notes": exception.get("notes") or None,
+        "exception.causes": exception.get("causes") or None,
+        "code.stacktrace": record.stack_info or None,
+    }
+
+
+_BLANK: Final = logging.makeLogRecord({})
+_RESERVED: Final = standard_fields(_BLANK, "").keys() | optional_fields(_BLANK).keys()
+
+
+class JsonFormatter(logging.Formatter):
+    """Format a record as one strict JSON object, on one line; `service` becomes its service.name.
+
+    Context and extras are fields beside the standard ones; one that has the name of a standard one gets "fields."
+    before it.
     """
 
-    def __init__(self, *, colour: bool = False) -> None:
+    def __init__(self, service: str = "") -> None:
         super().__init__()
-        self._colour = colour
+        self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
+        entry = standard_fields(record, self._service)
         data = record.__dict__
-        head = _head(data["levelname"], data["name"], data["processName"], data["threadName"], self._colour)
-        message = data["msg"] if not data["args"] else record.getMessage()
-        if type(message) is not str:
-            message = str(message)
-        rest = ""
-        if not is_clean(message):
-            message, newline, rest = lines(message.rstrip("\n")).partition("\n")
-            rest = newline + rest
-        fields = data.get("fields")
-        pairs = as_pairs(fields) if fields else ""
-        if data["exc_text"]:
-            rest += f"\n{INDENT}{lines(data['exc_text'])}"
-        if data["stack_info"]:
-            rest += f"\n{INDENT}{lines(data['stack_info'])}"
-        return f"{stamp(int(data['created'] * 1000))} {head} {message}{pairs}{rest}"
-
-
-@lru_cache(1024)
-def _head(level: str, logger: str, process: str | None, thread: str | None, colour: bool) -> str:
-    """The level, the logger, and where a record is from if that is not the main thread of the main process."""
-    number = logging.getLevelNamesMapping().get(level, 0)
-    before = _COLOURS.get(number // 10, "") if colour else ""
-    word = f"{before}{clean(level):8}{_RESET if before else ''}"
-    names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
-    where = clean("/".join(names))
-    return f"{word} {clean(logger)} [{where}]" if where else f"{word} {clean(logger)}"
+        if data.get("exception") or data["stack_info"]:
+            for name, value in optional_fields(record).items():
+                if value is not None:
+                    entry[name] = value
+        for name, value in (data.get("fields") or {}).items():
+            key = name
+            while key in entry or key in _RESERVED:
+                key = f"fields.{key}"
+            entry[key] = value
+        return to_json(entry)
 
 
 def make_formatter(kind: str, *, colour: bool = False) -> logging.Formatter:
-    """The formatter that `text` or `json` names; `colour` is for text."""
+    """Return the formatter that `text` or `json` names; `colour` is for text."""
     if kind == "json":
         return JsonFormatter(service="my-service")
     return TextFormatter(colour=colour)

@@ -1,41 +1,40 @@
-"""The handlers that the settings ask for. One handler more is one file more, and a line here."""
+"""The sinks, one table. To add one, create its module in sinks/ and append "module:SettingsClass" here.
+
+The class (see env/variables.py) declares the sink's LOG_* variables and makes its handler.
+"""
 
 import logging
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import Final
 
+from .env.variables import AnySettings, Sink
 from .formatters import make_formatter
-from .handlers.console import ConsoleHandler, wants_colour
-from .handlers.file_timed import TimedFileHandler
-from .settings import Settings
 
-# Handlers of your own: "audit:AuditHandler" is the class of that name in handlers/audit.py,
-# which is called with the settings.
-OWN_HANDLERS: Final[tuple[str, ...]] = ()
+SINKS: Final[list[str]] = [
+    "console:ConsoleSink",
+    "timed_file:FileSink",
+    "email:EmailSink",
+]
 
 
-def get_handlers(settings: Settings) -> list[logging.Handler]:
-    """Make every handler, each with its level and formatter.
+def sink_classes() -> dict[str, type[Sink]]:
+    """Return the name of each sink of the table -> its settings class."""
+    parts = [each.partition(":") for each in SINKS]
+    classes: list[type[Sink]] = [getattr(import_module(f".sinks.{name}", __package__), kind) for name, _, kind in parts]
+    return {each.name: each for each in classes}
 
-    Called once, in the process that does the writing. Raises nothing for a sink that cannot
-    be reached: the handler says so in the log, once, and tries again.
+
+def get_handlers(settings: AnySettings) -> list[logging.Handler]:
+    """Make the handlers of every sink that is on, each with its level and formatter.
+
+    Called once, in the process that writes. Raises nothing for a sink that cannot be reached: its
+    handler reports that, and retries.
     """
     handlers: list[logging.Handler] = []
-    console = ConsoleHandler(settings.console_stream)
-    console.setFormatter(make_formatter(settings.console_format, colour=wants_colour(console.stream)))
-    console.setLevel(settings.console_level)
-    handlers.append(console)
-    file = TimedFileHandler(settings.file, settings.file_when, settings.file_backups, compress=settings.file_compress)
-    file.setFormatter(make_formatter(settings.file_format))
-    file.setLevel(settings.file_level)
-    handlers.append(file)
-    if settings.email_host:
-        from .handlers.email import EmailHandler, RecentRecords  # here: it takes long to import
-
-        recent = RecentRecords(settings.email_history)
-        email = EmailHandler(settings, recent)
-        email.setFormatter(make_formatter("text"))
-        email.setLevel(settings.email_level)
-        handlers += [email, recent]
-    handlers += [resolve_name(f"{__package__}.handlers.{name}")(settings) for name in OWN_HANDLERS]
+    for sink in settings.sinks.values():
+        for handler in sink.make_handlers(make_formatter) if sink.is_on else ():
+            if getattr(handler, "delivers", True):  # else it keeps records for another handler
+                handler.setLevel(sink.level)
+                handler.name = handler.name or sink.name
+            handlers.append(handler)
     return handlers

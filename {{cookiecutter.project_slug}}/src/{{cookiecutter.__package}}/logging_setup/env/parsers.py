@@ -1,20 +1,19 @@
 """Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
 import logging
+# {% if cookiecutter.file_handler != "none" %}
 import os
+# {% endif %}
 import re
 from collections.abc import Callable
 from typing import Any
+# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
 from urllib.parse import urlsplit
+# {% endif %}
 
 Parser = Callable[[str], Any]
 
 _YES, _NO = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
-
-
-def text(value: str) -> str:
-    """Return the text as it is."""
-    return value
 
 
 def level(value: str) -> int:
@@ -27,10 +26,15 @@ def level(value: str) -> int:
     raise ValueError("a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number")
 
 
+def split(value: str) -> tuple[str, ...]:
+    """Parse comma-separated words."""
+    return tuple(filter(None, map(str.strip, value.split(","))))
+
+
 def levels(value: str) -> tuple[tuple[str, int], ...]:
     """Parse comma-separated `logger=LEVEL` pairs."""
     pairs = []
-    for pair in filter(None, map(str.strip, value.split(","))):
+    for pair in split(value):
         name, equals, word = (part.strip() for part in pair.partition("="))
         if not name or not equals:
             raise ValueError("comma-separated logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG")
@@ -49,6 +53,7 @@ def one_of(*choices: str) -> Parser:
     return parse
 
 
+# {% if cookiecutter.email_handler or cookiecutter.file_handler != "none" %}
 def whole(least: int, most: int, unit: str) -> Parser:
     """Return a parser of whole numbers from `least` to `most`."""
 
@@ -60,6 +65,8 @@ def whole(least: int, most: int, unit: str) -> Parser:
     return parse
 
 
+# {% endif %}
+# {% if cookiecutter.multiprocessing or cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
 def seconds(least: float, most: float) -> Parser:
     """Return a parser of numbers of seconds from `least` to `most`."""
 
@@ -75,6 +82,7 @@ def seconds(least: float, most: float) -> Parser:
     return parse
 
 
+# {% endif %}
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
     if value.lower() in _YES:
@@ -84,6 +92,7 @@ def switch(value: str) -> bool:
     raise ValueError("on or off")
 
 
+# {% if cookiecutter.file_handler != "none" %}
 def path(value: str) -> str:
     """Return the path of a file as an absolute path: the working directory may change later."""
     if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
@@ -91,14 +100,10 @@ def path(value: str) -> str:
     return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
 
 
-def words(value: str) -> tuple[str, ...]:
-    """Parse comma-separated words."""
-    return tuple(filter(None, map(str.strip, value.split(","))))
-
-
+# {% endif %}
 def keys(value: str) -> tuple[str, ...]:
     """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
-    found = words(value)
+    found = split(value)
     if not all(any(char.isalnum() for char in word) for word in found):
         raise ValueError("comma-separated words, for example iban,card_number")
     return found
@@ -107,7 +112,7 @@ def keys(value: str) -> tuple[str, ...]:
 # {% if cookiecutter.email_handler %}
 def addresses(value: str) -> tuple[str, ...]:
     """Parse comma-separated e-mail addresses."""
-    found = words(value)
+    found = split(value)
     for address in found:
         name, at, domain = address.rpartition("@")
         if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
@@ -116,6 +121,7 @@ def addresses(value: str) -> tuple[str, ...]:
 
 
 # {% endif %}
+# {% if cookiecutter.email_handler or cookiecutter.collector_handler != "none" or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
 def url(*examples: str) -> Parser:
     """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
     forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
@@ -145,6 +151,7 @@ def url(*examples: str) -> Parser:
     return parse
 
 
+# {% endif %}
 # {% if cookiecutter.collector_handler in ("http", "otlp") %}
 def token(value: str) -> str:
     """Return the text if it may be the value of an HTTP header: visible ASCII characters, or empty."""
@@ -156,13 +163,14 @@ def token(value: str) -> str:
 # {% endif %}
 # {% if cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
 def certificates(value: str) -> str:
-    """Return the path of a file of trusted certificates."""
-    import ssl  # here: takes long to import, and is rarely needed
+    """Return the path of a file of trusted certificates, or empty text."""
+    if value:
+        import ssl  # here: takes long to import, and is rarely needed
 
-    try:
-        ssl.create_default_context(cafile=value or None)
-    except OSError as error:
-        raise ValueError(f"a file of certificates: {error}") from error
+        try:
+            ssl.create_default_context(cafile=value)
+        except OSError as error:
+            raise ValueError(f"a file of certificates: {error}") from error
     return value
 
 

@@ -101,7 +101,7 @@ class Sink(ABC):
 
 
 class AnySettings(Protocol):
-    """What other modules use of the Settings in settings.py."""
+    """The part of Settings (settings.py) that rooms use."""
 
     @property
     def level(self) -> int:

@@ -80,14 +80,15 @@ def logged(job: Callable[P, R]) -> Callable[P, R]:
 
 def log_exit(process: BaseProcess) -> None:
     """Log the exit of a child process, if a signal ended it or its status is not 0. Call it after join()."""
-    status = process.exitcode
-    if not status:
-        return
-    cause = f"status {status}"
-    if status < 0:
-        known = -status in {*signal.Signals}
-        cause = signal.Signals(-status).name if known else f"signal {-status}"
-    logger.error("process: %s (pid %s) ended: %s", process.name, process.pid, cause)
+    if process.exitcode:
+        logger.error("process: %s (pid %s) ended: %s", process.name, process.pid, exit_cause(process.exitcode))
+
+
+def exit_cause(status: int) -> str:
+    """Return "status 1", or the name of the signal that ended the process."""
+    if status >= 0:
+        return f"status {status}"
+    return signal.Signals(-status).name if -status in {*signal.Signals} else f"signal {-status}"
 
 
 # {% if cookiecutter.multiprocessing %}

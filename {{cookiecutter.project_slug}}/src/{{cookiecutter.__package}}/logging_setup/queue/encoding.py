@@ -21,7 +21,6 @@ DROPS: Final = 3
 _HEAD: Final = struct.Struct("<BdQHII")  # RECORD, time, dropped records, bytes of origin, message and rest
 _HEAD_SIZE: Final = _HEAD.size
 TOKEN_SIZE: Final = 16
-_FLUSH: Final = struct.Struct(f"<B{TOKEN_SIZE}s")  # FLUSH, a token: random, so that no other process can guess it
 _DROPS: Final = struct.Struct("<BQQ")  # DROPS, process, dropped records
 _TEXT_LIMITS: Final = (16_000, 4_000, 500)  # characters of a text, tried in this order
 
@@ -74,9 +73,9 @@ def decode(data: bytes) -> Flat:
 
 
 def encode_flush() -> tuple[bytes, bytes]:
-    """Return a flush marker, and the token in it."""
+    """Return a flush marker, and the token in it: random, so that no other process can guess it."""
     token = os.urandom(TOKEN_SIZE)
-    return _FLUSH.pack(FLUSH, token), token
+    return bytes((FLUSH,)) + token, token
 
 
 def encode_drops(dropped: int) -> bytes:
@@ -85,15 +84,13 @@ def encode_drops(dropped: int) -> bytes:
 
 
 def decode_flush(data: bytes) -> bytes:
-    """Return the token of a flush marker. Raises struct.error."""
-    token: bytes = _FLUSH.unpack_from(data)[1]
-    return token
+    """Return the token of a flush marker."""
+    return data[1 : 1 + TOKEN_SIZE]
 
 
-def decode_drops(data: bytes) -> tuple[int, int]:
+def decode_drops(data: bytes) -> tuple[int, ...]:
     """Return the process and its number of dropped records. Raises struct.error."""
-    _, process, dropped = _DROPS.unpack_from(data)
-    return process, dropped
+    return _DROPS.unpack_from(data)[1:]
 
 
 def _cut(value: Any, limit: int) -> Any:

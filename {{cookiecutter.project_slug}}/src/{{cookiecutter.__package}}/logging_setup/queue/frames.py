@@ -72,8 +72,8 @@ class FrameDecoder:
     def __init__(self, report: Callable[[str, int], object]) -> None:
         """`report` is called with what was skipped or dropped, and how many of it."""
         self._report = report
-        self._left = b""  # the beginning of a write whose rest has not been read
-        self._begun = False  # until then, the rest of a write may come whose beginning the previous listener has read
+        self._left = b""  # the beginning of a write that has not been read to its end
+        self._begun = False  # until then, a write may lack the beginning: the previous listener has read it
         self._unfinished: dict[tuple[int, int], list[bytes]] = {}
 
     def records(self, read: bytes) -> list[bytes]:

@@ -79,8 +79,7 @@ def report_skipped(what: str, count: int) -> None:
 def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any]], list[logging.Handler]]) -> None:
     """Run the listener process until the last writing end of the queue is closed."""
     for name in _IGNORED:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     # What the handlers' own libraries log is discarded: in the log each record could cause further ones.
     logging.getLogger().addHandler(logging.NullHandler())
     _use_batch_scheduling()

@@ -8,7 +8,6 @@ import io
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 from ..process import reports
 from ..process.session import fork_lock
+from ..process.uncaught import exit_cause
 from .frames import TOGETHER
 from .listener import ENDING
 from .pipe import LogQueue, not_for_children, renumber
@@ -42,8 +42,8 @@ def can_start_process() -> bool:
 class ProcessSession(QueueSession):
     """A session with a listener process. That has a session of its own in the system's sense: Ctrl-C does not reach it.
 
-    A thread waits for its end, and starts the next one. Meanwhile records wait in the pipe, whose reading end is open
-    in this process too.
+    A thread waits for its end, and starts the next one. Meanwhile records wait in the pipe: its reading end is open in
+    this process too.
     """
 
     def __init__(self, settings: Any) -> None:
@@ -97,7 +97,7 @@ class ProcessSession(QueueSession):
                     self._changed.notify_all()
                     return
             deaths = 0 if time.monotonic() - started > _STABLE_AFTER else deaths + 1
-            note = f"listener: restarted, up to {TOGETHER} records may be missing: {_cause(status)}"
+            note = f"listener: restarted, up to {TOGETHER} records may be missing: {exit_cause(status)}"
             self._restart(deaths, note)
 
     def _restart(self, deaths: int, note: str) -> None:
@@ -125,12 +125,3 @@ class ProcessSession(QueueSession):
                 with self._changed:
                     self._ending = True
                     self._changed.notify_all()
-
-
-def _cause(status: int) -> str:
-    if status >= 0:
-        return f"ended with status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"killed by signal {-status}"

@@ -1,6 +1,5 @@
-"""The sinks: a file each, with its LOG_* variables beside its handler. A handler gets PreparedRecords only.
+"""The sinks, a module each: its settings (a Sink) and its handler. Records come from `records.serialize.restore`.
 
-Reading order: dispatcher.py (calls every handler); console.py; the log file: rotating_file.py, then timed_file.py or
-size_file.py, locked_file.py, backups.py; slow sinks: background.py (a thread and a backlog), then those that use it.
-Exports Dispatcher, and the class of settings of each sink, named in get_handlers.py.
+Read first a sink, such as console.py, and background.py if it may block; then dispatcher.py, which
+calls the handlers. The table in get_handlers.py names the sinks.
 """

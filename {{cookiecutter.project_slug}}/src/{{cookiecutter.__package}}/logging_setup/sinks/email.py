@@ -30,7 +30,7 @@ class EmailSink(Sink):
 
     name: ClassVar[str] = "email"
     switch: ClassVar[str] = "host"
-    host: str = setting("LOG_EMAIL_HOST", parse.text, "", "SMTP server; no e-mail is sent while this is empty")
+    host: str = setting("LOG_EMAIL_HOST", str, "", "SMTP server; no e-mail is sent while this is empty")
     port: int = setting("LOG_EMAIL_PORT", parse.whole(1, 65_535, ""), "587", "its port")
     security: str = setting(
         "LOG_EMAIL_SECURITY",
@@ -39,14 +39,14 @@ class EmailSink(Sink):
         "auto (tls on port 465, else starttls), starttls, tls or none",
     )
     ca_file: str = setting("LOG_EMAIL_CA_FILE", parse.certificates, "", "certificates to trust; empty: the system's")
-    user: str = setting("LOG_EMAIL_USER", parse.text, "", "user name; empty: no authentication")
+    user: str = setting("LOG_EMAIL_USER", str, "", "user name; empty: no authentication")
     password: str = setting(
-        "LOG_EMAIL_PASSWORD", parse.text, "", "password; better a file that only the service can read", secret=True
+        "LOG_EMAIL_PASSWORD", str, "", "password; better a file that only the service can read", secret=True
     )
     password_file: str = setting(
-        "LOG_EMAIL_PASSWORD_FILE", parse.text, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
+        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
     )
-    sender: str = setting("LOG_EMAIL_FROM", parse.text, "", "sender; empty: the user name, or a generated one")
+    sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
     history: int = setting(
@@ -69,7 +69,7 @@ class EmailSink(Sink):
         """See Sink."""
         if not values.get("host"):
             return
-        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", parse.text)
+        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", str)
         yield from unread
         if not values.get("to"):
             yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"

@@ -1,0 +1,155 @@
+"""Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
+
+import logging
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+Parser = Callable[[str], Any]
+
+_YES, _NO = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
+
+
+def level(value: str) -> int:
+    """Parse the name of a level, in any case, or its number."""
+    names = logging.getLevelNamesMapping()
+    if value.upper() in names:
+        return names[value.upper()]
+    if value.isdecimal() and len(value) < 10:
+        return int(value)
+    raise ValueError("a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number")
+
+
+def split(value: str) -> tuple[str, ...]:
+    """Parse comma-separated words."""
+    return tuple(filter(None, map(str.strip, value.split(","))))
+
+
+def levels(value: str) -> tuple[tuple[str, int], ...]:
+    """Parse comma-separated `logger=LEVEL` pairs."""
+    pairs = []
+    for pair in split(value):
+        name, equals, word = (part.strip() for part in pair.partition("="))
+        if not name or not equals:
+            raise ValueError("comma-separated logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG")
+        pairs.append((name, level(word)))
+    return tuple(pairs)
+
+
+def one_of(*choices: str) -> Parser:
+    """Return a parser that accepts one of `choices`, in any case."""
+
+    def parse(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return value.lower()
+
+    return parse
+
+
+def whole(least: int, most: int, unit: str) -> Parser:
+    """Return a parser of whole numbers from `least` to `most`."""
+
+    def parse(value: str) -> int:
+        if not value.isdecimal() or len(value) > 18 or not least <= int(value) <= most:
+            raise ValueError(f"a whole number of {unit} from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Parser:
+    """Return a parser of numbers of seconds from `least` to `most`."""
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not least <= number <= most:  # NaN fails too
+            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
+        return number
+
+    return parse
+
+
+def switch(value: str) -> bool:
+    """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
+    if value.lower() in _YES:
+        return True
+    if value.lower() in _NO:
+        return False
+    raise ValueError("on or off")
+
+
+def path(value: str) -> str:
+    """Return the path of a file as an absolute path: the working directory may change later."""
+    if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
+        raise ValueError("the path of a file, not of a folder")
+    return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
+
+
+def keys(value: str) -> tuple[str, ...]:
+    """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
+    found = split(value)
+    if not all(any(char.isalnum() for char in word) for word in found):
+        raise ValueError("comma-separated words, for example iban,card_number")
+    return found
+
+
+def addresses(value: str) -> tuple[str, ...]:
+    """Parse comma-separated e-mail addresses."""
+    found = split(value)
+    for address in found:
+        name, at, domain = address.rpartition("@")
+        if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
+            raise ValueError("comma-separated e-mail addresses, for example ops@example.com,me@example.com")
+    return found
+
+
+def url(*examples: str) -> Parser:
+    """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
+    forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
+    wanted = f"a URL such as {' or '.join(examples)}"
+
+    def parse(value: str) -> str:
+        if not value:
+            return value
+        if "@" in value:
+            raise ValueError(f"{wanted}, without user and password")
+        try:
+            found = urlsplit(value)
+            port = found.port
+        except ValueError:
+            raise ValueError(wanted) from None
+        form = forms.get(found.scheme)
+        if form is None or any(not char.isprintable() or char.isspace() for char in value):
+            raise ValueError(wanted)
+        if form.hostname and not (found.hostname and (port or not form.port)):
+            raise ValueError(wanted)
+        if not form.hostname and (found.hostname or not found.path.strip("/")):
+            raise ValueError(wanted)
+        if not form.path and found.path.strip("/"):
+            raise ValueError(f"{wanted}, without a path")
+        return value
+
+    return parse
+
+
+def certificates(value: str) -> str:
+    """Return the path of a file of trusted certificates, or empty text."""
+    if value:
+        import ssl  # here: takes long to import, and is rarely needed
+
+        try:
+            ssl.create_default_context(cafile=value)
+        except OSError as error:
+            raise ValueError(f"a file of certificates: {error}") from error
+    return value
+
+
+def without_credentials(value: str) -> str:
+    """Return `value` without what may be the user and password of a URL."""
+    return re.sub("//.*@", "//***@", value)

@@ -1,0 +1,114 @@
+"""Declare settings that are read from LOG_* variables, and read them, naming every bad value.
+
+An empty variable counts as not set. Values are built-in types only: settings go to the listener
+process as JSON. Secrets are left out of the repr.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, field, fields
+from typing import Any, ClassVar, Final, Protocol
+
+from . import parsers as parse
+
+MASK: Final = "***"
+_LONGEST_SHOWN: Final = 200  # characters of a bad value
+
+MakeFormatter = Callable[..., logging.Formatter]  # formatters.make_formatter
+
+
+def setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
+    """Declare a dataclass field that is read from `variable`.
+
+    .env.example and README.md must state the same `default` and `about`; a test compares them.
+    """
+    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": secret}
+    return field(default_factory=lambda: parser(default), repr=not secret, metadata=metadata)
+
+
+def level_setting(variable: str, unset: int, about: str) -> Any:
+    """Declare a level that follows LOG_LEVEL if `variable` is not set, and is `unset` if neither is set."""
+    metadata = {"variable": variable, "parse": parse.level, "default": "", "about": about, "secret": False}
+    return field(default=unset, metadata={**metadata, "follows": True})
+
+
+def variables(settings: Any) -> list["Field[Any]"]:
+    """Return the fields of a settings class, or object, that are read from a variable."""
+    return [each for each in fields(settings) if "variable" in each.metadata]
+
+
+def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of the variables that are set, by field name, and a line for each that is invalid."""
+    values: dict[str, Any] = {}
+    problems = []
+    for each in variables(settings):
+        variable, text = each.metadata["variable"], environ.get(each.metadata["variable"], "").strip()
+        try:
+            if text:
+                values[each.name] = each.metadata["parse"](text)
+        except ValueError as error:
+            shown = MASK if each.metadata["secret"] else parse.without_credentials(redact(text[:_LONGEST_SHOWN]))
+            problems.append(f"{variable}={shown!r}: must be {error}")
+    return values, problems
+
+
+def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: parse.Parser) -> list[str]:
+    """Read the file named by `variable`_FILE into `values[name]`; return a line for each problem."""
+    file = values.get(f"{name}_file")
+    if file and values.get(name):
+        return [f"{variable}: must not be set together with {variable}_FILE"]
+    try:
+        if file:
+            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+                values[name] = parser(opened.read().strip("\r\n"))
+    except (OSError, ValueError) as error:
+        return [f"{variable}_FILE={file!r}: must be a file that contains it: {error}"]
+    return []
+
+
+class Sink(ABC):
+    """Base of the settings of one sink: a frozen dataclass, named in the table of get_handlers.py."""
+
+    name: ClassVar[str]  # in messages and in the doctor
+    switch: ClassVar[str] = ""  # name of the field that turns the sink on when it is set; "": always on
+    level: int
+
+    @property
+    def is_on(self) -> bool:
+        """Return True if records are sent to this sink."""
+        return not self.switch or bool(getattr(self, self.switch))
+
+    @property
+    def switch_variable(self) -> str:
+        """Return the variable of the `switch`."""
+        return "".join(each.metadata["variable"] for each in variables(self) if each.name == self.switch)
+
+    @abstractmethod
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """Return new handlers; their level is set by the caller. Must not connect, nor raise for an absent server."""
+
+    @classmethod
+    def problems(cls, values: dict[str, Any]) -> Iterable[str]:  # noqa: ARG003 - for subclasses
+        """Return a line for each contradiction between `values` (those set); may add values, e.g. from a file."""
+        return ()
+
+    def faults(self) -> Iterable[str]:
+        """Return a line for the doctor for each setting that is valid but unwise."""
+        return ()
+
+
+class AnySettings(Protocol):
+    """The part of Settings (settings.py) that rooms use."""
+
+    @property
+    def level(self) -> int:
+        """Level of the root logger."""
+
+    @property
+    def levels(self) -> tuple[tuple[str, int], ...]:
+        """Levels of single loggers."""
+
+    @property
+    def sinks(self) -> Mapping[str, Sink]:
+        """Name of each sink -> its settings."""

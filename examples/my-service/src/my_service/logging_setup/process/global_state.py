@@ -1,0 +1,93 @@
+"""Changes of process-wide state: what set-up changes and stop() restores, and the handlers of the root logger.
+
+Other code sets logging up too: basicConfig(force=True), dictConfig and fileConfig remove every handler of the root
+logger, and the latter two disable each logger that they do not name. Unless LOG_REATTACH is off, this logging's
+handlers stay attached and enabled loggers stay enabled, so no record is lost in between.
+"""
+
+import contextlib
+import logging
+import logging.config
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, Final
+
+_MAX_NAMES: Final = 5  # of loggers, in one report
+_CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last step of dictConfig and of fileConfig
+_original: Final[Callable[..., None] | None] = getattr(logging.config, _CONFIGURE, None)
+
+undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
+_reported: set[str] = set()
+logger = logging.getLogger(__name__)
+
+
+def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> Any:
+    """Replace a value, and return the former one; stop() restores that unless other code has replaced `value`."""
+    found = get()
+    put(value)
+    undo.callback(lambda: put(found) if get() == value else None)
+    return found
+
+
+class _RootHandlers(list[logging.Handler]):
+    """A list of handlers in which `kept` ones stay when other code removes them.
+
+    From a removal to the next append its length is that of the others: basicConfig, which adds its handlers
+    to an empty list only, has to find it empty. Iteration, as in each log call, always yields all handlers.
+    """
+
+    def __init__(self, others: Iterable[logging.Handler], kept: Iterable[logging.Handler]) -> None:
+        self._kept = tuple(kept)
+        self._hidden = 0  # of them
+        super().__init__((*others, *self._kept))
+
+    def __len__(self) -> int:
+        return super().__len__() - self._hidden
+
+    def remove(self, handler: logging.Handler) -> None:
+        if handler in self._kept:
+            self._hidden = len(self._kept)
+        else:
+            super().remove(handler)
+
+    def clear(self) -> None:
+        for handler in self[:]:
+            self.remove(handler)
+
+    def append(self, handler: logging.Handler) -> None:
+        super().append(handler)
+        if self._hidden:
+            self._hidden = 0
+            _report(f"root handlers replaced by other code, kept beside the new ones: {handler!r}")
+
+
+def _keep_enabled(existing: Iterable[str], children: Iterable[str], disable_existing: bool) -> None:
+    """Do as the function of logging.config does, but disable only loggers that are disabled already."""
+    named = logging.root.manager.loggerDict
+    enabled = {name for name in existing if not getattr(named[name], "disabled", False)}
+    if _original:
+        _original([name for name in existing if name not in enabled], children, disable_existing)
+        _original(enabled, children, False)
+    if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
+        names = ", ".join(spared[:_MAX_NAMES])
+        _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")
+
+
+def _report(text: str) -> None:
+    if text not in _reported:
+        _reported.add(text)
+        logger.warning("logging: %s", text)
+
+
+def attach(handlers: Iterable[logging.Handler], others: Iterable[logging.Handler], *, keep: bool) -> None:
+    """Make `others` and `handlers` those of the root logger; `keep`: `handlers` stay when other code removes them."""
+    logging.root.handlers = _RootHandlers(others, handlers) if keep else [*others, *handlers]
+    _reported.clear()
+    if keep and _original:
+        place = logging.config, _CONFIGURE
+        change(partial(getattr, *place), partial(setattr, *place), _keep_enabled)
+
+
+def detach(handlers: Iterable[logging.Handler], found: Iterable[logging.Handler]) -> None:
+    """Remove `handlers` from the root logger, and attach `found` ones again."""
+    logging.root.handlers = [*found, *(each for each in logging.root.handlers if each not in handlers)]

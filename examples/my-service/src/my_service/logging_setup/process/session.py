@@ -1,0 +1,195 @@
+"""What setup_main_logging returns: handlers on the root logger, and the hooks that stop logging once, at the end."""
+
+import atexit
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from abc import ABC, abstractmethod
+from functools import partial
+from types import FrameType, TracebackType
+from typing import Any, Final, NoReturn, Self
+
+from .global_state import attach, change, detach, undo
+from .uncaught import log_once
+
+_PACKAGE: Final = (__package__ or "").rpartition(".")[0]
+STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
+TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
+
+# Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
+fork_lock: Final = threading.RLock()
+
+
+class LoggingSession(ABC):
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, or at SIGTERM."""
+
+    def __init__(self, handlers: list[logging.Handler]) -> None:
+        self._owner = os.getpid()
+        self._handlers = handlers
+        self._replaced: list[logging.Handler] = []
+        self._stop_lock = threading.RLock()
+        self._is_stopping = False
+        self._terminated_by = 0  # the signal that came during a stop
+        self.stopped = False
+
+    @abstractmethod
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Block until all records sent so far have reached their handlers.
+
+        Returns False if that took more than `timeout` seconds, or this is not the main process.
+        """
+
+    @abstractmethod
+    def counts(self) -> dict[str, Any]:
+        """Return the records accepted and dropped by this process, and handled and failed per handler."""
+
+    @abstractmethod
+    def _stop(self, within: float) -> None:
+        """Write what is left, in at most `within` seconds."""
+
+    @property
+    def is_owner(self) -> bool:
+        """Return True in the process that has set it up, False in its forked children."""
+        return os.getpid() == self._owner
+
+    def stop(self) -> None:
+        """Write what has been logged, and stop; a second call does nothing.
+
+        Blocks until the slowest handler is closed, about 10 s at most. Other processes that still log are not
+        awaited; a listener process writes their records.
+        """
+        self._stop_within(STOP_WITHIN)
+
+    def start(self, *, keep: bool) -> Self:
+        """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
+        others: list[logging.Handler] = []
+        for handler in logging.getLogger().handlers:
+            module = f"{type(handler).__module__}."
+            # Those of basicConfig would write every line a second time, and are put back by stop(). Own ones, copied
+            # by a fork or left by a reload, are dropped; others (of pytest, of an error tracker) stay.
+            if module.startswith("logging."):
+                self._replaced.append(handler)
+            elif not module.startswith(f"{_PACKAGE}."):
+                others.append(handler)
+        attach(self._handlers, others, keep=keep)
+        vars(logging.getLogger())[_PACKAGE] = self
+        atexit.register(self.stop)
+        with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                change(partial(signal.getsignal, signal.SIGTERM), partial(signal.signal, signal.SIGTERM), _terminate)
+        return self
+
+    def _stop_within(self, within: float) -> bool:
+        """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
+        if not self.is_owner or not self._stop_lock.acquire(timeout=within):
+            return True
+        if self.stopped:
+            self._stop_lock.release()
+            return not self._is_stopping
+        self._is_stopping = self.stopped = True
+        try:
+            atexit.unregister(self.stop)
+            detach(self._handlers, self._replaced)
+            self._stop(within)
+            with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
+                undo.close()
+        finally:
+            self._is_stopping = False
+            self._stop_lock.release()
+            if self._terminated_by:
+                _end(self._terminated_by)
+        return True
+
+    def end_by(self, number: int) -> None:
+        """Stop, then end this process by that signal; during a stop, return, and end once that is finished or late."""
+        if self._stop_within(TERMINATE_WITHIN):
+            _end(number)
+        self._terminated_by = number
+        with contextlib.suppress(AttributeError):  # Windows
+            signal.signal(signal.SIGALRM, lambda *_: _end(number))
+            signal.setitimer(signal.ITIMER_REAL, TERMINATE_WITHIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            log_once(error, "the main thread")  # sys.excepthook will come too late for it
+        # Threads that the interpreter waits for log until its exit, where atexit calls stop().
+        others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
+        self.flush() if others else self.stop()
+
+
+def _latest() -> Any:
+    """Return the last session started; it is kept on the root logger, and so found if this module is reloaded."""
+    return vars(logging.getLogger()).get(_PACKAGE)
+
+
+def current() -> Any:
+    """Return the LoggingSession that this process has started and not stopped, or None."""
+    found = _latest()
+    return found if found and found.is_owner and not found.stopped else None
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    """Write what has been logged, then end as the signal would have ended the process.
+
+    In a container the end of the first process is the end of all, the listener included.
+    """
+    signal.signal(number, signal.SIG_DFL)
+    _end_children()
+    session, gevent = _latest(), sys.modules.get("gevent")
+    if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
+        gevent.spawn(session.end_by, number)
+    else:
+        session.end_by(number)
+
+
+def _end(number: int) -> NoReturn:
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # reached in a container: no signal's default ends its first process
+
+
+def _end_children() -> None:
+    """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, open."""
+    library: Any = sys.modules.get("multiprocessing")
+    if library:
+        # A thread of a pool that notices the end of its workers must not start the next ones.
+        library.process.BaseProcess.start = lambda _: threading.Event().wait()
+        for child in library.active_children():
+            with contextlib.suppress(OSError):  # it may run as another user
+                child.terminate()
+
+
+# A SIGTERM that comes during a fork is blocked until the child has its default action back: otherwise Python could
+# note the signal for a handler that is replaced before it is called.
+_blocked: set[int] = set()  # to unblock after the fork; empty if the application has blocked SIGTERM itself
+
+
+def _before_fork() -> None:
+    ours = signal.getsignal(signal.SIGTERM) is _terminate
+    if ours and signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        _blocked.add(signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _blocked)
+    else:
+        _blocked.clear()
+
+
+def _reset_in_child() -> None:
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+if hasattr(os, "register_at_fork"):
+    # What must happen after a fork is done in C: a KeyboardInterrupt cannot prevent it. (`signal` wraps `_signal` in
+    # Python.) Before a fork the hooks run in reverse order: the lock is taken first.
+    _unblock = partial(sys.modules["_signal"].pthread_sigmask, signal.SIG_UNBLOCK, _blocked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_unblock, after_in_child=_reset_in_child)
+    os.register_at_fork(before=fork_lock.acquire, after_in_parent=fork_lock.release, after_in_child=_unblock)
+    os.register_at_fork(after_in_child=getattr(fork_lock, "_at_fork_reinit", fork_lock.release))  # gevent's: release

@@ -1,0 +1,153 @@
+"""Frames of 512 bytes, the format of the log queue's pipe.
+
+A pipe keeps no boundaries between writes, a listener that is killed may have read part of a record, and a process may
+write bytes that are no record. So every write begins with a head: its number of frames, and a mark of four bytes
+that no UTF-8 text contains. The decoder skips what is no valid write, up to the next head, and counts it.
+
+Each further frame of a write begins with a zero byte in place of a payload byte. Payload bytes displaced by these are
+stored together after the head, so that two slices restore them, however many frames there are.
+
+Linux writes up to 4096 bytes to a pipe atomically (pipe(7), PIPE_BUF). A longer record is split into parts, each a
+write of its own; those of other senders may come in between.
+"""
+
+import itertools
+import os
+import re
+import struct
+from collections.abc import Callable, Iterator
+from typing import Final
+
+FRAME: Final = 512  # bytes
+AT_ONCE: Final = 4096  # bytes: PIPE_BUF
+TOGETHER: Final = AT_ONCE // FRAME  # records read and dispatched together; lost if the listener is killed meanwhile
+MAX_BYTES: Final = 64 * 1024  # of a record; encoding.py cuts longer ones
+_PART: Final = 0x80  # added to the number of frames if the payload is a part of a record
+_MARK: Final = b"\xff\xfe\xfd\xfc"
+_SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame
+_HEAD_SIZE: Final = len(_SINGLE)
+_ANY_HEAD: Final = re.compile(rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc")
+SHORT: Final = FRAME - _HEAD_SIZE  # bytes of a record that fits into one frame
+_LONG: Final = (FRAME - 1) * (AT_ONCE // FRAME) - len(_MARK)  # bytes of a record, or of a part, in one write
+_PART_HEAD: Final = struct.Struct("<QQHH")  # sender, number of the record, number of the part, number of parts
+_UNFINISHED: Final = 256  # incomplete records that are kept: of a killed sender's the rest never comes
+_numbers = itertools.count()
+
+
+def framed(data: bytes) -> bytes:
+    """Return the write for a record of at most SHORT bytes, as nearly all are."""
+    return _SINGLE + data.ljust(SHORT, b"\0")
+
+
+def split(data: bytes) -> list[bytearray]:
+    """Return the writes for a record of at most MAX_BYTES, in order."""
+    if len(data) <= _LONG:
+        return [_frames(data)]
+    size = _LONG - _PART_HEAD.size
+    parts = [data[at : at + size] for at in range(0, len(data), size)]
+    key = os.getpid(), next(_numbers)
+    return [_frames(_PART_HEAD.pack(*key, place, len(parts)) + part, _PART) for place, part in enumerate(parts)]
+
+
+def _frames(data: bytes, kind: int = 0) -> bytearray:
+    count = -(-(len(data) + len(_MARK)) // (FRAME - 1))
+    write = bytearray(FRAME * count)
+    start = len(_MARK) + count  # of the payload: after the head and the displaced bytes
+    write[start : start + len(data)] = data
+    write[_HEAD_SIZE:start] = write[FRAME::FRAME]
+    write[FRAME::FRAME] = bytes(count - 1)
+    write[:_HEAD_SIZE] = bytes((kind + count,)) + _MARK
+    return write
+
+
+def _payload(write: bytearray, count: int) -> bytes:
+    start = len(_MARK) + count
+    write[FRAME::FRAME] = write[_HEAD_SIZE:start]
+    return bytes(write[start:])
+
+
+class FrameDecoder:
+    """Finds the records in what is read from the pipe. Memory is bounded, whatever the bytes are."""
+
+    def __init__(self, report: Callable[[str, int], object]) -> None:
+        """`report` is called with what was skipped or dropped, and how many of it."""
+        self._report = report
+        self._left = b""  # the beginning of a write that has not been read to its end
+        self._begun = False  # until then, a write may lack the beginning: the previous listener has read it
+        self._unfinished: dict[tuple[int, int], list[bytes]] = {}
+
+    def records(self, read: bytes) -> list[bytes]:
+        """Return the records that `read` completes, each padded with zeros. Never raises."""
+        if self._left:
+            read = self._left + read
+        found: list[bytes] = []
+        at, end, is_single = 0, len(read), read.startswith
+        while at < end - len(_MARK):
+            after = at + FRAME
+            if is_single(_SINGLE, at):
+                if after > end:
+                    break
+                found.append(read[at + _HEAD_SIZE : after])
+            elif head := _ANY_HEAD.match(read, at):
+                count = head[0][0] & ~_PART
+                after = at + FRAME * count
+                if any(read[at + FRAME : after : FRAME]):  # not the frames of one write
+                    after = self._skip(read, at)
+                elif after > end:
+                    break
+                else:
+                    data = _payload(bytearray(read[at:after]), count)
+                    if whole := self._join(data) if head[0][0] & _PART else data:
+                        found.append(whole)
+            else:
+                after = self._skip(read, at)
+            if after == at:
+                break
+            at = after
+        self._left = read[at:]
+        self._begun = self._begun or bool(found)
+        return found
+
+    def _skip(self, read: bytes, at: int) -> int:
+        """Return where the next write begins: `at` itself if more has to be read to know."""
+        found = _ANY_HEAD.finditer(read, at + 1)
+        heads = [(head.start(), head.start() + FRAME * (head[0][0] & ~_PART)) for head in found]
+        after = max(at + 1, len(read) - len(_MARK))
+        for (start, end), (following, _) in itertools.pairwise([*heads, (len(read), 0)]):
+            if end > len(read):
+                return at
+            if end <= following:  # otherwise another head is inside its frames: it is none
+                after = start
+                break
+        if self._begun or read[at]:
+            self._report("bytes skipped: not a record", after - at)
+        return after
+
+    def _join(self, data: bytes) -> bytes:
+        """Return the record that is complete with this part; empty if none is."""
+        sender, number, place, count = _PART_HEAD.unpack_from(data)
+        key = sender, number
+        size = len(data) - _PART_HEAD.size
+        if not place < count <= 1 + MAX_BYTES // size:
+            self._report("parts of long records dropped: invalid head", 1)
+            return b""
+        if place == 0:
+            self._unfinished[key] = []
+            if len(self._unfinished) > _UNFINISHED:
+                del self._unfinished[next(iter(self._unfinished))]
+        parts = self._unfinished.get(key)
+        if parts is None:  # the previous listener has read the parts before
+            if place == count - 1:
+                self._report("long records dropped: partly read by the previous listener", 1)
+            return b""
+        if place != len(parts):  # sent twice: a signal handler forked during the sending of this record
+            return b""
+        parts.append(data[_PART_HEAD.size :])
+        return b"".join(self._unfinished.pop(key)) if len(parts) == count else b""
+
+
+def read_batches(reader: int, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+    """Yield the records of each read from the pipe, up to TOGETHER, until all its writing ends are closed."""
+    decoder = FrameDecoder(report)
+    while read := os.read(reader, AT_ONCE):
+        yield decoder.records(read)

@@ -1,0 +1,23 @@
+"""Entry point of the listener process: python -P listener_main.py <reader> <control> <package>.
+
+Makes this folder and those around it packages under their usual names, but runs no `__init__.py`: so the listener
+loads only the modules that it needs, and not the application.
+"""
+
+import importlib
+import sys
+import types
+from pathlib import Path
+
+if __name__ == "__main__":
+    reader, control, package = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    name, folder = package, Path(__file__).parent
+    while name:
+        stub = types.ModuleType(name)
+        stub.__path__ = [str(folder)]
+        sys.modules[name] = stub
+        name, folder = name.rpartition(".")[0], folder.parent
+    front = package.rpartition(".")[0]
+    settings, handlers = (importlib.import_module(f"{front}.{name}") for name in ("settings", "get_handlers"))
+    listener = importlib.import_module(f"{package}.listener")
+    listener.main(reader, control, lambda values: handlers.get_handlers(settings.Settings(**values)))

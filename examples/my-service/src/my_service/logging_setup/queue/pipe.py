@@ -1,0 +1,165 @@
+"""The log queue: a pipe from many processes to one listener.
+
+A record is one atomic write to the pipe (frames.py), without a lock or a thread: it is not lost when its sender is
+killed, and blocks no other sender. The listener reads end-of-file once the last writing end is closed.
+
+Outside Linux PortableQueue has the same interface before a multiprocessing.Queue. That keeps records in a thread of
+the sender, and its senders share a lock: a killed process loses records, or blocks all others.
+"""
+
+import contextlib
+import io
+import multiprocessing
+import os
+import queue
+import socket
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from multiprocessing import reduction
+from typing import Any, Final, NamedTuple
+
+from .frames import SHORT, TOGETHER, framed, read_batches, split
+
+if sys.platform != "win32":
+    import fcntl
+
+_CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged user (/proc/sys/fs/pipe-max-size)
+# A program that closes all descriptors, as daemons do, closes the queue's too, and the files that it opens next get
+# the lowest numbers. With a low number, records would be written into one of these files.
+_HIGH_NUMBER: Final = 500
+_PAUSE: Final = 0.001  # seconds between two attempts to write to a full pipe
+
+# Closed in a forked child. The reader among them: while one is open, senders cannot notice that the listener is gone.
+not_for_children: "weakref.WeakSet[socket.socket | io.FileIO]" = weakref.WeakSet()
+
+
+def _close_in_child() -> None:
+    for each in list(not_for_children):
+        with contextlib.suppress(OSError):
+            each.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
+
+
+def renumber(descriptor: int, least: int = 3) -> int:
+    """Move a descriptor to the first free number from `least` on; 3 is above stdin, stdout and stderr."""
+    if descriptor >= least:
+        return descriptor
+    try:
+        found: int = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
+    except OSError:  # above the limit of this process
+        return renumber(descriptor)
+    os.close(descriptor)
+    return found
+
+
+class QueueClosedError(Exception):
+    """The log queue has no listener any more, or is closed in this process."""
+
+
+class WorkerSettings(NamedTuple):
+    """The settings that every process needs. Those of the sinks, secrets included, stay with the listener."""
+
+    level: int
+    levels: tuple[tuple[str, int], ...]
+    reattach: bool
+    redact: bool
+    redact_keys: tuple[str, ...]
+    queue_timeout: float
+    fault_file: str
+
+
+class LogQueue:
+    """The two ends of the pipe. Can be passed to other processes: they get the writing end and WorkerSettings."""
+
+    def __init__(self, settings: Any) -> None:
+        """`settings` has all attributes of WorkerSettings."""
+        self.settings = WorkerSettings._make(getattr(settings, name) for name in WorkerSettings._fields)
+        self._open()
+
+    def _open(self) -> None:
+        reading, writing = map(renumber, os.pipe())
+        os.set_blocking(writing, False)  # applies to all senders: they share one open file description
+        with contextlib.suppress(OSError):  # this user has many large pipes already: it keeps the default size
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _CAPACITY)
+        self.reader = io.FileIO(reading, "rb")
+        self._use(writing)
+        not_for_children.add(self.reader)
+
+    def _use(self, writing: int) -> None:
+        self._writer = io.FileIO(renumber(writing, _HIGH_NUMBER), "wb")
+        self._write = self._writer.write
+
+    def put(self, data: bytes, timeout: float) -> bool:
+        """Enqueue one record; return False if the queue was full for `timeout` seconds. Raises QueueClosedError."""
+        try:
+            if len(data) <= SHORT and self._write(framed(data)):
+                return True
+            return self._put_until(data, time.monotonic() + timeout)
+        except (OSError, ValueError) as error:  # no reading end; closed in this process
+            raise QueueClosedError from error
+
+    def _put_until(self, data: bytes, until: float) -> bool:
+        for frames in split(data):
+            while not self._write(frames):  # the pipe is full
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                time.sleep(min(_PAUSE, left))
+        return True
+
+    def batches(self, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+        """Yield what has been enqueued, a few records at a time; blocks while there is nothing. See FrameDecoder."""
+        return read_batches(self.reader.fileno(), report)
+
+    def close(self) -> None:
+        """Close both ends in this process; other processes keep their writing ends."""
+        self.reader.close()
+        self._writer.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"settings": self.settings, "writer": reduction.DupFd(self._writer.fileno())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.settings = state["settings"]
+        self._use(state["writer"].detach())
+
+
+class PortableQueue(LogQueue):
+    """The same interface before a multiprocessing.Queue, for systems without such pipes."""
+
+    SIZE: Final = 10_000  # records
+
+    def _open(self) -> None:
+        # Locks of the spawn context can be passed to processes of every start method.
+        self._queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(self.SIZE)
+
+    def put(self, data: bytes, timeout: float) -> bool:
+        try:
+            self._queue.put(data, timeout=timeout)
+        except queue.Full:
+            return False
+        except (OSError, ValueError, AssertionError, RuntimeError) as error:
+            raise QueueClosedError from error
+        return True
+
+    def batches(self, _: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+        while True:
+            batch = [self._queue.get()]
+            while len(batch) < TOGETHER and not self._queue.empty():
+                batch.append(self._queue.get())
+            yield batch
+
+    def close(self) -> None:
+        self._queue.close()
+        self._queue.cancel_join_thread()  # what is left would never be read, and block the exit
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self).copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)

@@ -1,0 +1,127 @@
+"""The listener process, as the main process sees it: started, restarted after a crash, awaited at the end.
+
+It ends when no process holds a writing end of the queue any more; nothing here ends it.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from ..process import reports
+from ..process.session import fork_lock
+from ..process.uncaught import exit_cause
+from .frames import TOGETHER
+from .listener import ENDING
+from .pipe import LogQueue, not_for_children, renumber
+from .session import QueueSession
+
+_MAIN: Final = Path(__file__).with_name("listener_main.py")
+_ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that the last writing end is closed
+# Seconds before each restart of a listener that crashes repeatedly at start-up: at first less than
+# LOG_QUEUE_TIMEOUT, so that nothing is dropped; in the end, few enough that a crash costs nothing.
+_PAUSES: Final = (0.0, 0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_STABLE_AFTER: Final = 1.0  # seconds that a listener has to run for its end to count as the first again
+
+
+def can_start_process() -> bool:
+    """Return False outside Linux, and in a frozen or embedded interpreter, which cannot start another of its kind."""
+    is_python = "python" in Path(sys.executable or "").name.lower() or "pypy" in sys.executable.lower()
+    return sys.platform == "linux" and is_python and Path(__file__).is_file()
+
+
+class ProcessSession(QueueSession):
+    """A session with a listener process. That has a session of its own in the system's sense: Ctrl-C does not reach it.
+
+    A thread waits for its end, and starts the next one. Meanwhile records wait in the pipe: its reading end is open in
+    this process too.
+    """
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(LogQueue(settings))
+        self._settings = asdict(settings)
+        self._closing = threading.Event()
+        self._ending = self._ended = False
+        self._start_listener(note="")
+        threading.Thread(target=self._supervise, name="log-supervisor", daemon=True).start()
+
+    def _end_listener(self, until: float) -> None:
+        self._closing.set()
+        self.queue.close()
+        with self._changed:
+            # It continues while other processes have the queue open: then it is not awaited.
+            left = min(_ENDING_WITHIN, until - time.monotonic())
+            self._changed.wait_for(lambda: self._ending or self._ended, left)
+            if self._ending:
+                self._changed.wait_for(lambda: self._ended, until - time.monotonic())
+
+    def _start_listener(self, note: str) -> None:
+        # A child forked meanwhile would keep the listener's end of the pair open, and the pipe that Popen reads.
+        with fork_lock:
+            pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours, theirs = (socket.socket(fileno=renumber(end.detach())) for end in pair)
+            not_for_children.add(ours)
+            ours.send(json.dumps({"settings": self._settings, "note": note}).encode())
+            # A duplicate: gevent's Popen forks in Python, and in that child `not_for_children` are closed.
+            with theirs, io.FileIO(renumber(os.dup(self.queue.reader.fileno()))) as reader:
+                fds = reader.fileno(), theirs.fileno()
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a file beside this one
+                    [sys.executable, "-P", _MAIN, *map(str, fds), __package__],
+                    pass_fds=fds,
+                    stdin=subprocess.DEVNULL,
+                    # None if stdout was closed at start: then its number may be that of any other file.
+                    stdout=subprocess.DEVNULL if sys.__stdout__ is None else None,
+                    stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
+                    start_new_session=True,
+                )
+        self._control = ours
+
+    def _supervise(self) -> None:
+        deaths = 0
+        while True:
+            started = time.monotonic()
+            self._read_control()
+            status = self._process.wait()
+            with self._changed:
+                if self._closing.is_set():
+                    self._ended = True
+                    self._changed.notify_all()
+                    return
+            deaths = 0 if time.monotonic() - started > _STABLE_AFTER else deaths + 1
+            note = f"listener: restarted, up to {TOGETHER} records may be missing: {exit_cause(status)}"
+            self._restart(deaths, note)
+
+    def _restart(self, deaths: int, note: str) -> None:
+        while not self._closing.wait(_PAUSES[min(deaths, len(_PAUSES) - 1)]):
+            if not self.is_owner:  # in a greenlet of gevent's, which a fork copies
+                self._closing.wait()
+            try:
+                self._start_listener(note)
+            except (OSError, ValueError) as error:  # ValueError: the queue is being closed
+                deaths += 1
+                reports.say(f"listener: restart failed, will be retried: {error}", logging.ERROR)
+            else:
+                break
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+
+    def _read_control(self) -> None:
+        """Read the listener's messages, until its end."""
+        with self._control as control, contextlib.suppress(OSError):
+            while message := control.recv(1 << 16):
+                if message != ENDING:
+                    self._acknowledge(message)
+                    continue
+                with self._changed:
+                    self._ending = True
+                    self._changed.notify_all()

@@ -1,0 +1,147 @@
+"""Serialize a log record to one flat tuple of built-in types, and restore a record from it.
+
+`flatten` runs in the process, thread and task that made the record, because only there do its arguments, its exception
+and its context exist. Its result holds str, int, float, bool, None, bytes, tuples, lists and dicts only, which
+queue/encoding.py turns into bytes.
+"""
+
+import json
+import logging
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
+
+from .context import current_context
+from .exceptions import exception_fields
+from .factory import BLANK, START, LogRecord, PreparedRecord, file_and_module
+from .redaction import Redactor, redact
+from .values import to_builtin, to_key, to_scalar
+
+# Origin, time, task, message, stack, exception, fields, and how many records were dropped before this one.
+Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, int]
+
+PREPARED: Final = "(prepared for handlers)"  # the attribute of a record for its PreparedRecord; no name for an `extra=`
+
+# The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
+# serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
+_ORIGIN: Final = (
+    "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
+)  # fmt: skip
+_MAX_ORIGINS: Final = 2048  # remembered
+_MAX_LENGTH: Final = 500  # characters of one value of an origin
+_origin_values = itemgetter(*_ORIGIN)
+
+# All other attributes are of an `extra=`. taskName is there from Python 3.12 on; message, asctime and exc_text are
+# set by formatters of other code.
+_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", PREPARED}
+_STANDARD_LENGTH: Final = len(BLANK)
+_STANDARD_CLASSES: Final = (LogRecord, logging.LogRecord)
+
+
+def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
+    """Serialize `record`: merge message and arguments, format its exception, join context and extras, mask secrets.
+
+    `dropped` is how many records before this one were lost. Never raises for what the application has put into the
+    record.
+    """
+    data = record.__dict__
+    context = current_context()
+    fields = exception = stack = None
+    if context or len(data) != _STANDARD_LENGTH:
+        extra = {key: value for key, value in data.items() if key not in _STANDARD}
+        fields = redact.fields({to_key(k): to_builtin(v) for k, v in {**context, **extra}.items()}) or None
+    if data["exc_info"] or data["exc_text"]:
+        exception = exception_fields(data["exc_info"], data["exc_text"], redact.text)
+    if data["stack_info"]:
+        stack = redact.text(str(data["stack_info"]))
+    try:
+        origin = _serialize_origin(redact.redactor, _origin_values(data))
+    except TypeError:  # one is not hashable
+        origin = _serialize_origin(redact.redactor, tuple(map(to_scalar, _origin_values(data))))
+    return (
+        origin,
+        data["created"],
+        data.get("taskName"),
+        redact.text(_message(record)),
+        stack,
+        exception,
+        fields,
+        dropped,
+    )
+
+
+def restore(flat: Flat) -> PreparedRecord:
+    """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
+    origin, created, task, message, stack, exception, fields, _ = flat
+    data = _deserialize_origin(origin).copy()
+    data["created"] = created
+    data["msecs"] = created % 1 * 1000 // 1
+    data["relativeCreated"] = (created - START) * 1000
+    data["msg"] = message
+    if task:
+        data["taskName"] = task
+    if stack:
+        data["stack_info"] = stack
+    if exception:
+        data["exception"] = exception
+        data["exc_text"] = exception["stacktrace"]
+    if fields:  # which may have the names of attributes
+        data = {**fields, **data, "exception": exception, "fields": fields}
+    return PreparedRecord(data)
+
+
+def prepare(record: logging.LogRecord) -> PreparedRecord:
+    """Return restore(flatten(record)), without the queue between; faster for a record with nothing but a message."""
+    data = record.__dict__
+    more = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _STANDARD_LENGTH
+    if more or current_context():
+        return restore(flatten(record))
+    data = data.copy()
+    try:
+        data["name"], data["processName"], data["threadName"] = redact.names(
+            data["name"], data["processName"], data["threadName"]
+        )
+    except TypeError:  # one is no str
+        return restore(flatten(record))
+    data["msg"] = redact.text(_message(record))
+    data["args"] = None
+    return PreparedRecord(data)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        text: Any = record.msg
+        if type(text) is str and type(record) in _STANDARD_CLASSES:  # as their getMessage() does
+            args = record.args
+            return text % args if args else text
+        text = record.getMessage()
+    except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
+        return f"{to_builtin(record.msg)} [arguments not merged: {to_builtin(record.args)!r}: {type(error).__name__}]"
+    return text if type(text) is str else str(to_builtin(text))
+
+
+@lru_cache(_MAX_ORIGINS)
+def _serialize_origin(redactor: Redactor, values: tuple[Any, ...]) -> bytes:
+    name, process, thread, _, *others = map(to_scalar, values)
+    names = redactor.names(*(each if each is None else str(each) for each in (name, process, thread)))
+    whole = (*names, _number(values[3]), *others)
+    short = [each[:_MAX_LENGTH] if isinstance(each, str) else each for each in whole]
+    return json.dumps(short, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _number(level: Any) -> int:
+    """Return a level's number as an int: a Decimal, for example, could not be compared in every handler."""
+    try:
+        return int(level)
+    except (TypeError, ValueError, OverflowError):
+        return logging.WARNING
+
+
+@lru_cache(_MAX_ORIGINS)
+def _deserialize_origin(origin: bytes) -> dict[str, Any]:
+    values = dict(zip(_ORIGIN, json.loads(origin.decode("utf-8", "surrogatepass")), strict=True))
+    scalars = all(isinstance(each, str | int | float | None) for each in values.values())
+    if type(values["levelno"]) is not int or not scalars:
+        raise ValueError("no origin of a record")
+    filename, module = file_and_module(str(values["pathname"]))
+    return {**BLANK, **values, "filename": filename, "module": module, "args": None}

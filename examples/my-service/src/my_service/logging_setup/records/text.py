@@ -1,0 +1,140 @@
+"""Records as lines: escapes, time stamps, strict JSON, and the formatter of text.
+
+No record can forge another one (CWE-117): control characters are escaped, and further lines are indented.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+INDENT: Final = "    "  # before every further line of a record; no record begins with a space
+
+# Patterns as texts: `re` compiles each when it is first needed, and most programs never need most of them.
+_ASCII: Final = "\x00-\x1f\x7f"
+_OTHERS: Final = "\x80-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # C1, line ends, directions
+_SURROGATES: Final = "\ud800-\udfff"  # which UTF-8 cannot encode
+_CONTROL: Final = f"[{_ASCII}{_OTHERS}{_SURROGATES}]"
+_CONTROL_IN_JSON: Final = f"[\x7f{_OTHERS}]"  # not escaped by `json`
+_ASCII_CONTROL: Final = bytes((*range(0x20), 0x7F))
+_SHORT: Final = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
+_LONG: Final = 200  # characters
+_NOT_BARE: Final = re.compile(r"""[\s"'=\\]|^$""")
+
+_RESET: Final = "\x1b[0m"
+_COLOURS: Final = {1: "\x1b[2m", 3: "\x1b[33m", 4: "\x1b[31m", 5: "\x1b[1;31m"}  # a tenth of the level's number -> ANSI
+
+
+class TextFormatter(logging.Formatter):
+    """Format a record as `time level logger [process/thread] message key=value`.
+
+    Time is ISO 8601, local, with milliseconds and offset. Further lines of a message, and stack traces, are indented.
+    With `colour`, the level is coloured.
+    """
+
+    def __init__(self, *, colour: bool = False) -> None:
+        super().__init__()
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        data = record.__dict__
+        head = _head(data["levelname"], data["name"], data["processName"], data["threadName"], self._colour)
+        message = data["msg"] if not data["args"] else record.getMessage()
+        if type(message) is not str:
+            message = str(message)
+        rest = ""
+        if not is_printable(message):
+            message, newline, rest = escape_lines(message.rstrip("\n")).partition("\n")
+            rest = newline + rest
+        fields = data.get("fields")
+        pairs = "".join(f" {escape(str(key))}={_bare(value)}" for key, value in fields.items()) if fields else ""
+        if data["exc_text"]:
+            rest += f"\n{INDENT}{escape_lines(data['exc_text'])}"
+        if data["stack_info"]:
+            rest += f"\n{INDENT}{escape_lines(data['stack_info'])}"
+        return f"{format_time(int(data['created'] * 1000))} {head} {message}{pairs}{rest}"
+
+
+@lru_cache(1024)
+def _head(level: str, logger: str, process: str | None, thread: str | None, colour: bool) -> str:
+    """Return level and logger, and process and thread unless these are the main ones."""
+    number = logging.getLevelNamesMapping().get(level, 0)
+    before = _COLOURS.get(number // 10, "") if colour else ""
+    word = f"{before}{escape(level):8}{_RESET if before else ''}"
+    names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
+    where = escape("/".join(names))
+    return f"{word} {escape(logger)} [{where}]" if where else f"{word} {escape(logger)}"
+
+
+def _bare(value: object) -> str:
+    """Return the value of a `key=value` pair, in quotes where it could be taken for more than one."""
+    text = value if isinstance(value, str) else str(value)
+    return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
+
+
+def escape(text: str) -> str:
+    """Return `text` on one line, with every control character, newlines too, written as its escape."""
+    return text if is_printable(text) else re.sub(_CONTROL, _escape_match, text)
+
+
+def escape_lines(text: str) -> str:
+    """Return `text` with its control characters escaped and its lines, from the second on, indented."""
+    return "\n".join(map(escape, text.split("\n"))).replace("\n", f"\n{INDENT}")
+
+
+def is_printable(text: str) -> bool:
+    """Return True if `text` has no control character; False leaves that open."""
+    if len(text) < _LONG or not text.isascii():
+        return text.isprintable()
+    return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as fast
+
+
+def _escape_match(match: re.Match[str]) -> str:
+    char = match.group()
+    code = ord(char)
+    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def to_json(entry: Mapping[str, Any]) -> str:
+    """Return `entry` as one line of strict JSON, without control characters."""
+    try:
+        line = _encode(entry)
+    except ValueError:  # NaN or infinity, which JSON does not have
+        line = _encode(_finite(entry))
+    if line.isascii() and "\x7f" not in line:
+        return line
+    # A lone surrogate becomes its escape as text, because no UTF-8 can carry it.
+    line = re.sub(f"[{_SURROGATES}]", lambda match: f"\\\\u{ord(match.group()):04x}", line)
+    return re.sub(_CONTROL_IN_JSON, lambda match: f"\\u{ord(match.group()):04x}", line)
+
+
+_encode: Callable[[object], str] = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, default=str
+).encode
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not -1.8e308 < value < 1.8e308:
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+@lru_cache(4)  # under load, many records share a millisecond
+def format_time(milliseconds: int) -> str:
+    """Return the time stamp of that moment since the epoch: ISO 8601, local, with its offset."""
+    before, after = _second(milliseconds // 1000)
+    return f"{before}.{milliseconds % 1000:03d}{after}"
+
+
+@lru_cache(4)
+def _second(second: int) -> tuple[str, str]:
+    local = time.localtime(second)
+    sign, offset = ("-", -local.tm_gmtoff) if local.tm_gmtoff < 0 else ("+", local.tm_gmtoff)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{sign}{offset // 3600:02d}:{offset // 60 % 60:02d}"

@@ -1,0 +1,149 @@
+"""The console: lines to stdout or stderr."""
+
+import contextlib
+import errno
+import io
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, TextIO
+
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
+from ..process import reports
+from .background import BackgroundHandler, RefusedError
+
+_ATOMIC: Final = 4096  # bytes that a pipe takes whole or not at all (PIPE_BUF)
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
+_RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleSink(Sink):
+    """Settings of the console."""
+
+    name: ClassVar[str] = "console"
+    level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
+    format: str = setting(
+        "LOG_CONSOLE_FORMAT",
+        parse.one_of("text", "json"),
+        "text",
+        "text or json",
+    )
+    stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = ConsoleHandler(self.stream)
+        handler.setFormatter(make_formatter(self.format, colour=wants_colour(handler.stream)))
+        return [handler]
+
+
+class ConsoleHandler(BackgroundHandler[bytes]):
+    """Background handler for the console: a reader that is slow or stopped does not hold up the log.
+
+    A console that is closed is reported once, and later records are only counted.
+    """
+
+    def __init__(self, stream: str = "stdout") -> None:
+        self._output = Output(stream)
+        self.stream = self._output.stream
+        super().__init__("console", batch=256, batch_size=_ATOMIC)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put the record into the backlog, or count it as lost if the console is closed."""
+        if self._output.closed:
+            self.lost += 1
+        else:
+            super().emit(record)
+
+    def payload(self, record: logging.LogRecord) -> bytes:
+        return self._output.encode(self.format(record))
+
+    def deliver(self, batch: Sequence[bytes]) -> None:
+        """Write some lines at once; blocks while the reader does not read."""
+        if reason := self._output.write(b"".join(batch)):
+            raise RefusedError(reason)
+        if self._output.closed:
+            self.lost += len(batch)
+
+
+class Output:
+    """sys.stdout or sys.stderr, as it is when this is made.
+
+    Writes past the stream's buffer, which would keep what cannot be written and fail with it at the interpreter's
+    exit. A stream that is no file, such as a notebook's, is written to as by `print`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.stream: Any = getattr(sys, name)
+        self.closed = self.stream is None or _is_closed(self.stream)
+        self._descriptor = None if self.closed else _descriptor(self.stream)
+        self._encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self._torn = False  # the last line was written only in part
+
+    def encode(self, text: str) -> bytes:
+        return f"{text}\n".encode(self._encoding, "backslashreplace")
+
+    def write(self, data: bytes) -> str:
+        """Write whole lines, and return why they could not be written: the disk is full. Blocks as the stream does.
+
+        Any other failure closes the console; it is reported, and nothing is written from then on.
+        """
+        try:
+            if not self.closed:
+                self._write(b"\n" + data if self._torn else data)
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
+                return str(error.strerror)
+            self.closed = True
+            reason = getattr(error, "strerror", None) or error
+            reports.report("console", f"console: closed, nothing more is written to it: {reason}")
+        return ""
+
+    def _write(self, data: bytes) -> None:
+        if self._descriptor is None:
+            self.stream.write(data.decode(self._encoding))
+            self.stream.flush()
+            return
+        while data:
+            try:
+                data = data[os.write(self._descriptor, data) :]
+                self._torn = bool(data)
+            except BlockingIOError:  # another program that shares the terminal has made it so
+                time.sleep(_RETRY_AFTER)
+
+
+def wants_colour(stream: TextIO | None) -> bool:
+    """Return True for a terminal unless NO_COLOR is set, and whenever FORCE_COLOR is (no-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    try:
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    except (ValueError, AttributeError):  # closed; or an object that has write() alone
+        return False
+
+
+def _descriptor(stream: Any) -> int | None:
+    """Return the descriptor to write to; None on Windows, and for a stream of another class, such as a notebook's,
+    whose fileno() is not where its write() goes."""
+    if os.name == "posix" and isinstance(stream, io.TextIOWrapper):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return stream.fileno()
+    return None
+
+
+def _is_closed(stream: Any) -> bool:
+    """Return True if the stream's descriptor is closed, so that its number may soon be another file's."""
+    try:
+        os.fstat(stream.fileno())
+    except OSError as error:
+        return error.errno == errno.EBADF
+    except (ValueError, AttributeError):
+        pass
+    return False

@@ -1,0 +1,137 @@
+"""Calls every handler for every record, each with its own level, its own failures and its own count."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ..process import reports
+
+CLOSE_WITHIN: Final = 5.0  # seconds
+
+
+class GuardedHandler:
+    """A handler whose exceptions are counted and reported, and reach neither the caller nor other handlers.
+
+    A handler may have these attributes: `lost`, the number of records it lost without an exception;
+    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink;
+    `buffers`, True if its emit() fills a buffer, flush() writes that, and handle() does both.
+    """
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self.handler = handler
+        self.name = handler.name or type(handler).__name__
+        self.called = self.failed = 0
+        self.buffers = getattr(handler, "buffers", False)
+        self.close, self.flush, self._owner = handler.close, handler.flush, os.getpid()
+        self.report_lost = getattr(handler, "report_lost", bool)  # bool() does nothing
+        self._handle, self._emit = handler.handle, handler.emit
+        # Skip Handler.handle, for speed, unless the handler overrides what it does.
+        usual = (type(handler).handle, type(handler).filter) == (logging.Handler.handle, logging.Filterer.filter)
+        self._lock = handler.lock if usual or self.buffers else None
+        # Python's own handlers call this for their failures, and would print a traceback for each.
+        handler.handleError = self._failed  # type: ignore[method-assign, assignment]
+
+    def flush_only(self) -> None:
+        """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
+        (self.flush if os.getpid() == self._owner else self.close)()
+
+    def handle(self, record: logging.LogRecord, write: bool = True) -> None:
+        """Call the handler; without `write`, one that buffers writes the record at write(). Never raises."""
+        self.called += 1
+        try:
+            if self._lock and not self.handler.filters:
+                with self._lock:
+                    self._emit(record)
+                    if write and self.buffers:
+                        self.flush()
+            else:
+                self._handle(record)
+        except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
+            self._failed(record)
+
+    def write(self) -> None:
+        """Flush a handler that buffers. Never raises."""
+        try:
+            self.flush()
+        except Exception:  # noqa: BLE001 - as above
+            self._failed()
+
+    def _failed(self, _record: logging.LogRecord | None = None) -> None:
+        self.failed += 1
+        error = reports.describe(sys.exc_info()[1])
+        reports.report(f"{self.name} failed", f"{self.name}: handler failed, {reports.COUNT} records dropped: {error}")
+
+    def take_report(self, record: logging.LogRecord) -> bool:
+        """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
+        handler, before = self.handler, self.count()["failed"]
+        if record.levelno < handler.level:
+            return False
+        self.handle(record)
+        able = getattr(handler, "delivers", True) and not getattr(handler, "failing", False)
+        return able and self.count()["failed"] == before
+
+    def count(self) -> dict[str, int]:
+        """Return how many records were handled, those in a backlog included, and how many failed or were lost."""
+        failed = self.failed + getattr(self.handler, "lost", 0)
+        return {"handled": self.called - failed, "failed": failed}
+
+
+class Dispatcher:
+    """Calls each of `handlers` for the records that its level lets through, and takes the reports of this process."""
+
+    def __init__(self, handlers: Iterable[logging.Handler]) -> None:
+        self.handlers = [GuardedHandler(handler) for handler in handlers]
+        for guarded in self.handlers:
+            guarded.handler.close = guarded.flush_only  # type: ignore[method-assign]
+        self._buffering = [guarded for guarded in self.handlers if guarded.buffers]
+        self._open = self.handlers  # those that can take a report
+        reports.connect(self._report)
+
+    def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
+        """Call the handlers for `records`, in this order, and have those that buffer write them. Never raises."""
+        for record in records:
+            for guarded in self.handlers:
+                if record.levelno >= guarded.handler.level:
+                    guarded.handle(record, False)
+        for guarded in self._buffering:
+            guarded.write()
+
+    def _report(self, record: logging.LogRecord) -> bool:
+        return sum(guarded.take_report(record) for guarded in self._open) > 0  # each of them is called
+
+    def flush(self) -> None:
+        """Flush every handler; blocks as long as the slowest does."""
+        self._each("flush", self.handlers)
+
+    def close(self, within: float = CLOSE_WITHIN) -> None:
+        """Close every handler, the slow ones first and all of them within so many seconds.
+
+        The slow ones get the others' reports before, and the others get theirs after.
+        """
+        self.flush()
+        self._each("report_lost", self.handlers)
+        deadline = time.monotonic() + within
+        slow = [guarded for guarded in self.handlers if hasattr(guarded.handler, "finish_by")]
+        for guarded in slow:
+            guarded.handler.finish_by(deadline)  # type: ignore[attr-defined]
+        self._open = [guarded for guarded in self.handlers if guarded not in slow]
+        self._each("close", slow)
+        reports.report_held()
+        self._each("close", self._open)
+        reports.connect(None)
+
+    def counts(self) -> dict[str, Any]:
+        """Handler name -> how many records it has handled, and how many it failed on."""
+        return {guarded.name: guarded.count() for guarded in self.handlers}
+
+    @staticmethod
+    def _each(method: str, handlers: Iterable[GuardedHandler]) -> None:
+        for guarded in handlers:
+            try:
+                getattr(guarded, method)()
+            except Exception as error:  # noqa: BLE001 - as in GuardedHandler
+                text = f"{guarded.name}: {method}() failed: {reports.describe(error)}"
+                reports.report(f"{guarded.name} {method}", text)

@@ -1,0 +1,198 @@
+"""Base of the rotating file handlers: one writer per file, whole lines, losses counted and reported.
+
+A subclass decides when a file rolls over, and to what name. The open file is in locked_file.py.
+"""
+
+import logging
+import os
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from pathlib import Path
+from typing import Any, Final
+
+from ..process import reports
+from .backups import Backups, put_aside
+from .locked_file import LockedFile, append_once, open_free
+
+_LOOK_EVERY: Final = 1.0  # seconds between two checks of what other processes did to the file
+_RETRY_AFTER: Final = 5.0  # seconds between two attempts to open it
+_ROLL_AGAIN_AFTER: Final = 60.0  # seconds after a rollover that failed
+_NOTHING: Final = (0.0, 0.0, 0.0)
+_WAIT_FOR_LOCK: Final = 0.5  # seconds for the previous process to release the file
+
+
+class RotatingFileHandler(logging.Handler, ABC):
+    """Appends records to `path`, with `backups` beside it. Opens it with the first record.
+
+    emit() buffers a line and flush() writes the buffer, so that a batch of records is one write; handle() does
+    both. While another process writes the file, app.2.log is written instead. A file that cannot be written
+    raises nothing: it is reported, records are counted meanwhile, and it is retried every few seconds.
+    """
+
+    buffers = True  # see dispatcher.py
+
+    def __init__(self, path: str, backups: Backups) -> None:
+        super().__init__()
+        self.name = "file"
+        self._configured = self._path = Path(path)
+        self._backups = backups
+        self._file: LockedFile | None = None
+        self._start, self._end, self._room = _NOTHING  # see _window()
+        self._buffer: deque[tuple[float, bytes]] = deque()  # when a record was made, and its line
+        self._writing = False
+        self._lock: Any = self.lock
+        self._wait = _WAIT_FOR_LOCK
+        self.lost = self._reported = 0  # records that are in no file; those of them that were reported
+        self.failing = False  # the last attempt to write has failed
+        self._look_at = self._roll_at = 0.0  # in monotonic seconds
+        if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
+            os.register_at_fork(after_in_child=self._reset)
+
+    @abstractmethod
+    def _window(self, file: LockedFile) -> tuple[float, float, float]:
+        """Return the times (from, until) and the number of bytes of records that go into `file` as it is."""
+
+    @abstractmethod
+    def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
+        """Roll over if this line asks for it; return True if the line was written to another file instead."""
+
+    @abstractmethod
+    def _make_room(self, path: Path) -> Path:
+        """Return where the file at `path` goes when it rolls over; move earlier ones out of the way."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Append one record. Blocks as long as the disk does."""
+        passed = super().handle(record)
+        self.flush()
+        return passed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Buffer one record."""
+        line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
+        self._buffer.append((record.created, line))
+
+    def flush(self) -> None:
+        """Write the buffer. Blocks as long as the disk does."""
+        with self._lock:
+            # A signal handler, or a report, may log amid a write: its line stays in the buffer until that ends.
+            while self._buffer and not self._writing:
+                self._writing = True
+                try:
+                    self._write_buffer()
+                finally:
+                    self._writing = False
+
+    def _write_buffer(self) -> None:
+        if time.monotonic() >= self._look_at:
+            self._look()
+        lines: list[bytes] = []
+        while self._buffer:
+            created, line = self._buffer.popleft()
+            self._room -= len(line)
+            if self._room >= 0 and self._start <= created < self._end:
+                lines.append(line)
+                continue
+            self._append(lines)
+            lines = []
+            if not (self._file and self._file.rotates and self._place(self._file, created, line)):
+                self._append([line])
+            self._start, self._end, self._room = self._window(self._file) if self._file else _NOTHING
+        self._append(lines)
+
+    def _append(self, lines: list[bytes]) -> None:
+        if not self._file or not lines:
+            self.lost += len(lines)
+            return
+        try:
+            self._file.append(lines)
+        except OSError as error:
+            self._fail(error, len(lines) - self._file.whole)
+            return
+        self.failing = False
+        if self.lost > self._reported:
+            self.report_lost("can be written again")
+
+    def probe(self, record: logging.LogRecord) -> str:
+        """Append one record, past the buffer and without a rollover, and return where to; raises OSError."""
+        return append_once(self._configured, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+
+    def _look(self) -> None:
+        """Open the file if it is not open; reopen it if it was moved away, or if the configured one is free again."""
+        self._look_at = time.monotonic() + _LOOK_EVERY
+        self._start, self._end, self._room = _NOTHING
+        try:
+            if self._file and not self._file.is_there():  # moved away, by logrotate perhaps
+                self._close_file()
+            if self._file is None:
+                self._configured.parent.mkdir(parents=True, exist_ok=True)
+                self._use(open_free(self._configured, self._wait))
+                self._wait = 0.0
+            elif self._path != self._configured:
+                self._use(LockedFile(self._configured))
+        except BlockingIOError:
+            return  # the configured file is still locked by another process
+        except OSError as error:
+            self._fail(error)
+
+    def _use(self, file: LockedFile) -> None:
+        before, is_first = self._path, file.path == self._configured
+        self._close_file()
+        self._file, self._path = file, file.path
+        if file.rotates:
+            self._backups.tidy(file.path)
+        if file.path != before:
+            event = "is free again" if is_first else "is locked by another process"
+            level = logging.INFO if is_first else logging.WARNING
+            reports.say(f"file: {self._configured} {event}, writing {file.path}", level)
+
+    def _roll_over(self, file: LockedFile) -> None:
+        """Rename the file and open a new one; if that fails, keep appending, and retry in a minute."""
+        if time.monotonic() < self._roll_at:
+            return
+        try:
+            if sys.platform == "win32":  # which does not rename an open file
+                self._close_file()
+            put_aside(file.path, self._make_room(file.path))
+            self._close_file()
+        except OSError as error:
+            self._roll_at = time.monotonic() + _ROLL_AGAIN_AFTER
+            reports.report("rollover", f"file: rollover of {file.path} failed, still appending: {error}")
+        self._look()
+
+    def _fail(self, error: OSError, lost: int = 0) -> None:
+        """Close the file, to be retried later, and report why."""
+        self.lost += lost
+        self.failing = True
+        self._close_file()
+        self._look_at = time.monotonic() + _RETRY_AFTER
+        text = f"file: {self._path} cannot be written, retried every {_RETRY_AFTER:.0f} s: {error.strerror or error}"
+        reports.report("file", text)
+
+    def _close_file(self) -> None:
+        if self._file:
+            self._file.close()
+        self._file, (self._start, self._end, self._room) = None, _NOTHING
+
+    def _reset(self) -> None:
+        """In a forked child: the file, and what is in the buffer, belong to its parent."""
+        self._close_file()
+        self._buffer.clear()
+        self._writing = False
+        self._look_at = 0.0
+
+    def report_lost(self, event: str = "is closed") -> None:
+        """Report records that are in no file and were not reported yet; before close(), other sinks can take it."""
+        lost, self._reported = self.lost - self._reported, self.lost
+        if lost:
+            reports.say(f"file: {self._path} {event}, {lost} records are not in it")
+            self._reported = self.lost  # with this report, if it was lost too
+
+    def close(self) -> None:
+        """Write the buffer, wait up to 2 s for a compression to finish, and close the file."""
+        self.flush()
+        self.report_lost()
+        self._backups.join()
+        self._close_file()
+        super().close()

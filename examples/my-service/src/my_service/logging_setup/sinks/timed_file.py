@@ -1,0 +1,128 @@
+"""A log file that rolls over with the calendar: every midnight, or every hour."""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar, Final, NamedTuple
+
+from ..env import parsers as parse
+from ..env.variables import MakeFormatter, Sink, level_setting, setting
+from .backups import Backups
+from .locked_file import LockedFile
+from .rotating_file import RotatingFileHandler
+
+_SUFFIX: Final = r"\d{4}-\d\d-\d\d(?:_\d\d)?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSink(Sink):
+    """Settings of the log file."""
+
+    name: ClassVar[str] = "file"
+    path: str = setting(
+        "LOG_FILE",
+        parse.path,
+        "logs/my-service.log",
+        "path of the log file",
+    )
+    level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
+    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    compress: str = setting(
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+    )
+    when: str = setting(
+        "LOG_FILE_WHEN", parse.one_of("midnight", "hour"), "midnight", "when to roll over: midnight or hour"
+    )
+    backups: int = setting(
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "how many rolled-over files are kept"
+    )
+
+    def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
+        """See Sink."""
+        handler = TimedFileHandler(self.path, self.when, self.backups, compress=self.compress)
+        handler.setFormatter(make_formatter(self.format))
+        return [handler]
+
+
+class Period(NamedTuple):
+    """A local day, or hour; `start` and `end` in seconds since the epoch, the end not included."""
+
+    name: str
+    start: float
+    end: float
+
+    def holds(self, moment: float) -> bool:
+        return self.start <= moment < self.end
+
+
+def period_of(moment: float, when: str) -> Period:
+    """Return the period of `moment` by the local calendar: a day may have 23 or 25 hours.
+
+    An hour that the local clock shows twice is one period.
+    """
+    start = datetime.fromtimestamp(moment).replace(minute=0, second=0, microsecond=0, fold=0)  # noqa: DTZ006
+    if when == "hour":
+        name, end = f"{start:%Y-%m-%d_%H}", start + timedelta(hours=1)
+    else:
+        start = start.replace(hour=0)
+        name, end = f"{start:%Y-%m-%d}", start + timedelta(days=1)
+    return Period(name, start.timestamp(), end.timestamp())
+
+
+class TimedFileHandler(RotatingFileHandler):
+    """Writes each record to the file of the local day, or hour, in which it was made.
+
+    Backups are named after their day: app.log.2026-01-31. A record that comes late goes to
+    the backup of its day.
+    """
+
+    def __init__(self, path: str, when: str, backups: int, *, compress: str = "none") -> None:
+        self._when = when
+        self._period: Period | None = None  # that of the file's records; None while it is empty
+        super().__init__(path, Backups(backups, _SUFFIX, str, compress=compress == "gzip"))
+
+    def _use(self, file: LockedFile) -> None:
+        self._period = period_of(file.written, self._when) if file.size else None
+        super()._use(file)
+
+    def _window(self, file: LockedFile) -> tuple[float, float, float]:
+        now = time.time()
+        if not self._period:
+            return (0.0, 0.0, 0.0)
+        if not self._period.holds(now):
+            # After a restart, the time of the last change says which period this file holds.
+            file.stamp(self._period.start)
+            return (0.0, 0.0, 0.0)
+        self._look_at = min(self._look_at, time.monotonic() + self._period.end - now)
+        return (self._period.start, self._period.end, float("inf"))
+
+    def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
+        try:
+            period = period_of(created, self._when)
+        except (OverflowError, ValueError, OSError):
+            return False  # no calendar has that time: append to the file as it is
+        if self._period and period != self._period:
+            # If the file's period is still to come, the clock was set back, and the record is not late.
+            if period.start < self._period.start <= time.time():
+                return self._write_late(self._backup(file.path, period), line)
+            self._roll_over(file)
+        self._period = self._period or period
+        return False
+
+    @staticmethod
+    def _write_late(path: Path, line: bytes) -> bool:
+        try:
+            with LockedFile(path) as backup:
+                backup.append([line])
+        except OSError:
+            return False  # rather in the wrong file than in none
+        return True
+
+    def _make_room(self, path: Path) -> Path:
+        return self._backup(path, self._period) if self._period else path
+
+    @staticmethod
+    def _backup(path: Path, period: Period) -> Path:
+        return path.with_name(f"{path.name}.{period.name}")
