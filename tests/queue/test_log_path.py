@@ -191,6 +191,7 @@ import logging
 class House(logging.Handler):
     def emit(self, record):
         pass
+from . import timed_file
 from .timed_file import TimedFileHandler
 class Choosy(TimedFileHandler):
     def emit(self, record):

@@ -100,7 +100,8 @@ class TestStalled:
         (report,) = [line for line in in_file(tmp_path) if " console: " in line]
         assert float(done.stderr) < 4
         (dropped,) = re.findall(r"console: (\d+) records", report)
-        assert len(shown) + int(dropped) == len(in_file(tmp_path)) - 1
+        lines = len(in_file(tmp_path)) - 1
+        assert lines <= len(shown) + int(dropped) < lines + 1000  # the batch that was being written counts as dropped
 
     def test_terminal_that_is_not_read_blocks_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
         project = bake(project_slug="console-log")
