@@ -13,7 +13,7 @@ from my_service.logging_setup.formatters import (
     optional_fields,
     standard_fields,
 )
-from my_service.logging_setup.records.serialize import flatten, restore
+from my_service.logging_setup.records.serialize import prepare
 
 SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schema.json").read_text("utf-8"))
 
@@ -21,7 +21,7 @@ SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schem
 def as_json(**given: Any) -> dict[str, Any]:
     """Return a record with these arguments as JSON, validated against the schema."""
     record = logging.getLogger("shop").makeRecord("shop", logging.INFO, __file__, 1, "%s", ("hello",), **given)
-    line = JsonFormatter("a-service").format(restore(flatten(record)))
+    line = JsonFormatter("a-service").format(prepare(record))
     entry: dict[str, Any] = json.loads(line)
     Draft202012Validator(SCHEMA).validate(entry)
     return entry

@@ -9,7 +9,7 @@ from conftest import Run
 from my_service.logging_setup import log_context
 from my_service.logging_setup.formatters import make_formatter
 from my_service.logging_setup.records.context import current_context
-from my_service.logging_setup.records.serialize import flatten, restore
+from my_service.logging_setup.records.serialize import prepare
 
 APPLICATION = "my_service"
 
@@ -17,7 +17,7 @@ APPLICATION = "my_service"
 def written(message: str, form: str) -> str:
     """Return a record with this message as a sink writes it."""
     record = logging.LogRecord("shop", logging.INFO, __file__, 1, message, None, None)
-    return make_formatter(form).format(restore(flatten(record)))
+    return make_formatter(form).format(prepare(record))
 
 
 @pytest.mark.parametrize("command", [APPLICATION, f"{APPLICATION}.main"])

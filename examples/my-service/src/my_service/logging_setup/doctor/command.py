@@ -16,7 +16,7 @@ from typing import Any, Final
 from ..env.variables import AnySettings
 from ..process import reports
 from ..records.redaction import redact
-from ..records.serialize import flatten, restore
+from ..records.serialize import prepare
 from ..records.text import escape
 from . import checks
 
@@ -145,7 +145,7 @@ def probe(handlers: Iterable[logging.Handler], timeout: float) -> list[Verdict]:
 def try_handler(handler: logging.Handler, verdict: Verdict) -> None:
     """Send the test record to `handler` and write the result into `verdict`. Raises nothing."""
     plain = logging.LogRecord(__package__ or __name__, logging.INFO, __file__, 0, _TEXT, (), None, "probe")
-    record = restore(flatten(plain))
+    record = prepare(plain)
     try:
         if not handler.filter(record):
             verdict.verdict, verdict.words = "not tried", "its own filter rejects the test record"

@@ -6,7 +6,7 @@ import os
 import threading
 
 from ..process import reports
-from ..records.serialize import flatten, restore
+from ..records.serialize import prepare
 from .encoding import encode, encode_drops
 from .pipe import LogQueue, QueueClosedError
 
@@ -65,7 +65,7 @@ class QueueHandler(logging.Handler):
             self.dropped += 1
             self._unreported += unreported + 1
         if record.levelno >= logging.WARNING:
-            reports.show(restore(flatten(record)))
+            reports.show(prepare(record))
 
     def _take_unreported(self) -> int:
         with self._guard:

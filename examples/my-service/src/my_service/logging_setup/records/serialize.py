@@ -1,8 +1,7 @@
-"""Serialize a log record to one flat tuple of built-in types, and restore a record from it.
+"""Prepare log records for handlers: message and arguments merged, secrets masked, all values of built-in types.
 
-`flatten` runs in the process, thread and task that made the record, because only there do its arguments, its exception
-and its context exist. Its result holds str, int, float, bool, None, bytes, tuples, lists and dicts only, which
-queue/encoding.py turns into bytes.
+This happens in the process, thread and task that made the record, because only there do its arguments, its exception
+and its context exist. For the queue it is serialized to a flat tuple, which queue/encoding.py turns into bytes.
 """
 
 import json
@@ -17,10 +16,9 @@ from .factory import BLANK, START, LogRecord, PreparedRecord, file_and_module
 from .redaction import Redactor, redact
 from .values import to_builtin, to_key, to_scalar
 
-# Origin, time, task, message, stack, exception, fields, and how many records were dropped before this one.
+Details = tuple[str | None, dict[str, Any] | None, dict[str, Any] | None]  # stack, exception, fields
+# Origin, time, task, message, details, and how many records were dropped before this one.
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, int]
-
-PREPARED: Final = "(prepared for handlers)"  # the attribute of a record for its PreparedRecord; no name for an `extra=`
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -31,43 +29,34 @@ _MAX_ORIGINS: Final = 2048  # remembered
 _MAX_LENGTH: Final = 500  # characters of one value of an origin
 _origin_values = itemgetter(*_ORIGIN)
 
-# All other attributes are of an `extra=`. taskName is there from Python 3.12 on; message, asctime and exc_text are
-# set by formatters of other code.
-_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", PREPARED}
+# Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
+_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
 _STANDARD_LENGTH: Final = len(BLANK)
 _STANDARD_CLASSES: Final = (LogRecord, logging.LogRecord)
 
 
-def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
-    """Serialize `record`: merge message and arguments, format its exception, join context and extras, mask secrets.
+def prepare(record: logging.LogRecord) -> PreparedRecord:
+    """Return the record that handlers get, without the queue between."""
+    return restore(flatten(record))
 
-    `dropped` is how many records before this one were lost. Never raises for what the application has put into the
-    record.
+
+def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
+    """Serialize `record`; `dropped` is how many records before it were lost.
+
+    Never raises for what the application has put into the record.
     """
     data = record.__dict__
-    context = current_context()
-    fields = exception = stack = None
-    if context or len(data) != _STANDARD_LENGTH:
+    stack = exception = fields = extra = None
+    if len(data) != _STANDARD_LENGTH:
         extra = {key: value for key, value in data.items() if key not in _STANDARD}
-        fields = redact.fields({to_key(k): to_builtin(v) for k, v in {**context, **extra}.items()}) or None
-    if data["exc_info"] or data["exc_text"]:
-        exception = exception_fields(data["exc_info"], data["exc_text"], redact.text)
-    if data["stack_info"]:
-        stack = redact.text(str(data["stack_info"]))
+    if extra or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
+        stack, exception, fields = _details(data, extra)
     try:
         origin = _serialize_origin(redact.redactor, _origin_values(data))
     except TypeError:  # one is not hashable
         origin = _serialize_origin(redact.redactor, tuple(map(to_scalar, _origin_values(data))))
-    return (
-        origin,
-        data["created"],
-        data.get("taskName"),
-        redact.text(_message(record)),
-        stack,
-        exception,
-        fields,
-        dropped,
-    )
+    message = redact.text(_message(record))
+    return origin, data["created"], data.get("taskName"), message, stack, exception, fields, dropped
 
 
 def restore(flat: Flat) -> PreparedRecord:
@@ -88,36 +77,6 @@ def restore(flat: Flat) -> PreparedRecord:
     if fields:  # which may have the names of attributes
         data = {**fields, **data, "exception": exception, "fields": fields}
     return PreparedRecord(data)
-
-
-def prepare(record: logging.LogRecord) -> PreparedRecord:
-    """Return restore(flatten(record)), without the queue between; faster for a record with nothing but a message."""
-    data = record.__dict__
-    more = data["exc_info"] or data["exc_text"] or data["stack_info"] or len(data) != _STANDARD_LENGTH
-    if more or current_context():
-        return restore(flatten(record))
-    data = data.copy()
-    try:
-        data["name"], data["processName"], data["threadName"] = redact.names(
-            data["name"], data["processName"], data["threadName"]
-        )
-    except TypeError:  # one is no str
-        return restore(flatten(record))
-    data["msg"] = redact.text(_message(record))
-    data["args"] = None
-    return PreparedRecord(data)
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        text: Any = record.msg
-        if type(text) is str and type(record) in _STANDARD_CLASSES:  # as their getMessage() does
-            args = record.args
-            return text % args if args else text
-        text = record.getMessage()
-    except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
-        return f"{to_builtin(record.msg)} [arguments not merged: {to_builtin(record.args)!r}: {type(error).__name__}]"
-    return text if type(text) is str else str(to_builtin(text))
 
 
 @lru_cache(_MAX_ORIGINS)
@@ -145,3 +104,29 @@ def _deserialize_origin(origin: bytes) -> dict[str, Any]:
         raise ValueError("no origin of a record")
     filename, module = file_and_module(str(values["pathname"]))
     return {**BLANK, **values, "filename": filename, "module": module, "args": None}
+
+
+def _details(data: dict[str, Any], extra: dict[str, Any] | None) -> Details:
+    """Return the stack, the exception, and the context with `extra`, of a record with these attributes."""
+    stack = exception = fields = None
+    context = current_context()
+    if context or extra:
+        found = {**context, **(extra or {})}
+        fields = redact.fields({to_key(key): to_builtin(value) for key, value in found.items()}) or None
+    if data["exc_info"] or data["exc_text"]:
+        exception = exception_fields(data["exc_info"], data["exc_text"], redact.text)
+    if data["stack_info"]:
+        stack = redact.text(str(data["stack_info"]))
+    return stack, exception, fields
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        text: Any = record.msg
+        if type(text) is str and type(record) in _STANDARD_CLASSES:  # as their getMessage() does
+            args = record.args
+            return text % args if args else text
+        text = record.getMessage()
+    except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
+        return f"{to_builtin(record.msg)} [arguments not merged: {to_builtin(record.args)!r}: {type(error).__name__}]"
+    return text if type(text) is str else str(to_builtin(text))

@@ -16,7 +16,9 @@ from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
 from .background import BackgroundHandler, RefusedError
 
-_ATOMIC: Final = 4096  # bytes that a pipe takes whole or not at all (PIPE_BUF)
+_BATCH_SIZE: Final = 65_536  # bytes; when a console that is not read is closed, all of these count as dropped
+_CROWDED: Final = 2_000  # records in the backlog, from which on the handler's thread gets time to run
+_YIELD: Final = 0.001  # seconds
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
 _RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
 
@@ -51,21 +53,29 @@ class ConsoleHandler(BackgroundHandler[bytes]):
     def __init__(self, stream: str = "stdout") -> None:
         self._output = Output(stream)
         self.stream = self._output.stream
-        super().__init__("console", batch=256, batch_size=_ATOMIC)
+        self._is_writing = False  # which may block
+        super().__init__("console", batch=2_000, batch_size=_BATCH_SIZE)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Put the record into the backlog, or count it as lost if the console is closed."""
         if self._output.closed:
             self.lost += 1
-        else:
-            super().emit(record)
+            return
+        super().emit(record)
+        if len(self._backlog) > _CROWDED and not self._is_writing:
+            time.sleep(_YIELD)  # the thread waits for the GIL, not for the console; else a burst would be dropped
 
     def payload(self, record: logging.LogRecord) -> bytes:
         return self._output.encode(self.format(record))
 
     def deliver(self, batch: Sequence[bytes]) -> None:
         """Write some lines at once; blocks while the reader does not read."""
-        if reason := self._output.write(b"".join(batch)):
+        self._is_writing = True
+        try:
+            reason = self._output.write(b"".join(batch))
+        finally:
+            self._is_writing = False
+        if reason:
             raise RefusedError(reason)
         if self._output.closed:
             self.lost += len(batch)
