@@ -127,7 +127,7 @@ with setup_main_logging() as logs:
             bake_for(bake, "direct"), tmp_path, code, "direct", LOG_EMAIL_HOST="localhost", LOG_EMAIL_TO="a@b.example"
         )
         assert output == "{'handled': 0, 'failed': 1}\n"
-        assert sum("email failed" in line for line in lines) == 1
+        assert sum("email: handler failed" in line for line in lines) == 1
 
     def test_handler_closed_by_stop_gets_no_reports(self, bake: Bake, tmp_path: Path) -> None:
         code = """

@@ -60,6 +60,13 @@ def run_on(
 
 @BOTH
 class TestReader:
+    @pytest.mark.parametrize("listener", ["process", "thread"])
+    def test_burst_reaches_a_reader_that_keeps_up(self, project: Project, tmp_path: Path, listener: str) -> None:
+        """Without backpressure a tenth of a burst was dropped: the console's thread did not get the GIL in time."""
+        environment = {"LOG_FILE": str(tmp_path / "app.log"), "LOG_LISTENER": listener}
+        done = project.run("-c", script(project), "60000", cwd=tmp_path, **environment)
+        assert done.stdout.count(" line ") == 60_000
+
     def test_pipe_closed_after_a_line_is_reported_once(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "script.py").write_text(script(project), "utf-8")
         shown = subprocess.run(  # noqa: S602
