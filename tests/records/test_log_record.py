@@ -172,6 +172,21 @@ def test_odd_attributes_are_sent_with_bounded_length(package: SimpleNamespace, a
         assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
 
 
+def test_exception_class_without_a_name_is_sent(package: SimpleNamespace) -> None:
+    class Nameless(type):
+        @property
+        def __module__(cls) -> str:  # type: ignore[override]
+            raise RuntimeError
+
+    class HostileError(Exception, metaclass=Nameless):
+        pass
+
+    record = package.factory.LogRecord("n", 40, "p.py", 1, "m", (), raised(HostileError("why")))
+    prepared = package.serialize.prepare(record)
+    assert prepared.exception["message"] == "why"
+    assert "why" in prepared.exc_text
+
+
 def test_factory_makes_all_records(ours: Any) -> None:
     use(ours)
     assert type(logging.getLogger("any").makeRecord("n", 20, "p", 1, "m", (), None)) is ours.LogRecord

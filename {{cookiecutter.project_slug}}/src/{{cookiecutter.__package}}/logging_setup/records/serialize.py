@@ -15,7 +15,6 @@ from operator import itemgetter
 from typing import Any, Final
 
 from .context import current_context
-from .exceptions import exception_fields
 # {% if cookiecutter.multiprocessing %}
 from .factory import BLANK, START, LogRecord, PreparedRecord, file_and_module
 from .redaction import Redactor, redact
@@ -24,7 +23,7 @@ from .redaction import Redactor, redact
 from .factory import BLANK, LogRecord, PreparedRecord
 from .redaction import redact
 # {% endif %}
-from .values import to_builtin, to_key, to_scalar
+from .values import exception_fields, to_builtin, to_key, to_scalar
 
 Details = tuple[str | None, dict[str, Any] | None, dict[str, Any] | None]  # stack, exception, fields
 # {% if cookiecutter.multiprocessing %}
