@@ -41,7 +41,7 @@ class Redactor:
         ) and self._has_hint(text.lower() if text.isascii() else _small(text)):
             return self._mask(text)
         if (
-            ("-" in text and ("k-" in text or "pat-" in text or "pypi-" in text or "xox" in text or "xapp-" in text))
+            ("-" in text and ("k-" in text or "gl" in text or "pypi-" in text or "xox" in text or "xapp-" in text))
             or ("_" in text and _underscored(text))
             or ("S" in text and ("SG." in text or "SK" in text))
             or ("I" in text and ("IA" in text or "AIza" in text))

@@ -73,7 +73,7 @@ RULES: Final = (
 )  # fmt: skip
 
 
-_short_name: Final = re.compile(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]").search
+_short: Final = re.compile(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]").search
 
 
 def has_hint(s: str) -> object:
@@ -83,11 +83,12 @@ def has_hint(s: str) -> object:
     """
     return (
         ("k" in s and ("ke" in s or "oo" in s) and ("key" in s or "token" in s or "cookie" in s or "hooks" in s))
-        or ("ss" in s and ("passw" in s or "passp" in s or (("pass" in s or "sess" in s) and _short_name(s))))
-        or ("u" in s and ("curl" in s or ("auth" in s and ("authoriz" in s or _short_name(s)))))
+        or ("ss" in s and ("passw" in s or "passp" in s or "sshp" in s or (("pass" in s or "sess" in s) and _short(s))))
+        or ("u" in s and ("curl" in s or ("auth" in s and ("authoriz" in s or _short(s)))))
         or ("b" in s and ("bearer" in s or "basic" in s or "fied by" in s or "/bot" in s))
-        or ("p" in s and ("pwd" in s or "mysql" in s or (("pin" in s or "otp" in s) and _short_name(s))))
-        or ("si" in s and ("sig" in s or "sid" in s) and _short_name(s))
+        or ("p" in s and ("pwd" in s or "mysql" in s or (("pin" in s or "otp" in s) and _short(s))))
+        or ("si" in s and ("sig" in s or "sid" in s) and _short(s))
         or ("cre" in s and ("secret" in s or "cred" in s))
         or ("@" in s and "://" in s)
+        or "hmac" in s
     )

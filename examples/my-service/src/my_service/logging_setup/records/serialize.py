@@ -11,10 +11,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from .context import current_context
-from .exceptions import exception_fields
 from .factory import BLANK, START, LogRecord, PreparedRecord, file_and_module
 from .redaction import Redactor, redact
-from .values import to_builtin, to_key, to_scalar
+from .values import exception_fields, to_builtin, to_key, to_scalar
 
 Details = tuple[str | None, dict[str, Any] | None, dict[str, Any] | None]  # stack, exception, fields
 # Origin, time, task, message, details, and how many records were dropped before this one.

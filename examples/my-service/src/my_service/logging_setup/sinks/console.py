@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from ..process import reports
 from .background import BackgroundHandler, RefusedError
 
 _BATCH_SIZE: Final = 65_536  # bytes; when a console that is not read is closed, all of these count as dropped
-_CROWDED: Final = 2_000  # records in the backlog, from which on the handler's thread gets time to run
-_YIELD: Final = 0.001  # seconds
+_CROWDED: Final = 2_000  # records in the backlog, from which on emit() may block
+_YIELD: Final = 0.001  # seconds that it blocks at a time
+_CREDIT: Final = 0.5  # seconds that it may block in all, if nothing is delivered meanwhile: less than LOG_QUEUE_TIMEOUT
+_CREDIT_PER_BATCH: Final = 0.01  # seconds more for each delivery
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
 _RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
 
@@ -53,7 +56,7 @@ class ConsoleHandler(BackgroundHandler[bytes]):
     def __init__(self, stream: str = "stdout") -> None:
         self._output = Output(stream)
         self.stream = self._output.stream
-        self._is_writing = False  # which may block
+        self._credit = _CREDIT  # seconds that emit() may still block
         super().__init__("console", batch=2_000, batch_size=_BATCH_SIZE)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -62,19 +65,19 @@ class ConsoleHandler(BackgroundHandler[bytes]):
             self.lost += 1
             return
         super().emit(record)
-        if len(self._backlog) > _CROWDED and not self._is_writing:
-            time.sleep(_YIELD)  # the thread waits for the GIL, not for the console; else a burst would be dropped
+        # Backpressure, so that a burst is not dropped: without end for a reader that keeps up, briefly for one that
+        # is slow or stopped.
+        while len(self._backlog) > _CROWDED and self._credit > 0 and threading.current_thread() is not self._thread:
+            self._credit -= _YIELD
+            time.sleep(_YIELD)
 
     def payload(self, record: logging.LogRecord) -> bytes:
         return self._output.encode(self.format(record))
 
     def deliver(self, batch: Sequence[bytes]) -> None:
         """Write some lines at once; blocks while the reader does not read."""
-        self._is_writing = True
-        try:
-            reason = self._output.write(b"".join(batch))
-        finally:
-            self._is_writing = False
+        reason = self._output.write(b"".join(batch))
+        self._credit = min(_CREDIT, self._credit + _CREDIT_PER_BATCH)
         if reason:
             raise RefusedError(reason)
         if self._output.closed:
