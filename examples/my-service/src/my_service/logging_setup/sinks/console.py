@@ -53,6 +53,8 @@ class ConsoleHandler(BackgroundHandler[bytes]):
     A console that is closed is reported once, and later records are only counted.
     """
 
+    closes_last = True  # it shows what the other slow handlers report at their close
+
     def __init__(self, stream: str = "stdout") -> None:
         self._output = Output(stream)
         self.stream = self._output.stream

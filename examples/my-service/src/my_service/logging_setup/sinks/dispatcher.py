@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..process import reports
 
 CLOSE_WITHIN: Final = 5.0  # seconds
+_AT_LEAST: Final = 0.2  # seconds for the console, whatever the others have taken
 
 
 class GuardedHandler:
@@ -109,16 +110,18 @@ class Dispatcher:
     def close(self, within: float = CLOSE_WITHIN) -> None:
         """Close every handler, the slow ones first and all of them within so many seconds.
 
-        The slow ones get the others' reports before, and the others get theirs after.
+        What a handler reports at its close reaches those that are still open. The console is the last of the slow ones.
         """
         self.flush()
         self._each("report_lost", self.handlers)
         deadline = time.monotonic() + within
         slow = [guarded for guarded in self.handlers if hasattr(guarded.handler, "finish_by")]
-        for guarded in slow:
-            guarded.handler.finish_by(deadline)  # type: ignore[attr-defined]
-        self._open = [guarded for guarded in self.handlers if guarded not in slow]
-        self._each("close", slow)
+        console = [guarded for guarded in slow if getattr(guarded.handler, "closes_last", False)]
+        for group in ([guarded for guarded in slow if guarded not in console], console):
+            for guarded in group:
+                guarded.handler.finish_by(max(deadline, time.monotonic() + _AT_LEAST))  # type: ignore[attr-defined]
+            self._open = [guarded for guarded in self._open if guarded not in group]
+            self._each("close", group)
         reports.report_held()
         self._each("close", self._open)
         reports.connect(None)
