@@ -37,10 +37,7 @@ class Imported:
 
     def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
         """Pass these records to `handler` as one batch, as the listener does."""
-        guarded = self.module("sinks.dispatcher").GuardedHandler(handler)
-        for each in records:
-            guarded.handle(each, write=False)
-        guarded.write()
+        self.module("sinks.dispatcher").GuardedHandler(handler).handle_batch(records)
 
     def close(self) -> None:
         for handler in self.handlers:
