@@ -194,8 +194,10 @@ class TestCounts:
             whole = os.read(reader, 1_000_000).split(b"\n").count(b"x" * 9000)
             os.close(reader)
             guarded.handler._thread.join()  # noqa: SLF001 - it reports the broken pipe
+        count = guarded.count()
         assert 0 < whole < 20
-        assert guarded.count() == {"handled": whole, "failed": 20 - whole}
+        assert count["handled"] + count["failed"] == 20
+        assert count["handled"] <= whole <= count["handled"] + 65_536 // 9001, "the batch under way counts as failed"
 
     def test_exception_without_a_text_is_reported(self, parts: Imported) -> None:
         class HostileError(Exception):

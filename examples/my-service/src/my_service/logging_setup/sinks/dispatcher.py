@@ -1,5 +1,6 @@
 """Calls every handler for every record, each with its own level, its own failures and its own count."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -39,24 +40,33 @@ class GuardedHandler:
         """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
         (self.flush if os.getpid() == self._owner else self.close)()
 
-    def handle(self, record: logging.LogRecord, write: bool = True) -> None:
-        """Call the handler; without `write`, one that buffers writes the record at write(). Never raises."""
+    def handle(self, record: logging.LogRecord) -> None:
+        """Call the handler, and flush it if it buffers. Never raises."""
         self.called += 1
         try:
             if self._lock and not self.handler.filters:
                 with self._lock:
                     self._emit(record)
-                    if write and self.buffers:
+                    if self.buffers:
                         self.flush()
             else:
                 self._handle(record)
         except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
             self._failed(record)
 
-    def write(self) -> None:
-        """Flush a handler that buffers. Never raises."""
+    def handle_batch(self, records: Sequence[logging.LogRecord]) -> None:
+        """Call a handler that buffers for the records that its level lets through, then flush it. Never raises."""
+        level, emit = self.handler.level, self._emit if not self.handler.filters else self._handle
         try:
-            self.flush()
+            with self._lock or contextlib.nullcontext():
+                for record in records:
+                    if record.levelno >= level:
+                        self.called += 1
+                        try:
+                            emit(record)
+                        except Exception:  # noqa: BLE001 - as above
+                            self._failed(record)
+                self.flush()
         except Exception:  # noqa: BLE001 - as above
             self._failed()
 
@@ -88,17 +98,18 @@ class Dispatcher:
         for guarded in self.handlers:
             guarded.handler.close = guarded.flush_only  # type: ignore[method-assign]
         self._buffering = [guarded for guarded in self.handlers if guarded.buffers]
+        self._others = [guarded for guarded in self.handlers if not guarded.buffers]
         self._open = self.handlers  # those that can take a report
         reports.connect(self._report)
 
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
-        """Call the handlers for `records`, in this order, and have those that buffer write them. Never raises."""
-        for record in records:
-            for guarded in self.handlers:
-                if record.levelno >= guarded.handler.level:
-                    guarded.handle(record, False)
+        """Call the handlers for `records`: those that buffer for all of them, the others in turns. Never raises."""
         for guarded in self._buffering:
-            guarded.write()
+            guarded.handle_batch(records)
+        for record in records:
+            for guarded in self._others:
+                if record.levelno >= guarded.handler.level:
+                    guarded.handle(record)
 
     def _report(self, record: logging.LogRecord) -> bool:
         return sum(guarded.take_report(record) for guarded in self._open) > 0  # each of them is called
