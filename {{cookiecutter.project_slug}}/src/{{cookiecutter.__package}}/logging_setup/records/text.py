@@ -20,7 +20,6 @@ _SURROGATES: Final = "\ud800-\udfff"  # which UTF-8 cannot encode
 _CONTROL: Final = f"[{_ASCII}{_OTHERS}{_SURROGATES}]"
 _CONTROL_IN_JSON: Final = f"[\x7f{_OTHERS}]"  # not escaped by `json`
 _ASCII_CONTROL: Final = bytes((*range(0x20), 0x7F))
-_SHORT: Final = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
 _LONG: Final = 200  # characters
 _NOT_BARE: Final = re.compile(r"""[\s"'=\\]|^$""")
 
@@ -77,12 +76,14 @@ def _bare(value: object) -> str:
 
 def escape(text: str) -> str:
     """Return `text` on one line, with every control character, newlines too, written as its escape."""
-    return text if is_printable(text) else re.sub(_CONTROL, _escape_match, text)
+    if is_printable(text):
+        return text
+    return re.sub(_CONTROL, lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def escape_lines(text: str) -> str:
     """Return `text` with its control characters escaped and its lines, from the second on, indented."""
-    return "\n".join(map(escape, text.split("\n"))).replace("\n", f"\n{INDENT}")
+    return f"\n{INDENT}".join(map(escape, text.split("\n")))
 
 
 def is_printable(text: str) -> bool:
@@ -92,18 +93,13 @@ def is_printable(text: str) -> bool:
     return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as fast
 
 
-def _escape_match(match: re.Match[str]) -> str:
-    char = match.group()
-    code = ord(char)
-    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
-
-
 def to_json(entry: Mapping[str, Any]) -> str:
     """Return `entry` as one line of strict JSON, without control characters."""
     try:
         line = _encode(entry)
     except ValueError:  # NaN or infinity, which JSON does not have
-        line = _encode(_finite(entry))
+        text = json.dumps(entry, default=str)
+        line = _encode(json.loads(text, parse_constant=lambda name: str(float(name))))
     if line.isascii() and "\x7f" not in line:
         return line
     # A lone surrogate becomes its escape as text, because no UTF-8 can carry it.
@@ -114,16 +110,6 @@ def to_json(entry: Mapping[str, Any]) -> str:
 _encode: Callable[[object], str] = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=False, default=str
 ).encode
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not -1.8e308 < value < 1.8e308:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
 
 
 @lru_cache(4)  # under load, many records share a millisecond
