@@ -22,7 +22,8 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = KEYS) -> None:
         words = {key: re.split("[-_ ]", _small(key)) for key in keys}
-        self._rules: list[tuple[re.Pattern[str], ...]] = []
+        # When first needed: it takes 15 ms. With no lock: one held during a fork could deadlock the child.
+        self._rules = lru_cache(1)(self._compile)
         # api_key, api-key, api key and apiKey are one word, of which the longest part is in each.
         self._key = f"(?:{'|'.join('[-_ ]?'.join(map(re.escape, parts)) for parts in words.values())})"
         own = [max(parts, key=len) for key, parts in words.items() if key not in KEYS]
@@ -51,8 +52,7 @@ class Redactor:
     def _mask(self, text: str) -> str:
         text = TOKENS.sub(MASK, text)
         small = _small(text)
-        # Compiled when first needed, which takes 15 ms. No lock: one held during a fork could deadlock the child.
-        for lead, value, shown in self._rules or self._compile():
+        for lead, value, shown in self._rules():
             parts, at, found = [""], 0, lead.search(small)
             while found:
                 end = found.end()
@@ -70,8 +70,7 @@ class Redactor:
             return re.sub("|".join(parts), lambda name: expand(parts[name[0]]), pattern)
 
         parts = {**PARTS, "KEY": self._key}
-        self._rules = [tuple(re.compile(expand(pattern)) for pattern in (*rule, "SHOWN")) for rule in RULES]
-        return self._rules
+        return [tuple(re.compile(expand(pattern)) for pattern in (*rule, "SHOWN")) for rule in RULES]
 
     def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return `fields` with the value of each secret key masked, and each secret in a text."""

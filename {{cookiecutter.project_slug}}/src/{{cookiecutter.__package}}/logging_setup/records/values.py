@@ -99,10 +99,11 @@ def exception_fields(
     if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
         return {"type": "", "message": "", "stacktrace": mask(str(text))} if text else None
     error = info[1]
-    found: dict[str, Any] = {**_type_and_message(error, mask), "notes": [], "causes": []}
+    found: dict[str, Any] = {"type": "<unnamed class>", "message": mask(safe_str(error)), "notes": [], "causes": []}
     try:
+        found["type"] = _name(type(error))
         text, causes = format_exception(error, info[2])
-        found["causes"] = [_type_and_message(cause, mask) for cause in causes[:MAX_ITEMS]]
+        found["causes"] = [{"type": _name(type(e)), "message": mask(safe_str(e))} for e in causes[:MAX_ITEMS]]
         notes = getattr(error, "__notes__", None)
         found["notes"] = [mask(safe_str(note)) for note in notes] if isinstance(notes, list) else []
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
@@ -111,13 +112,8 @@ def exception_fields(
     return found
 
 
-def _type_and_message(error: BaseException, mask: Callable[[str], str]) -> dict[str, Any]:
-    kind = type(error)
-    try:
-        name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    except Exception:  # noqa: BLE001 - as above
-        name = "<class without a name>"
-    return {"type": name, "message": mask(safe_str(error))}
+def _name(kind: type[BaseException]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
 
 
 class _Stack(traceback.StackSummary):
