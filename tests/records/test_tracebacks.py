@@ -217,6 +217,28 @@ def test_secret_in_a_cached_traceback_is_masked(package: SimpleNamespace) -> Non
         assert secret not in str(found)
 
 
+def causes_of(package: SimpleNamespace, error: BaseException) -> list[str]:
+    found = package.values.exception_fields((type(error), error, error.__traceback__), None, str)
+    return [cause["type"].rpartition(".")[2] for cause in found["causes"]]
+
+
+def test_false_exception_is_a_cause(package: SimpleNamespace) -> None:
+    assert causes_of(package, raised(false)) == ["FalseError"]
+
+
+def test_exception_in_two_places_is_one_cause(package: SimpleNamespace) -> None:
+    member = KeyError("a")
+    member.__cause__ = OSError("b")
+    error = ExceptionGroup("g", [member, member])
+    error.__cause__ = member
+    assert causes_of(package, error) == ["KeyError", "OSError"]
+
+
+def test_number_of_causes_is_bounded(package: SimpleNamespace) -> None:
+    error = ExceptionGroup("g", [ValueError(number) for number in range(500)])
+    assert len(causes_of(package, error)) == package.values.MAX_ITEMS
+
+
 def test_source_without_a_file_is_shown_from_linecache(package: SimpleNamespace) -> None:
     name = f"<cell {os.getpid()}>"  # as notebooks do
     linecache.cache[name] = (6, None, ["1 / 0\n"], name)

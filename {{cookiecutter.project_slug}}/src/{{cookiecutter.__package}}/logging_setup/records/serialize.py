@@ -40,6 +40,10 @@ _ORIGIN: Final = (
 _MAX_ORIGINS: Final = 2048  # remembered
 _origin_values = itemgetter(*_ORIGIN)
 # {% endif %}
+# {% if not cookiecutter.multiprocessing %}
+_NAMES: Final = ("name", "processName", "threadName")
+_ATTRIBUTES: Final = frozenset(BLANK) | {"taskName"}
+# {% endif %}
 # Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
 _STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
 _STANDARD_LENGTH: Final = len(BLANK)
@@ -116,16 +120,19 @@ def prepare(record: logging.LogRecord) -> PreparedRecord:
     """Return the record that handlers get. Never raises for what the application has put into `record`."""
     found = record.__dict__
     data = found.copy()
-    names = data["name"], data["processName"], data["threadName"]
+    if len(data) != _STANDARD_LENGTH:
+        for key in data.keys() - _ATTRIBUTES:
+            del data[key]
     try:
-        names = _mask_names(redact.text, *names)
+        data["name"], data["processName"], data["threadName"] = _mask_names(
+            redact.text, data["name"], data["processName"], data["threadName"]
+        )
     except TypeError:  # one is not hashable
-        names = _mask_names(redact.text, *map(to_scalar, names))
-    data["name"], data["processName"], data["threadName"] = names
+        texts = map(to_scalar, map(data.get, _NAMES))
+        data |= zip(_NAMES, _mask_names(redact.text, *texts), strict=True)
     data["msg"] = redact.text(_message(record))
     data["args"] = None
-    if len(data) != _STANDARD_LENGTH or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
-        data = {key: value for key, value in data.items() if key in BLANK or key == "taskName"}
+    if len(found) != len(data) or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
         data["stack_info"], exception, fields = _details(found)
         data["exception"] = exception
         data["exc_info"], data["exc_text"] = None, exception and exception["stacktrace"]
@@ -146,16 +153,18 @@ def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, d
     if len(data) != _STANDARD_LENGTH:
         found |= {key: value for key, value in data.items() if key not in _STANDARD}
     fields = redact.fields({to_key(key): to_builtin(value) for key, value in found.items()}) or None
-    exception = exception_fields(data["exc_info"], data["exc_text"], redact.text)
+    info, text = data["exc_info"], data["exc_text"]
+    exception = exception_fields(info, text, redact.text) if info or text else None
     stack = redact.text(str(data["stack_info"])) if data["stack_info"] else None
     return stack, exception, fields
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
-        if type(record.msg) is str and type(record) in _STANDARD_CLASSES:  # as their getMessage() does
-            return record.msg % record.args if record.args else record.msg
-        text: Any = record.getMessage()
+        text: Any = record.msg
+        if type(text) is str and type(record) in _STANDARD_CLASSES:  # as their getMessage() does
+            return text % record.args if record.args else text
+        text = record.getMessage()
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
         return f"{to_builtin(record.msg)} [arguments not merged: {to_builtin(record.args)!r}: {type(error).__name__}]"
     return text if type(text) is str else str(to_builtin(text))
