@@ -1,8 +1,7 @@
 """Base of handlers whose sink may be slow, remote or down: a bounded backlog, a thread, retry with backoff.
 
-A log call only appends its record to the backlog; the thread delivers. While that fails it retries
-after growing pauses, and when the backlog is full the oldest records are dropped, counted and
-reported. `flush()` does not wait; only `close()` does, up to a deadline.
+A log call only appends its record to the backlog (backlog.py); the thread delivers. While that fails it retries
+after growing pauses. `flush()` does not wait; only `close()` does, up to a deadline.
 """
 
 import logging
@@ -50,8 +49,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self.name = name
         self.lost = 0  # records that were not delivered and will not be
         self._limits = batch, batch_size
-        self._attempts = attempts
-        self._first_pause = pause
+        self._attempts, self._first_pause = attempts, pause
         self._deadline = float("inf")  # for the last delivery, in monotonic seconds
         self._reset()
         self._start()
@@ -62,7 +60,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self._backlog: Backlog[Payload] = Backlog(*self._limits)
         self.failing = False  # the last attempt to deliver has failed
         self._failure_reported = False
-        self._lost_before = self.lost  # when the last successful delivery started
+        self._lost_before = self.lost  # when the last recovery was reported
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
 
     @abstractmethod
@@ -90,20 +88,16 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def handle(self, record: logging.LogRecord) -> bool:
         """Append the record to the backlog. Does not block.
 
-        Without the handler's lock: reports made in here go to other handlers, and
-        logging.shutdown() holds that lock while it waits in close().
+        Without the handler's lock: reports made in here go to other handlers, whose locks other threads may hold.
         """
         passed: Any = self.filter(record)  # from 3.12 on, maybe another record
         if passed:
-            try:
-                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
-            except Exception:  # noqa: BLE001 - payload() may raise anything
-                self.handleError(record)
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `handle`; ValueError after close()."""
-        with self._backlog.lock:
+        with self._backlog.changed:
             if not self._thread.is_alive() and not self._backlog.closing.is_set():
                 self._start()  # in a forked child, which has no threads of its parent
             # A report on this sink starts no delivery, which might cause the next report: it goes with one.
@@ -134,9 +128,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def _run(self) -> None:
         reports.own_threads.add(threading.get_ident())
         try:
-            while batch := self._backlog.take(self.due_in):
-                if not self._deliver_with_retries(batch):
-                    return
+            while (batch := self._backlog.take(self.due_in)) and self._deliver_with_retries(batch):
                 self._delivered_at = time.monotonic()
             self.end()
         finally:
@@ -148,15 +140,11 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         while True:
             try:
                 self.deliver(batch)
-            except RefusedError as error:
-                self.failing = True
-                self._drop(len(batch), f"refused: {error}")
-                return True
             except Exception as error:  # noqa: BLE001 - of any library, for any reason
                 self.failing = True
-                reason = reports.describe(error)
-                if attempt == self._attempts:
-                    self._drop(len(batch), f"{attempt} attempts failed: {reason}")
+                reason, refused = reports.describe(error), isinstance(error, RefusedError)
+                if refused or attempt == self._attempts:
+                    self._drop(len(batch), f"refused: {error}" if refused else f"{attempt} attempts failed: {reason}")
                     return True
                 failure = f"{self.name}: delivery failed, will be retried: {reason}"
                 self._failure_reported |= reports.report(f"{self.name} failing", failure)
@@ -169,14 +157,11 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
             else:
                 self.failing = False
                 if self._failure_reported:
-                    self._report_recovery()
+                    self._failure_reported = False
+                    dropped, self._lost_before = self.lost - self._lost_before, self.lost
+                    level = logging.WARNING if dropped else logging.INFO
+                    reports.say(f"{self.name}: delivery restored, {dropped} records dropped meanwhile", level)
                 return True
-
-    def _report_recovery(self) -> None:
-        self._failure_reported = False
-        dropped, self._lost_before = self.lost - self._lost_before, self.lost
-        level = logging.WARNING if dropped else logging.INFO
-        reports.say(f"{self.name}: delivery restored, {dropped} records dropped meanwhile", level)
 
     def _drop(self, count: int, cause: str) -> None:
         self.lost += count

@@ -15,10 +15,9 @@ class Backlog(Generic[Payload]):
     """Payloads that wait for delivery; when it is full the oldest are dropped."""
 
     def __init__(self, batch: int, batch_size: int) -> None:
-        # Not the handler's own lock: see BackgroundHandler.handle. Re-entrant, for a signal handler that logs.
-        self.lock = threading.RLock()
+        # With a lock of its own: see BackgroundHandler.handle. Re-entrant, for a signal handler that logs.
+        self.changed = threading.Condition(threading.RLock())
         self.closing = threading.Event()
-        self._changed = threading.Condition(self.lock)
         self._batch, self._batch_size = batch, batch_size
         self._waiting: deque[Payload] = deque()
         self._size = 0  # of what is waiting
@@ -32,7 +31,7 @@ class Backlog(Generic[Payload]):
     def append(self, payload: Payload, *, starts_delivery: bool) -> int:
         """Append a payload and return how many were dropped for it; ValueError after close(). Does not block."""
         dropped = 0
-        with self.lock:
+        with self.changed:
             if self._closed:
                 raise ValueError("handler is closed")
             self._waiting.append(payload)
@@ -41,7 +40,7 @@ class Backlog(Generic[Payload]):
                 self._size -= len(self._waiting.popleft())
                 dropped += 1
             self._due = self._due or starts_delivery
-            self._changed.notify()
+            self.changed.notify()
         return dropped
 
     def take(self, due_in: Callable[[], float]) -> list[Payload]:
@@ -49,13 +48,12 @@ class Backlog(Generic[Payload]):
 
         The batch taken before counts as delivered.
         """
-        with self.lock:
-            self._in_delivery = 0
+        self._in_delivery = 0
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._due or self.closing.is_set())
+            with self.changed:
+                self.changed.wait_for(lambda: self._due or self.closing.is_set())
             self.closing.wait(due_in())
-            with self.lock:
+            with self.changed:
                 batch: list[Payload] = []
                 room = self._batch_size
                 while self._waiting and len(batch) < self._batch and (room >= len(self._waiting[0]) or not batch):
@@ -69,15 +67,14 @@ class Backlog(Generic[Payload]):
 
     def finish(self) -> None:
         """Make take() return what is left without waiting."""
-        self.closing.set()
-        with self._changed:
-            self._changed.notify()
+        with self.changed:
+            self.closing.set()
+            self.changed.notify()
 
     def close(self) -> int:
         """Drop what is left, that in delivery included, and return how many that were."""
-        with self.lock:
-            left = len(self._waiting) + self._in_delivery
+        with self.changed:
+            left, self._in_delivery = len(self._waiting) + self._in_delivery, 0
             self._waiting.clear()
-            self._in_delivery = 0
             self._closed = True
         return left
