@@ -269,8 +269,8 @@ class TestTrouble:
     def test_pauses_between_attempts_grow(self, direct: Imported, mailer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         mail = mailer(port=free_port(), pause=0.01)
         pauses: list[float] = []
-        waits = mail.email._backlog.closing.wait  # noqa: SLF001
-        monkeypatch.setattr(mail.email._backlog.closing, "wait", lambda s: pauses.append(s) or waits(s))  # noqa: SLF001
+        waits = mail.email._closing.wait  # noqa: SLF001
+        monkeypatch.setattr(mail.email._closing, "wait", lambda s: pauses.append(s) or waits(s))  # noqa: SLF001
         mail.log("alarm")
         wait_until(lambda: any("attempts failed" in line for line in direct.reported))
         assert pauses[-5:] == [0.01, 0.02, 0.04, 0.08, 0.16]

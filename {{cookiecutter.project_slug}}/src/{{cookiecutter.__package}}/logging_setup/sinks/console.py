@@ -22,7 +22,8 @@ from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
 # {% if cookiecutter.multiprocessing %}
-from .background import BackgroundHandler, RefusedError
+from .answers import RefusedError
+from .background import BackgroundHandler
 # {% endif %}
 
 # {% if cookiecutter.multiprocessing %}

@@ -35,28 +35,20 @@ class GuardedHandler:
         """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
         (self.flush if os.getpid() == self._owner else self.close)()
 
-    def handle(self, record: logging.LogRecord) -> None:
-        """Call the handler. Never raises."""
-        self.called += 1
-        try:
-            self._handle(record)
-        except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
-            self._failed(record)
-
-    def handle_batch(self, records: Sequence[logging.LogRecord]) -> None:
-        """Call a handler that buffers for the records that its level lets through, then flush it. Never raises."""
-        level, emit = self.handler.level, self._handle if self.handler.filters else self.handler.emit
+    def handle(self, *records: logging.LogRecord) -> None:
+        """Call the handler for each record, and flush it if it buffers. Never raises."""
+        self.called += len(records)
+        call = self.handler.emit if self.buffers and not self.handler.filters else self._handle
         for record in records:
-            if record.levelno >= level:
-                self.called += 1
-                try:
-                    emit(record)
-                except Exception:  # noqa: BLE001 - as above
-                    self._failed(record)
-        try:
-            self.flush()
-        except Exception:  # noqa: BLE001 - as above
-            self._failed()
+            try:
+                call(record)
+            except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
+                self._failed(record)
+        if self.buffers:
+            try:
+                self.flush()
+            except Exception:  # noqa: BLE001 - as above
+                self._failed()
 
     def _failed(self, _record: logging.LogRecord | None = None) -> None:
         self.failed += 1
@@ -91,7 +83,8 @@ class Dispatcher:
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
         """Call the handlers for `records`: those that buffer for all of them, the others in turns. Never raises."""
         for guarded in self._buffering:
-            guarded.handle_batch(records)
+            level = guarded.handler.level
+            guarded.handle(*[record for record in records if record.levelno >= level])
         for record in records:
             for guarded in self._others:
                 if record.levelno >= guarded.handler.level:

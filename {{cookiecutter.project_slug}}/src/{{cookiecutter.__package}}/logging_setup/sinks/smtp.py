@@ -12,7 +12,7 @@ from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
-from .background import RefusedError
+from .answers import RefusedError
 
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
 _TIMEOUT: Final = 10.0  # seconds for each answer of the server
