@@ -79,10 +79,9 @@ class Ways:
             load("process.reports"),
         )
         self.formatters, self.doctor = load("formatters"), load("doctor.command")
-        mail = load("sinks.email")
-        self.recent = mail.RecentRecords(3)
-        self.mail = mail.EmailHandler(mail.EmailSink(host="localhost", to=("ops@example.com",)), self.recent)
-        self.mail.setFormatter(self.formatters.make_formatter("text"))
+        mail = load("sinks.email").EmailSink(host="localhost", to=("ops@example.com",), history=3)
+        self.mail, self.recent = mail.make_handlers(self.formatters.make_formatter)
+        self.smtp = self.mail.send.__self__
         syslog = load("sinks.syslog").SyslogHandler
         self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
         queue = load("queue.pipe").LogQueue(load("settings").Settings())
@@ -118,8 +117,10 @@ class Ways:
     def mails(self, made: logging.LogRecord) -> None:
         self.recent.emit(self.ready(made))
         alert = self.mail.payload(self.ready(made))
-        sent = self.mail._message([alert, alert]).as_bytes()  # noqa: SLF001
-        read: Any = email.message_from_bytes(sent, policy=email.policy.default)
+        sent: list[bytes] = []
+        self.mail.send = lambda *message: sent.append(self.smtp._message(*message).as_bytes())  # noqa: SLF001
+        self.mail.deliver([alert, alert])
+        read: Any = email.message_from_bytes(sent[0], policy=email.policy.default)
         assert not FORBIDDEN.intersection(read["Subject"])
         body = read.get_content()
         assert not (FORBIDDEN - {"\n"}).intersection(body)

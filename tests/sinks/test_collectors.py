@@ -729,15 +729,15 @@ def test_collector_counts_as_a_handler(cookies: Cookies) -> None:
 
 
 def test_only_modules_of_the_choice_are_generated(bake: Bake) -> None:
-    common = {"background.py", "backlog.py", "backups.py", "console.py", "dispatcher.py", "locked_file.py"}
+    common = {"answers.py", "background.py", "backups.py", "console.py", "dispatcher.py", "locked_file.py"}
     common |= {"rotating_file.py", "timed_file.py", "collector.py", "__init__.py"}
     expected = {
         "none": set(),
         "syslog": {"syslog.py", "connection.py", "datagrams.py"},
         "tcp": {"tcp.py", "connection.py"},
         "udp": {"udp.py", "datagrams.py"},
-        "http": {"http.py", "http_answer.py", "connection.py"},
-        "otlp": {"otlp.py", "http_answer.py"},
+        "http": {"http.py", "connection.py"},
+        "otlp": {"otlp.py"},
     }
     for sink, modules in expected.items():
         project = bake(collector_handler=sink, email_handler=False)
