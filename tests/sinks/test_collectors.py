@@ -729,7 +729,7 @@ def test_collector_counts_as_a_handler(cookies: Cookies) -> None:
 
 
 def test_only_modules_of_the_choice_are_generated(bake: Bake) -> None:
-    common = {"answers.py", "background.py", "backups.py", "console.py", "dispatcher.py", "locked_file.py"}
+    common = {"answers.py", "background.py", "console.py", "dispatcher.py", "log_files.py"}
     common |= {"rotating_file.py", "timed_file.py", "collector.py", "__init__.py"}
     expected = {
         "none": set(),

@@ -82,7 +82,7 @@ def timed(bake: Bake) -> Iterator[Imported]:
 def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the handler check with every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")
-    for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER", "_WAIT_FOR_LOCK"):
+    for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER"):
         monkeypatch.setattr(file, name, 0.0)
 
 
@@ -159,7 +159,7 @@ class TestSecondInstance:
         assert not (tmp_path / "app.2.log").exists()
 
     def test_lock_of_an_ending_process_is_awaited(self, timed: Imported, tmp_path: Path) -> None:
-        owner = timed.module("sinks.locked_file").LockedFile(tmp_path / "app.log")
+        owner = timed.module("sinks.log_files").LockedFile(tmp_path / "app.log")
         ending = threading.Timer(0.1, owner.close)
         ending.start()
         make(timed, tmp_path / "app.log").handle(record("a line"))
