@@ -33,7 +33,7 @@ def level_setting(variable: str, unset: int, about: str) -> Any:
     return field(default=unset, metadata={**metadata, "follows": True})
 
 
-def variables(settings: Any) -> list["Field[Any]"]:
+def variables(settings: Any) -> list[Field[Any]]:
     """Return the fields of a settings class, or object, that are read from a variable."""
     return [each for each in fields(settings) if "variable" in each.metadata]
 
@@ -109,7 +109,7 @@ class BaseSettings:
     levels: tuple[tuple[str, int], ...]  # of single loggers
     sinks: dict[str, Sink] = field(default_factory=dict)
 
-    def variables(self) -> list[tuple["Field[Any]", Any]]:
+    def variables(self) -> list[tuple[Field[Any], Any]]:
         """Return every setting that has a variable, those of the sinks included, with its value."""
         owners = (self, *self.sinks.values())
         return [(each, getattr(owner, each.name)) for owner in owners for each in variables(owner)]
