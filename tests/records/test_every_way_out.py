@@ -78,7 +78,8 @@ class Ways:
             load("records.context"),
             load("process.reports"),
         )
-        self.formatters, self.doctor = load("formatters"), load("doctor.command")
+        self.formatters, self.doctor = load("formatters"), load("__main__")
+        self.probe = load("doctor.probe")
         mail = load("sinks.email").EmailSink(host="localhost", to=("ops@example.com",), history=3)
         self.mail, self.recent = mail.make_handlers(self.formatters.make_formatter)
         self.smtp = self.mail.send.__self__
@@ -147,8 +148,8 @@ class Ways:
                 raise OSError(text)
 
         text = self.ready(made).getMessage()
-        verdict = self.doctor.Verdict(text, "timed out")
-        self.doctor.try_handler(House(), verdict)
+        verdict, words = self.probe.try_handler(House())
+        result = {"sink": text, "verdict": verdict, "words": words}
         logger = {
             "name": text,
             "level": "",
@@ -159,7 +160,7 @@ class Ways:
         }
         setting = {"variable": "LOG_FILE", "value": text, "origin": "environment"}
         report = {"settings": [setting], "sinks": {text: "INFO"}, "loggers": [logger], "faults": [text]}
-        shown = self.doctor.as_text({**report, "probe": [vars(verdict)]})
+        shown = self.doctor.as_text({**report, "probe": [result]})
         assert not (FORBIDDEN - {"\n"}).intersection(shown)
         assert len(shown.splitlines()) == 5 + 5 + 4, "a line each, headings and gaps"
 

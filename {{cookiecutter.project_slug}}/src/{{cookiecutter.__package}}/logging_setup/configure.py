@@ -23,7 +23,7 @@ from .records.context import drop_inherited_context
 # {% endif %}
 from .records.factory import LogRecord, is_usable
 from .records.redaction import redact
-from .settings import Settings, setting_fields
+from .settings import Settings
 # {% if not cookiecutter.multiprocessing %}
 from .sinks.direct import DirectSession
 # {% endif %}
@@ -65,7 +65,9 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         # {% endif %}
         _setup_process(settings)
     if from_environ:
-        _warn_of_misspelt_variables()
+        for line in settings.unknown_variables(os.environ):
+            if "did you mean" in line:  # else it may be another program's
+                logger.warning("%s", line)
     for name, sink in settings.sinks.items():
         if not sink.is_on:
             logger.info("%s: off: %s is not set", name, sink.switch_variable)
@@ -131,14 +133,3 @@ def _setup_process(settings: ProcessSettings) -> None:
     if is_usable():
         change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
     uncaught.log_uncaught(settings.fault_file)
-
-
-def _warn_of_misspelt_variables() -> None:
-    """Log a warning for each unknown LOG_* variable that resembles a known one."""
-    known = [each.metadata["variable"] for each in setting_fields()]
-    if any(name.startswith("LOG_") and name not in known for name in os.environ):
-        from .doctor.checks import unknown_variables  # here: rarely needed
-
-        for line in unknown_variables(os.environ, known):
-            if "did you mean" in line:
-                logger.warning("%s", line)
