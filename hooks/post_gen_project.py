@@ -1,6 +1,7 @@
 """Delete the modules of choices that were not made, then print the next steps.
 
-Runs again at every update, on a copy: it is idempotent, and touches no other file.
+Runs again at every update, on a copy: it is idempotent, and touches no other file. With --overwrite-if-exists
+the folder may have been there before: modules that were in it, or that a link leads to, are kept.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import json
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+FILES_BEFORE = Path(".files-before-generation.json")  # written by pre_gen_project.py
 PACKAGE = Path("src", ANSWERS["__package"])
 LOGGING = PACKAGE / "logging_setup"
 SINKS, QUEUE_ROOM = LOGGING / "sinks", LOGGING / "queue"
@@ -64,13 +66,27 @@ def chosen() -> list[str]:
     ]
 
 
-def main() -> None:
-    for module, wanted in OPTIONAL.items():
-        if not wanted:
-            module.unlink(missing_ok=True)
+def delete_unwanted() -> list[Path]:
+    """Delete the modules of choices that were not made; return those that are kept."""
+    before = json.loads(FILES_BEFORE.read_text("utf-8")) if FILES_BEFORE.exists() else []
+    FILES_BEFORE.unlink(missing_ok=True)
+    kept = []
+    for module in (module for module, wanted in OPTIONAL.items() if not wanted and module.exists()):
+        if module.as_posix() in before or module.parent.resolve() != Path.cwd() / module.parent:
+            kept.append(module)
+        else:
+            module.unlink()
     if not QUEUE:
         with contextlib.suppress(OSError):  # not empty: the owner has put a file there
             QUEUE_ROOM.rmdir()
+    return kept
+
+
+def main() -> None:
+    kept = delete_unwanted()
+    if kept:
+        names = "".join(f"\n    {module}" for module in kept)
+        print(f"\nNot deleted, although their choice was not made: they were there before.{names}")
     lines = "".join(f"\n    {line}" for line in chosen())
     print(
         f"\n{ANSWERS['project_slug']} is ready in {Path.cwd()}\n{lines}\n\n"

@@ -2,8 +2,8 @@
 
 The answers are data, read from a JSON literal (`tojson` escapes every character that could end it);
 no answer is pasted into code. When this hook fails, cookiecutter removes the folder that it has
-created. It creates that folder before it runs this hook, so `__folder` in cookiecutter.json replaces an
-answer that is no folder name (empty, a path); the answer itself is in `__asked_slug`.
+created. It creates that folder before it runs this hook, so `__asked_slug` in cookiecutter.json keeps an
+answer that is no folder name (empty, a path), and replaces it in `project_slug`.
 """
 
 import json
@@ -11,7 +11,9 @@ import keyword
 import re
 import sys
 import unicodedata
+from pathlib import Path
 
+FILES_BEFORE = Path(".files-before-generation.json")  # read and deleted by post_gen_project.py
 SLUG = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST_SLUG = 40  # characters; longer ones make generated lines too long
 SLUG_FORM = "expected lowercase letters, digits and single hyphens, a letter first, for example my-service"
@@ -51,11 +53,23 @@ def problems(answers: dict[str, object]) -> list[str]:
             found.append("project_name is empty: expected a name")
         if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in answer):
             found.append(f"{question} {answer!r} has a control character: expected one line of plain text")
-    found += slug_problems(str(answers["__asked_slug"]))
+    found += private_problems(answers) or slug_problems(str(answers["__asked_slug"]))
     sinks = [answers[question] for question in ("console_handler", "file_handler", "collector_handler")]
     if sinks == ["none", "none", "none"] and not answers["email_handler"]:
         found.append("no handler is chosen: expected at least one, otherwise no record is written")
     return found
+
+
+def private_problems(answers: dict[str, object]) -> list[str]:
+    """Return one line per private variable that the command line or a replay file has changed."""
+    slug, asked = str(answers["project_slug"]), str(answers["__asked_slug"])
+    replaced = slug.startswith("refused-answers-") and slug_problems(asked)
+    expected = {"__asked_slug": asked if replaced else slug, "__package": slug.replace("-", "_")}
+    return [
+        f"{name} is {answers[name]!r}: expected {value!r}, derived from project_slug; it cannot be set"
+        for name, value in expected.items()
+        if answers[name] != value
+    ]
 
 
 def slug_problems(slug: str) -> list[str]:
@@ -90,6 +104,9 @@ def main() -> None:
     if found:
         lines = "".join(f"\n  - {line}" for line in found)
         sys.exit(f"Nothing was generated. Please change these answers:{lines}")
+    before = [path.as_posix() for folder in ("src", "tests") for path in Path(folder).rglob("*.py")]
+    if before:  # with --overwrite-if-exists
+        FILES_BEFORE.write_text(json.dumps(before), "utf-8")
 
 
 main()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.project import ASKED, DEADLINE, QUESTIONS, TEMPLATE, Bake
+from tests.support.project import ASKED, DEADLINE, TEMPLATE, Bake
 
 NO_HANDLER = {name: "none" for name in ASKED if name.endswith("_handler") and name != "email_handler"}
 NO_HANDLER["email_handler"] = "no"
@@ -119,7 +119,7 @@ def test_any_typed_text_gives_a_correct_project(tmp_path: Path, text: str) -> No
 def test_enter_alone_gives_the_default_project(tmp_path: Path) -> None:
     result = generate(tmp_path / "out", {}, "\n" * len(ASKED))
     assert result.returncode == 0, result.stdout + result.stderr
-    assert_correct(tmp_path / "out" / "my-service", description=QUESTIONS["description"])
+    assert_correct(tmp_path / "out" / "my-service", description="A Python service with preconfigured logging.")
 
 
 def test_jinja_in_an_answer_gives_a_correct_project(tmp_path: Path) -> None:
@@ -132,6 +132,12 @@ def test_jinja_in_an_answer_gives_a_correct_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize("slug", SLUGS.values(), ids=SLUGS)
 def test_unusable_slug_is_refused(tmp_path: Path, slug: str) -> None:
     assert "project_slug" in refused(tmp_path, project_slug=slug)
+
+
+@pytest.mark.parametrize(("slug", "shown"), [("a/b", True), ("my service", True), ("Shop", True), ("shop", False)])
+def test_next_question_shows_an_unusable_slug(tmp_path: Path, slug: str, shown: bool) -> None:
+    asked = generate(tmp_path / "out", {}, f"\n{slug}\n").stdout.splitlines()
+    assert [("project_slug cannot be used" in line) for line in asked if "Description" in line] == [shown]
 
 
 TAKEN = {

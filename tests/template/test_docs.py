@@ -49,6 +49,16 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): p.read_text("utf-8") for p in folder.rglob("*") if p.is_file()}
 
 
+def adopt_script(layout: str, choice: str) -> str:
+    """Return the first block of docs/adopt.md for this layout and one more answer, literally but for the template."""
+    *first, generate, src, flat = blocks("adopt.md", "sh")[0].splitlines()
+    (move,) = [line for line in (src, flat) if line.endswith(f"# {layout}")]
+    script = "\n".join((*first, f"{generate} {choice}", move))
+    return script.replace("uvx cookiecutter", COOKIECUTTER).replace(
+        "path/to/logging-template", shlex.quote(str(TEMPLATE))
+    )
+
+
 @pytest.mark.parametrize("multiprocessing", ["yes", "no"])
 @pytest.mark.parametrize(("layout", "package"), [("src layout", "src/shop"), ("flat layout", "shop")])
 def test_adopt_page_works_for_an_existing_package(
@@ -62,13 +72,8 @@ def test_adopt_page_works_for_an_existing_package(
     (source / "app.py").write_text(APPLICATION, "utf-8")
     before = contents(work)
 
-    generate, *copies = blocks("adopt.md", "sh")[0].splitlines()
-    (copy,) = [line for line in copies if line.endswith(f"# {layout}")]
-    script = f"{generate} multiprocessing={multiprocessing}\n{copy}"
-    script = script.replace("uvx cookiecutter", COOKIECUTTER).replace(
-        "path/to/logging-template", shlex.quote(str(TEMPLATE))
-    )
-    shell(script.replace("/tmp/adopt", shlex.quote(str(tmp_path / "adopt"))), work)  # noqa: S108 - the page's words
+    script = adopt_script(layout, f"multiprocessing={multiprocessing}")
+    shell(script, work)
 
     there = contents(work)
     assert {name: text for name, text in there.items() if "/logging_setup/" not in name} == before
@@ -84,6 +89,23 @@ def test_adopt_page_works_for_an_existing_package(
     log = (work / "logs" / "shop.log").read_text("utf-8")
     assert " DEBUG " in log  # of the application's own package
     assert log.splitlines()[-1].endswith("Sold")
+
+
+def test_adopt_page_run_again_does_no_harm(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    settings = work / "src" / "shop" / "logging_setup" / "settings.py"
+    settings.parents[1].mkdir(parents=True)
+    script = adopt_script("src layout", "multiprocessing=no")
+    shell(script, work)
+    as_generated = settings.read_text("utf-8")
+    settings.write_text('"""The owner\'s."""\n', "utf-8")
+    before = contents(work)
+    with pytest.raises(AssertionError, match="Directory not empty"):
+        shell(script, work)
+    assert contents(work) == before
+    (remove,) = blocks("adopt.md", "sh")[1:]
+    shell(remove + script, work)
+    assert settings.read_text("utf-8") == as_generated
 
 
 def test_readme_quotes_figures_of_the_benchmarks() -> None:

@@ -44,7 +44,7 @@ def test_workflows_use_the_same_versions(project: Project) -> None:
 
 
 def test_workflow_runs_every_supported_python(workflow: Path) -> None:
-    assert 'python: ["3.11", "3.12", "3.13", "3.14"]' in workflow.read_text("utf-8")
+    assert 'python: ["3.11", "3.12", "3.13", "3.14", "3.15"]' in workflow.read_text("utf-8")
 
 
 @pytest.mark.parametrize("collector", ["none", "otlp"])

@@ -45,6 +45,15 @@ def test_readme_lists_every_question_and_choice() -> None:
             assert choices == ", ".join(f"`{choice}`" for choice in default)
         elif "{{" not in default:
             assert choices == default
+        elif name == "description":  # unless the slug cannot be used
+            assert f"{{{{ '{choices}' if " in default
+
+
+def test_duration_of_make_test_is_the_same_on_every_page() -> None:
+    pages = [(TEMPLATE / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", "Makefile")]
+    stated = [re.findall(r"about \d+ minutes on 2 cores", page) for page in pages]
+    assert all(stated)
+    assert len({each for found in stated for each in found}) == 1
 
 
 def test_changelog_has_the_version_and_its_effect_on_projects() -> None:

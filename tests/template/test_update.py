@@ -74,7 +74,7 @@ def make_up_the_previous_version(template: Path) -> None:
         (package / "service.py", "An ordinary module", "A module"),
         (package / "logging_setup" / "get_handlers.py", "Make the handlers", "Make all handlers"),
         (skeleton / "README.md", "## Settings", "## The settings"),
-        (template / "cookiecutter.json", '"__markdown_name": "', '"__markdown_name": "The '),
+        (skeleton / "README.md", "{{ escaped(cookiecutter.project_name)", "The {{ escaped(cookiecutter.project_name)"),
         (template / "hooks" / "post_gen_project.py", "is ready in", "waits in"),
     ):
         text = path.read_text("utf-8")
