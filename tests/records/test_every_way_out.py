@@ -141,13 +141,13 @@ class Ways:
         assert not (FORBIDDEN - {"\n"}).intersection(stderr.getvalue())
 
     def shown_by_doctor(self, made: logging.LogRecord) -> None:
-        class House(logging.Handler):
+        class CustomHandler(logging.Handler):
             def emit(self, _record: logging.LogRecord) -> None:
                 raise OSError(text)
 
         text = self.ready(made).getMessage()
         verdict = self.doctor.Verdict(text, "timed out")
-        self.doctor.try_handler(House(), verdict)
+        self.doctor.try_handler(CustomHandler(), verdict)
         logger = {
             "name": text,
             "level": "",

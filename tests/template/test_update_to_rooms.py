@@ -123,7 +123,7 @@ def modules(cell: str) -> list[str]:
 
 
 def follow_the_changelog(project: Path, own: Path) -> None:
-    """Do what CHANGELOG.md asks the owner of a handler for."""
+    """Follow the steps in CHANGELOG.md for a handler of the owner's."""
     git("checkout", "--theirs", GET_HANDLERS, cwd=project)
     moved = LOGGING / "sinks" / own.name
     git("mv", str(own), str(moved), cwd=project)
@@ -134,7 +134,7 @@ def follow_the_changelog(project: Path, own: Path) -> None:
 
 
 class TestUpdateToRooms:
-    """What an update does with an owner's edits."""
+    """An update of a project with an owner's edits."""
 
     def test_edits_of_main_and_service_merge(self, template: Path, project: Path, tmp_path: Path) -> None:
         edit(project, ORDERS)
