@@ -143,12 +143,12 @@ class Ways:
         assert not (FORBIDDEN - {"\n"}).intersection(stderr.getvalue())
 
     def shown_by_doctor(self, made: logging.LogRecord) -> None:
-        class House(logging.Handler):
+        class CustomHandler(logging.Handler):
             def emit(self, _record: logging.LogRecord) -> None:
                 raise OSError(text)
 
         text = self.ready(made).getMessage()
-        verdict, words = self.probe.try_handler(House())
+        verdict, words = self.probe.try_handler(CustomHandler())
         result = {"sink": text, "verdict": verdict, "words": words}
         logger = {
             "name": text,
