@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import logging
 import multiprocessing
+import re
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
+_REPR: Final = re.compile(r"<(?:function|\w+ object) (\S+) at ")  # as of functions, generators and coroutines
 _previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # our hook -> the one that it replaces, and calls
 
 
@@ -121,9 +123,17 @@ def _other_thread(args: threading.ExceptHookArgs) -> None:
     _previous[_other_thread](args)
 
 
+def _failed_object(args: Any) -> str:
+    """Return the name of what raised an unraisable exception; from CPython 3.14 on, only `err_msg` may contain it."""
+    if args.object is not None:
+        return str(getattr(args.object, "__qualname__", type(args.object).__qualname__))
+    found = _REPR.search(args.err_msg or "")
+    return found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
+
+
 def _unraisable(args: Any) -> None:
     if args.exc_value is not None:
-        log_once(args.exc_value, getattr(args.object, "__qualname__", type(args.object).__qualname__))
+        log_once(args.exc_value, _failed_object(args))
     _previous[_unraisable](args)
 
 
