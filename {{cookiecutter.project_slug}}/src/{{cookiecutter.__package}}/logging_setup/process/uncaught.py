@@ -4,7 +4,6 @@ The exception of an asyncio task that is never awaited is logged by asyncio.
 """
 
 import contextlib
-import faulthandler
 import logging
 import multiprocessing
 import re
@@ -23,6 +22,11 @@ from types import TracebackType
 from typing import IO, Any, Final, ParamSpec, TypeVar
 
 from .global_state import change, undo
+
+try:
+    import faulthandler
+except ImportError:  # in a sub-interpreter; a fatal signal is that of the whole process
+    faulthandler = None  # type: ignore[assignment]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,7 +51,8 @@ def log_uncaught(fault_file: str = "") -> None:
     _replace(sys, "excepthook", _main_thread)
     _replace(threading, "excepthook", _other_thread)
     _replace(sys, "unraisablehook", _unraisable)
-    _enable_faulthandler(fault_file)
+    if faulthandler:
+        _enable_faulthandler(fault_file)
 
 
 def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
