@@ -54,6 +54,12 @@ class _RootHandlers(list[logging.Handler]):
         for handler in self[:]:
             self.remove(handler)
 
+    def copy(self) -> "_RootHandlers":
+        """Return a list of this class: in CPython 3.14, removeHandler replaces the list with a changed copy."""
+        made = _RootHandlers(self, ())
+        made._kept, made._hidden = self._kept, self._hidden
+        return made
+
     def append(self, handler: logging.Handler) -> None:
         super().append(handler)
         if self._hidden:

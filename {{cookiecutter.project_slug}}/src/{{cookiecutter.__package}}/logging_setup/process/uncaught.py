@@ -4,9 +4,9 @@ The exception of an asyncio task that is never awaited is logged by asyncio.
 """
 
 import contextlib
-import faulthandler
 import logging
 import multiprocessing
+import re
 import signal
 import sys
 import threading
@@ -23,12 +23,18 @@ from typing import IO, Any, Final, ParamSpec, TypeVar
 
 from .global_state import change, undo
 
+try:
+    import faulthandler
+except ImportError:  # in a sub-interpreter; a fatal signal is that of the whole process
+    faulthandler = None  # type: ignore[assignment]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
+_REPR: Final = re.compile(r"<(?:function|\w+ object) (\S+) at ")  # as of functions, generators and coroutines
 _previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # our hook -> the one that it replaces, and calls
 
 
@@ -45,7 +51,8 @@ def log_uncaught(fault_file: str = "") -> None:
     _replace(sys, "excepthook", _main_thread)
     _replace(threading, "excepthook", _other_thread)
     _replace(sys, "unraisablehook", _unraisable)
-    _enable_faulthandler(fault_file)
+    if faulthandler:
+        _enable_faulthandler(fault_file)
 
 
 def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
@@ -121,9 +128,17 @@ def _other_thread(args: threading.ExceptHookArgs) -> None:
     _previous[_other_thread](args)
 
 
+def _failed_object(args: Any) -> str:
+    """Return the name of what raised an unraisable exception; from CPython 3.14 on, only `err_msg` may contain it."""
+    if args.object is not None:
+        return str(getattr(args.object, "__qualname__", type(args.object).__qualname__))
+    found = _REPR.search(args.err_msg or "")
+    return found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
+
+
 def _unraisable(args: Any) -> None:
     if args.exc_value is not None:
-        log_once(args.exc_value, getattr(args.object, "__qualname__", type(args.object).__qualname__))
+        log_once(args.exc_value, _failed_object(args))
     _previous[_unraisable](args)
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from multiprocessing import reduction
+from multiprocessing import context, reduction
 from typing import Any, Final, NamedTuple
 
 from .frames import SHORT, TOGETHER, framed, read_batches, split
@@ -122,11 +122,16 @@ class LogQueue:
         self._writer.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"settings": self.settings, "writer": reduction.DupFd(self._writer.fileno())}
+        number = self._writer.fileno()
+        # Only a process that is being started inherits it; others, and sub-interpreters, open it by its path.
+        is_start = context.get_spawning_popen() is not None
+        writer = reduction.DupFd(number) if is_start else f"/proc/{os.getpid()}/fd/{number}"
+        return {"settings": self.settings, "writer": writer}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.settings = state["settings"]
-        self._use(state["writer"].detach())
+        writer = state["writer"]
+        self._use(os.open(writer, os.O_WRONLY | os.O_NONBLOCK) if isinstance(writer, str) else writer.detach())
 
 
 class PortableQueue(LogQueue):
