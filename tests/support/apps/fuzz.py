@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from my_service.logging_setup.process import reports
-from my_service.logging_setup.queue.encoding import encode, encode_drops, encode_flush
+from my_service.logging_setup.queue.encoding import encode, encode_marker
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
-from my_service.logging_setup.queue.listener import Listener, report_skipped
+from my_service.logging_setup.queue.listener import Listener
 
 GOOD, BAD = "sound", "wrong"  # three changed bytes cannot turn one into the other
 
@@ -57,8 +57,8 @@ def main() -> None:
         encode(logging.LogRecord("a", 40, __file__, 1, f"{BAD} 3", (), (ValueError, error, None), "f", "a stack")),
         encode(record(f"{BAD} 4 " + "é" * 900)),
         encode(record(f"{BAD} 5 " + "x" * 9_000)),
-        encode_flush()[0],
-        encode_drops(3),
+        encode_marker()[0],
+        encode_marker(3)[0],
         b"\x80",
         b"[" * 500,
         b"\x01" * 500,
@@ -94,7 +94,7 @@ def main() -> None:
 
     makers: tuple[Callable[[], bytes], ...] = (random_frame, mutated, mutated, mutated, cut, headed, lengths, part)
     sink = Sink(frames + 8)
-    decoder, listener = FrameDecoder(report_skipped), Listener(sink, lambda _: None)  # type: ignore[arg-type]
+    decoder, listener = FrameDecoder(), Listener(sink, lambda _: None)  # type: ignore[arg-type]
     reports.connect(lambda _: True)
     sent = fed = before = 0
     while fed < frames:

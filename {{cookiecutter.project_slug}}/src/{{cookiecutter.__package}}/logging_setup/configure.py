@@ -16,9 +16,8 @@ from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
 from .queue.handler import QueueHandler
 from .queue.pipe import LogQueue, WorkerSettings
-from .queue.session import QueueSession
+from .queue.session import QueueSession, ThreadSession
 from .queue.supervisor import ProcessSession, can_start_process
-from .queue.thread import ThreadSession
 from .records.context import drop_inherited_context
 # {% endif %}
 from .records.factory import LogRecord, is_usable
@@ -81,11 +80,8 @@ def setup_proc_logging(queue: LogQueue) -> None:
     changes nothing. Raises nothing, and does not block.
     """
     drop_inherited_context()
-    # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
-    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
+    attach([QueueHandler(queue)], keep=queue.settings.reattach)
     _setup_process(queue.settings)
-    uncaught.log_process_crash()
 
 
 # {% endif %}

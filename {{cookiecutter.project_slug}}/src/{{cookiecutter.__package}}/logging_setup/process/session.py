@@ -12,10 +12,9 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from .global_state import attach, change, detach, undo
+from .global_state import PACKAGE, attach, change, undo
 from .uncaught import log_once
 
-_PACKAGE: Final = (__package__ or "").rpartition(".")[0]
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
 
@@ -65,17 +64,11 @@ class LoggingSession(ABC):
 
     def start(self, *, keep: bool) -> Self:
         """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
-        others: list[logging.Handler] = []
-        for handler in logging.getLogger().handlers:
-            module = f"{type(handler).__module__}."
-            # Those of basicConfig would write every line a second time, and are put back by stop(). Own ones, copied
-            # by a fork or left by a reload, are dropped; others (of pytest, of an error tracker) stay.
-            if module.startswith("logging."):
-                self._replaced.append(handler)
-            elif not module.startswith(f"{_PACKAGE}."):
-                others.append(handler)
-        attach(self._handlers, others, keep=keep)
-        vars(logging.getLogger())[_PACKAGE] = self
+        # Those of basicConfig would write every line a second time; stop() attaches them again. Those of other
+        # libraries (pytest, an error tracker) stay.
+        self._replaced = [each for each in logging.root.handlers if type(each).__module__.split(".")[0] == "logging"]
+        attach(self._handlers, self._replaced, keep=keep)
+        vars(logging.root)[PACKAGE] = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -92,7 +85,7 @@ class LoggingSession(ABC):
         self._is_stopping = self.stopped = True
         try:
             atexit.unregister(self.stop)
-            detach(self._handlers, self._replaced)
+            attach(self._replaced, self._handlers, keep=False)
             self._stop(within)
             with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
                 undo.close()
@@ -125,14 +118,9 @@ class LoggingSession(ABC):
         self.flush() if others else self.stop()
 
 
-def _latest() -> Any:
-    """Return the last session started; it is kept on the root logger, and so found if this module is reloaded."""
-    return vars(logging.getLogger()).get(_PACKAGE)
-
-
 def current() -> Any:
     """Return the LoggingSession that this process has started and not stopped, or None."""
-    found = _latest()
+    found = vars(logging.root).get(PACKAGE)  # kept there, it is found if this module is reloaded
     return found if found and found.is_owner and not found.stopped else None
 
 
@@ -143,7 +131,7 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     """
     signal.signal(number, signal.SIG_DFL)
     _end_children()
-    session, gevent = _latest(), sys.modules.get("gevent")
+    session, gevent = vars(logging.root)[PACKAGE], sys.modules.get("gevent")
     if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
         gevent.spawn(session.end_by, number)
     else:
@@ -172,12 +160,11 @@ _blocked: set[int] = set()  # to unblock after the fork; empty if the applicatio
 
 
 def _before_fork() -> None:
+    _blocked.clear()
     ours = signal.getsignal(signal.SIGTERM) is _terminate
     if ours and signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         _blocked.add(signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_BLOCK, _blocked)
-    else:
-        _blocked.clear()
 
 
 def _reset_in_child() -> None:

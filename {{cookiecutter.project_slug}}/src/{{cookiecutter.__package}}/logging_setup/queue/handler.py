@@ -7,7 +7,7 @@ import threading
 
 from ..process import reports
 from ..records.serialize import prepare
-from .encoding import encode, encode_drops
+from .encoding import encode, encode_marker
 from .pipe import LogQueue, QueueClosedError
 
 
@@ -77,7 +77,7 @@ class QueueHandler(logging.Handler):
         unreported = self._take_unreported()
         if unreported:
             try:
-                self._put(encode_drops(unreported), self._timeout)
+                self._put(encode_marker(unreported)[0], self._timeout)
             except QueueClosedError:
                 reports.say(f"queue: {unreported} records dropped: no listener (process {os.getpid()})")
         super().close()

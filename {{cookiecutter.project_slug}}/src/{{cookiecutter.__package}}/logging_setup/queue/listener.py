@@ -1,6 +1,6 @@
 """The listener: reads the log queue, and dispatches the records to the handlers.
 
-It runs in a process of its own (supervisor.py), or in a thread (thread.py). The process ignores the signals that end
+It runs in a process of its own (supervisor.py), or in a thread (session.py). The process ignores the signals that end
 an application, and ends once the last writing end of the queue is closed: so what was enqueued is written even if
 all processes of the application are killed.
 """
@@ -18,15 +18,14 @@ from ..process import reports
 from ..records.redaction import redact
 from ..records.serialize import restore
 from ..sinks.dispatcher import Dispatcher
-from .encoding import DROPS, FLUSH, RECORD, decode, decode_drops, decode_flush
+from .encoding import RECORD, decode, decode_marker
 from .frames import MAX_BYTES, read_batches
 
-ENDING: Final = b"ending"  # sent on the control socket once all writing ends of the queue are closed
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
 class Listener:
-    """Dispatches records, and answers flush markers by `acknowledge`: with their token and the handlers' counts."""
+    """Dispatches records, and answers markers by `acknowledge`: with their token and the handlers' counts."""
 
     def __init__(self, dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
         self._dispatcher = dispatcher
@@ -37,28 +36,25 @@ class Listener:
         """Deserialize and dispatch a batch of records; carry out the markers among them. Never raises."""
         for data in batch:
             try:
-                if data[0] != RECORD:
-                    self._carry_out(data)
-                    continue
-                item = decode(data)
-                record = restore(item)
-                if item[7]:
-                    self._report_drops(record.process, item[7])
-                self._records.append(record)
+                if data[0] == RECORD:
+                    item = decode(data)
+                    record = restore(item)
+                    if item[7]:
+                        self._report_drops(record.process, item[7])
+                    self._records.append(record)
+                else:
+                    self._carry_out(*decode_marker(data))
             except Exception as error:  # noqa: BLE001 - other processes may write anything
                 text = f"queue: record dropped, it cannot be deserialized: {type(error).__name__}: {error}"
                 reports.report("decode", text)
         self._dispatch()
 
-    def _carry_out(self, marker: bytes) -> None:
-        if marker[0] == FLUSH:
-            self._dispatch()
-            self._dispatcher.flush()
-            self._acknowledge(decode_flush(marker) + json.dumps(self._dispatcher.counts()).encode())
-        elif marker[0] == DROPS:
-            self._report_drops(*decode_drops(marker))
-        else:
-            raise ValueError("neither a record nor a marker")
+    def _carry_out(self, process: int, dropped: int, token: bytes) -> None:
+        self._dispatch()
+        if dropped:
+            self._report_drops(process, dropped)
+        self._dispatcher.flush()
+        self._acknowledge(token + json.dumps(self._dispatcher.counts()).encode())
 
     def _dispatch(self) -> None:
         if self._records:
@@ -69,11 +65,6 @@ class Listener:
         self._dispatch()
         cause = f"full for longer than LOG_QUEUE_TIMEOUT (process {process})"
         reports.report("dropped", f"queue: {reports.COUNT} records dropped: {cause}", dropped)
-
-
-def report_skipped(what: str, count: int) -> None:
-    """Report what FrameDecoder has skipped or dropped."""
-    reports.report(what, f"queue: {reports.COUNT} {what}", count)
 
 
 def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any]], list[logging.Handler]]) -> None:
@@ -96,9 +87,9 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
             control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
     listener = Listener(dispatcher, acknowledge)
-    for batch in read_batches(reader_fd, report_skipped):
+    for batch in read_batches(reader_fd):
         listener.handle(batch)
-    acknowledge(ENDING)
+    control.close()  # by which the main process learns that no other process has the queue open
     dispatcher.close()
 
 

@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing import reduction
 from typing import Any, Final, NamedTuple
 
@@ -112,9 +112,9 @@ class LogQueue:
                 time.sleep(min(_PAUSE, left))
         return True
 
-    def batches(self, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
-        """Yield what has been enqueued, a few records at a time; blocks while there is nothing. See FrameDecoder."""
-        return read_batches(self.reader.fileno(), report)
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield what has been enqueued, a few records at a time; blocks while there is nothing."""
+        return read_batches(self.reader.fileno())
 
     def close(self) -> None:
         """Close both ends in this process; other processes keep their writing ends."""
@@ -147,7 +147,7 @@ class PortableQueue(LogQueue):
             raise QueueClosedError from error
         return True
 
-    def batches(self, _: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+    def batches(self) -> Iterator[list[bytes]]:
         while True:
             batch = [self._queue.get()]
             while len(batch) < TOGETHER and not self._queue.empty():

@@ -1,28 +1,38 @@
-"""The logging session of a main process with a log queue: what both kinds of listener share."""
+"""The logging session of a main process with a log queue, and the one with the listener in a thread.
 
+That is for LOG_LISTENER=thread, and where no listener process can be started. The thread is slow while the main process
+computes, and ends with it: then records of other processes are lost.
+"""
+
+import contextlib
 import json
+import queue
+import sys
 import threading
 import time
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
+from ..process import reports
 from ..process.session import LoggingSession
-from .encoding import TOKEN_SIZE, encode_flush
+from ..sinks.dispatcher import Dispatcher
+from .encoding import TOKEN_SIZE, encode_marker
 from .handler import QueueHandler
-from .pipe import LogQueue, QueueClosedError
+from .listener import Listener
+from .pipe import LogQueue, PortableQueue, QueueClosedError
 
 
 class QueueSession(LoggingSession):
     """Sends records through `queue`, which setup_proc_logging takes in other processes."""
 
-    def __init__(self, queue: LogQueue) -> None:
-        self.queue = queue
-        self._handler = QueueHandler(queue)
+    def __init__(self, log_queue: LogQueue) -> None:
+        self.queue = log_queue
+        self._handler = QueueHandler(log_queue)
         super().__init__([self._handler])
-        # Re-entrant: a signal handler may call flush() while its own thread is in flush().
-        self._changed = threading.Condition(threading.RLock())
-        self._flushing: set[bytes] = set()  # tokens of the flush markers that no listener has acknowledged
-        self._generation = 0  # how often the listener has been restarted
+        # Token of a marker -> True once it is acknowledged, False after each restart of the listener. No lock is held:
+        # a signal handler may call flush() while its own thread is in flush().
+        self._flushing: dict[bytes, queue.SimpleQueue[bool]] = {}
         self._counts: dict[str, Any] = {}
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -30,25 +40,17 @@ class QueueSession(LoggingSession):
         if not self.is_owner:
             return False
         until = time.monotonic() + timeout
-        marker, token = encode_flush()
-        self._flushing.add(token)
+        marker, token = encode_marker()
+        answers = self._flushing[token] = queue.SimpleQueue()
         try:
-            while token in self._flushing and (left := until - time.monotonic()) > 0:
-                generation = self._generation
-                # Not under the lock: the supervisor needs it to restart a listener that has stopped reading.
-                if not self.queue.put(marker, left):
-                    return False
-                with self._changed:
-                    self._changed.wait_for(
-                        lambda: token not in self._flushing or self._generation != generation,  # noqa: B023
-                        until - time.monotonic(),
-                    )
-        except QueueClosedError:
-            return False
-        else:
-            return token not in self._flushing
+            while self.queue.put(marker, until - time.monotonic()):
+                if answers.get(timeout=max(0.0, until - time.monotonic())):
+                    return True
+        except (QueueClosedError, queue.Empty):
+            pass
         finally:
-            self._flushing.discard(token)
+            del self._flushing[token]
+        return False
 
     def counts(self) -> dict[str, Any]:
         """See LoggingSession. Blocks as flush() does."""
@@ -70,8 +72,34 @@ class QueueSession(LoggingSession):
         """Close the queue in this process, and wait for the listener's end until then, in monotonic seconds."""
 
     def _acknowledge(self, answer: bytes) -> None:
-        """Note the listener's answer to a flush marker: its token, and the counts of the handlers."""
-        with self._changed:
-            self._flushing.discard(answer[:TOKEN_SIZE])
-            self._counts = json.loads(answer[TOKEN_SIZE:])
-            self._changed.notify_all()
+        """Note the listener's answer to a marker: its token, and the counts of the handlers."""
+        self._counts = json.loads(answer[TOKEN_SIZE:])
+        if (answers := self._flushing.get(answer[:TOKEN_SIZE])) is not None:
+            answers.put(True)
+
+
+class ThreadSession(QueueSession):
+    """A session with a listener thread, which reads the queue until stop()."""
+
+    def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
+        super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
+        self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
+        self._closing = False
+        self._dispatcher = Dispatcher(make_handlers(settings))
+        self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        listener = Listener(self._dispatcher, self._acknowledge)
+        for batch in self.queue.batches():
+            listener.handle(batch)
+            if self._closing:
+                break
+        self.queue.close()
+        self._dispatcher.close()
+
+    def _end_listener(self, until: float) -> None:
+        self._closing = True
+        with contextlib.suppress(QueueClosedError):
+            self.queue.put(encode_marker()[0], 0.0)  # wakes the thread; if the queue is full, that need not be
+        self._thread.join(max(0.0, until - time.monotonic()))
