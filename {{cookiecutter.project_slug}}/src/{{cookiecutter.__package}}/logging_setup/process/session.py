@@ -3,13 +3,14 @@
 import atexit
 import contextlib
 import logging
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
 from functools import partial
-from types import FrameType, TracebackType
+from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
 from .global_state import PACKAGE, attach, change, undo
@@ -62,7 +63,7 @@ class LoggingSession(ABC):
         """
         self._stop_within(STOP_WITHIN)
 
-    def start(self, *, keep: bool) -> Self:
+    def start(self, *, keep: bool) -> None:
         """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
         # Those of basicConfig would write every line a second time; stop() attaches them again. Those of other
         # libraries (pytest, an error tracker) stay.
@@ -73,7 +74,6 @@ class LoggingSession(ABC):
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
             if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
                 change(partial(signal.getsignal, signal.SIGTERM), partial(signal.signal, signal.SIGTERM), _terminate)
-        return self
 
     def _stop_within(self, within: float) -> bool:
         """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
@@ -108,11 +108,8 @@ class LoggingSession(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            log_once(error, "the main thread")  # sys.excepthook will come too late for it
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        log_once(error, "the main thread")  # sys.excepthook will come too late for it
         # Threads that the interpreter waits for log until its exit, where atexit calls stop().
         others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
         self.flush() if others else self.stop()
@@ -124,7 +121,7 @@ def current() -> Any:
     return found if found and found.is_owner and not found.stopped else None
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
+def _terminate(number: int, _frame: object) -> None:
     """Write what has been logged, then end as the signal would have ended the process.
 
     In a container the end of the first process is the end of all, the listener included.
@@ -145,13 +142,11 @@ def _end(number: int) -> NoReturn:
 
 def _end_children() -> None:
     """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, open."""
-    library: Any = sys.modules.get("multiprocessing")
-    if library:
-        # A thread of a pool that notices the end of its workers must not start the next ones.
-        library.process.BaseProcess.start = lambda _: threading.Event().wait()
-        for child in library.active_children():
-            with contextlib.suppress(OSError):  # it may run as another user
-                child.terminate()
+    # A thread of a pool that notices the end of its workers must not start the next ones.
+    BaseProcess.start = lambda _: threading.Event().wait()  # type: ignore[method-assign, assignment]
+    for child in multiprocessing.active_children():
+        with contextlib.suppress(OSError):  # it may run as another user
+            child.terminate()
 
 
 # A SIGTERM that comes during a fork is blocked until the child has its default action back: otherwise Python could
@@ -169,8 +164,7 @@ def _before_fork() -> None:
 
 def _reset_in_child() -> None:
     if signal.getsignal(signal.SIGTERM) is _terminate:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 if hasattr(os, "register_at_fork"):

@@ -49,7 +49,7 @@ def log_uncaught(fault_file: str = "") -> None:
     if multiprocessing.parent_process():
         _extend(traceback, "print_exc", _log_process_crash)
     # {% endif %}
-    _enable_faulthandler(fault_file)
+    _write_fatal_signals_to(fault_file)
 
 
 def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
@@ -125,20 +125,18 @@ def _log_process_crash(*_: Any) -> None:
 
 
 # {% endif %}
-def _enable_faulthandler(path: str) -> None:
-    file, was_enabled = sys.stderr, faulthandler.is_enabled()
+def _write_fatal_signals_to(path: str) -> None:
+    file = sys.stderr
     if path:
         with contextlib.suppress(*_UNUSABLE):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             file = undo.enter_context(open(path, "a", encoding="utf-8"))  # noqa: PTH123, SIM115 - before a fault
-    undo.callback(_restore_faulthandler, was_enabled=was_enabled)
+    if faulthandler.is_enabled():
+        undo.callback(_enable_faulthandler, sys.stderr)
+    undo.callback(faulthandler.disable)  # before the file is closed
+    _enable_faulthandler(file)
+
+
+def _enable_faulthandler(file: Any) -> None:
     with contextlib.suppress(*_UNUSABLE):
         faulthandler.enable(file)
-
-
-def _restore_faulthandler(*, was_enabled: bool) -> None:
-    """Have the stack of a fatal signal written to stderr, or nowhere, as before."""
-    faulthandler.disable()
-    if was_enabled:
-        with contextlib.suppress(*_UNUSABLE):
-            faulthandler.enable()

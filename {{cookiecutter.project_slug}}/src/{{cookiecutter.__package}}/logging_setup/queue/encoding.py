@@ -17,7 +17,7 @@ from .frames import MAX_BYTES
 
 RECORD: Final = 1
 _MARKER: Final = 2
-_HEAD: Final = struct.Struct("<BdQHII")  # RECORD, time, dropped records, bytes of origin, message and rest
+_HEAD: Final = struct.Struct("<BdHII")  # RECORD, time, bytes of origin, message and rest
 _HEAD_SIZE: Final = _HEAD.size
 TOKEN_SIZE: Final = 16
 _MARK: Final = struct.Struct(f"<BQQ{TOKEN_SIZE}s")  # _MARKER, process, dropped records, token
@@ -28,9 +28,9 @@ _from_json = json.JSONDecoder().raw_decode
 _unpack = _HEAD.unpack_from
 
 
-def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
+def encode(record: logging.LogRecord) -> bytes:
     """Serialize `record` to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
-    flat = flatten(record, dropped)
+    flat = flatten(record)
     data = _pack(flat)
     for limit in _TEXT_LIMITS:
         if len(data) <= MAX_BYTES:
@@ -40,44 +40,37 @@ def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
         return data
     # Many fields, notes or causes, each of them short.
     exception = flat[5] and {**flat[5], "notes": (), "causes": ()}
-    return _pack((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}, dropped), 500)))
+    return _pack((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}), _TEXT_LIMITS[-1])))
 
 
 def _pack(flat: Flat) -> bytes:
-    origin, created, task, message, stack, exception, fields, dropped = flat
+    origin, created, task, message, stack, exception, fields = flat
     text = message.encode("utf-8", "surrogatepass")
     if task or stack or exception or fields:
         rest = _to_json((task, stack, exception, fields)).encode("utf-8", "surrogatepass")
     else:
         rest = b""
-    return _HEAD.pack(RECORD, created, dropped, len(origin), len(text), len(rest)) + origin + text + rest
+    return _HEAD.pack(RECORD, created, len(origin), len(text), len(rest)) + origin + text + rest
 
 
 def decode(data: bytes) -> Flat:
-    """Deserialize a record of `encode`, for `restore`. Raises ValueError for other bytes."""
-    try:
-        kind, created, dropped, of_origin, of_text, of_rest = _unpack(data)
-        text_at = _HEAD_SIZE + of_origin
-        rest_at = text_at + of_text
-        if kind != RECORD or rest_at + of_rest > len(data):
-            raise ValueError("not a record")
-        task = stack = exception = fields = None
-        if of_rest:
-            rest = data[rest_at : rest_at + of_rest].decode("utf-8", "surrogatepass")
-            task, stack, exception, fields = _from_json(rest)[0]
-        text = data[text_at:rest_at].decode("utf-8", "surrogatepass")
-    except (struct.error, TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from error
-    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields, dropped
+    """Deserialize a record of `encode`, for `restore`. Raises struct.error, ValueError, TypeError or RecursionError."""
+    kind, created, of_origin, of_text, of_rest = _unpack(data)
+    text_at = _HEAD_SIZE + of_origin
+    rest_at = text_at + of_text
+    if kind != RECORD or rest_at + of_rest > len(data):
+        raise ValueError("not a record")
+    task = stack = exception = fields = None
+    if of_rest:
+        rest = data[rest_at : rest_at + of_rest].decode("utf-8", "surrogatepass")
+        task, stack, exception, fields = _from_json(rest)[0]
+    text = data[text_at:rest_at].decode("utf-8", "surrogatepass")
+    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields
 
 
-def encode_marker(dropped: int = 0) -> tuple[bytes, bytes]:
-    """Return a marker, and the token in it: random, so that no other process can guess it.
-
-    The listener reports that this process has `dropped` records, flushes its handlers, and acknowledges the token.
-    """
-    token = os.urandom(TOKEN_SIZE)
-    return _MARK.pack(_MARKER, os.getpid(), dropped, token), token
+def encode_marker(dropped: int = 0, token: bytes = b"") -> bytes:
+    """Return a marker: `dropped` records of this process are to be reported; with none, the handlers to be flushed."""
+    return _MARK.pack(_MARKER, os.getpid(), dropped, token)
 
 
 def decode_marker(data: bytes) -> tuple[int, int, bytes]:

@@ -1,6 +1,6 @@
-"""The listener process, as the main process sees it: started, restarted after a crash, awaited at the end.
+"""The sessions with a listener in a process or in a thread: started, restarted after a crash, awaited at the end.
 
-It ends when no process holds a writing end of the queue any more; nothing here ends it.
+A listener process ends when no process holds a writing end of the queue any more; nothing here ends it.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,11 @@ from typing import Any, Final
 from ..process import reports
 from ..process.session import fork_lock
 from ..process.uncaught import exit_cause
+from ..sinks.dispatcher import Dispatcher
+from .encoding import encode_marker
 from .frames import TOGETHER
-from .pipe import LogQueue, not_for_children, renumber
+from .listener import handle
+from .pipe import LogQueue, PortableQueue, not_for_children, renumber
 from .session import QueueSession
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
@@ -112,3 +116,31 @@ class ProcessSession(QueueSession):
                 break
         for answers in list(self._flushing.values()):
             answers.put(False)
+
+
+class ThreadSession(QueueSession):
+    """A session with a listener thread: for LOG_LISTENER=thread, and where no listener process can be started.
+
+    It is slow while the main process computes, and ends with it: then records of other processes are lost.
+    """
+
+    def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
+        super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
+        self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
+        self._closing = False
+        self._dispatcher = Dispatcher(make_handlers(settings))
+        self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        for batch in self.queue.batches():
+            handle(batch, self._dispatcher, self._acknowledge)
+            if self._closing:
+                break
+        self.queue.close()
+        self._dispatcher.close()
+
+    def _end_listener(self, until: float) -> None:
+        self._closing = True
+        self.queue.put(encode_marker(), 0.0)  # wakes the thread; if the queue is full, that need not be
+        self._thread.join(max(0.0, until - time.monotonic()))
