@@ -87,7 +87,7 @@ class Ways:
         self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
         queue = load("queue.pipe").LogQueue(load("settings").Settings())
         queue.reader.close()  # there is no listener
-        self.dropping = load("queue.handler").QueueHandler(queue)
+        self.dropping = load("queue.session").QueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
 
     def ready(self, made: logging.LogRecord) -> Any:
