@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextvars import Context
 from typing import Final
 
-from ..records.serialize import prepare
+from ..records.factory import PreparedRecord
+from ..records.redaction import redact
 from ..records.text import TextFormatter, escape
 from ..records.values import safe_str
 
@@ -87,8 +87,9 @@ def describe(error: BaseException | None) -> str:
 def say(text: str, level: int = logging.WARNING) -> None:
     """Log one report at once; from WARNING on to stderr if no sink accepts it. Never raises."""
     with contextlib.suppress(Exception):
-        made = logging.LogRecord(_NAME, level, __file__, 0, text, None, None, "report")
-        record = Context().run(prepare, made)  # without the log_context of the code that met the failure
+        made = logging.LogRecord(_NAME, level, __file__, 0, redact.text(text), None, None, "report")
+        made.processName, made.threadName = redact.text(f"{made.processName}"), redact.text(f"{made.threadName}")
+        record = PreparedRecord(vars(made))  # without log_context: that of the code that met the failure
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)
 
