@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from ..records.serialize import Flat, flatten
 from ..records.values import MAX_ITEMS, cut, to_builtin
+from .frames import MAX_BYTES
 
-MAX_BYTES: Final = 64 * 1024  # of a serialized record
 RECORD: Final = 1
 _MARKER: Final = 2
 _HEAD: Final = struct.Struct("<BdHII")  # RECORD, time, bytes of origin, message and rest

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..process import reports
-from .encoding import MAX_BYTES
 
 FRAME: Final = 512  # bytes
 AT_ONCE: Final = 4096  # bytes: PIPE_BUF
 TOGETHER: Final = AT_ONCE // FRAME  # records read and dispatched together; lost if the listener is killed meanwhile
+MAX_BYTES: Final = 64 * 1024  # of a record; encoding.py cuts longer ones
 _PART: Final = 0x80  # added to the number of frames if the payload is a part of a record
 _MARK: Final = b"\xff\xfe\xfd\xfc"
 _SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame

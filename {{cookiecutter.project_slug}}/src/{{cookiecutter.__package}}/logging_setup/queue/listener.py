@@ -18,8 +18,8 @@ from ..process import reports
 from ..records.redaction import redact
 from ..records.serialize import restore
 from ..sinks.dispatcher import Dispatcher
-from .encoding import MAX_BYTES, RECORD, decode, decode_marker
-from .frames import read_batches
+from .encoding import RECORD, decode, decode_marker
+from .frames import MAX_BYTES, read_batches
 
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
