@@ -7,6 +7,7 @@ import contextlib
 import faulthandler
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -17,11 +18,11 @@ import warnings
 from collections.abc import Callable
 from functools import partial, wraps
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, ParamSpec, TypeVar
 
 from .global_state import change, undo
+from .open_file import open_file
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -131,9 +132,11 @@ def _enable_faulthandler(path: str) -> None:
     file: IO[str] | None = None
     enabled = faulthandler.is_enabled()
     if path:
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a", encoding="utf-8")  # noqa: PTH123, SIM115 - has to be open before a fault
+        try:
+            file = open(path, "a", encoding="utf-8", opener=open_file)  # noqa: SIM115 - open before a fault
+        except (OSError, ValueError, RuntimeError) as error:
+            if os.path.lexists(path):  # else the log file cannot be opened either, and is reported
+                logger.warning("faults: %s cannot be opened, stacks of fatal signals go to stderr: %s", path, error)
     with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no stderr, or a closed one
         faulthandler.enable(file or sys.stderr)
     undo.callback(_disable_faulthandler, file, again=enabled)
