@@ -6,6 +6,7 @@ The exception of an asyncio task that is never awaited is logged by asyncio.
 import contextlib
 import logging
 import multiprocessing
+import os
 import re
 import signal
 import sys
@@ -17,10 +18,10 @@ import warnings
 from collections.abc import Callable
 from functools import partial, wraps
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 from .global_state import change, undo
+from .open_file import open_file
 
 try:
     import faulthandler
@@ -140,9 +141,12 @@ def _log_process_crash(*_: Any) -> None:
 def _write_fatal_signals_to(path: str) -> None:
     file = sys.stderr
     if path:
-        with contextlib.suppress(*_UNUSABLE):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            file = undo.enter_context(open(path, "a", encoding="utf-8"))  # noqa: PTH123, SIM115 - before a fault
+        try:
+            file = open(path, "a", encoding="utf-8", opener=open_file)  # noqa: SIM115 - open before a fault
+            undo.callback(file.close)
+        except (OSError, ValueError, RuntimeError) as error:
+            if os.path.lexists(path):  # else the log file cannot be opened either, and is reported
+                logger.warning("faults: %s cannot be opened, stacks of fatal signals go to stderr: %s", path, error)
     if faulthandler.is_enabled():
         undo.callback(_enable_faulthandler, sys.stderr)
     undo.callback(faulthandler.disable)  # before the file is closed
