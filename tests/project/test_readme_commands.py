@@ -133,6 +133,20 @@ class TestSnippets:
             assert (result.returncode, result.stderr) == (0, ""), snippet
         assert ("Job 2" in result.stdout) == (not answers)
 
+    def test_sigterm_snippet_finishes_its_work(self, bake: Bake, tmp_path: Path, answers: combinations.Answers) -> None:
+        project = bake(**answers)
+        (snippet,) = [code for code in blocks(project.path / "docs" / "logging.md", "python") if "SIGTERM" in code]
+        work = 'import logging, time; logging.warning("begun"); time.sleep(0.1); logging.warning("finished")'
+        file = tmp_path / "snippet.py"
+        file.write_text(snippet.replace("...  # one piece of work", work), "utf-8")
+        with project.start(str(file), cwd=tmp_path) as process:
+            assert process.stdout
+            assert any("begun" in line for line in process.stdout)
+            process.terminate()
+            output, errors = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, errors) == (0, "")
+        assert "finished" in output.splitlines()[-1]
+
     def test_env_example_works_as_its_head_says(
         self, bake: Bake, tmp_path: Path, answers: combinations.Answers
     ) -> None:
