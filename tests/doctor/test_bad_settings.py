@@ -97,7 +97,7 @@ def test_malformed_secret_is_masked_in_the_message(project: Project) -> None:
         def never(_: str) -> str:
             raise ValueError("something else")
 
-        field = settings.setting_fields()[0]
+        field, _ = settings.Settings().variables()[0]
         was = dict(field.metadata)
         field.metadata = {**was, "parse": never, "secret": True}
         try:

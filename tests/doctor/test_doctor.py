@@ -84,15 +84,15 @@ def test_probe_distinguishes_refused_unwritable_and_dead(
     unwritable = {"LOG_FILE": str(tmp_path / "file" / "app.log")}
     dead = {"LOG_COLLECTOR_URL": f"{scheme}://127.0.0.1:{free_port()}"}
     report = examine(project, tmp_path, "--probe", status=1, **unwritable, **dead, **refusing)
-    said = verdicts(report)
-    assert said["console"] == ("reached", "")
-    assert said["email"][0] == "refused"
-    assert "554" in said["email"][1]
-    assert "we know you" in said["email"][1]
-    assert said["file"][0] == "failed"
-    assert str(tmp_path / "file") in said["file"][1]
-    assert said[collector][0] == "refused"
-    assert "Connection refused" in said[collector][1]
+    found = verdicts(report)
+    assert found["console"] == ("reached", "")
+    assert found["email"][0] == "refused"
+    assert "554" in found["email"][1]
+    assert "we know you" in found["email"][1]
+    assert found["file"][0] == "failed"
+    assert str(tmp_path / "file") in found["file"][1]
+    assert found[collector][0] == "refused"
+    assert "Connection refused" in found[collector][1]
 
 
 def test_probe_times_out_on_a_server_that_hangs(
@@ -134,11 +134,11 @@ with setup_main_logging() as logs:
     with project.start("-c", code, cwd=tmp_path, LOG_CONSOLE_LEVEL="60") as service:
         assert service.stdout
         assert service.stdout.readline() == "ready\n"
-        said = verdicts(examine(project, tmp_path, "--probe"))
+        found = verdicts(examine(project, tmp_path, "--probe"))
         (tmp_path / "go").write_text("")
         service.wait(20)
     file = tmp_path / "logs" / f"{project.slug}.log"
-    assert said["file"] == ("reached", f"{file}, which another process has open")
+    assert found["file"] == ("reached", f"{file}, which another process has open")
     assert [line.split(" ", 1)[1].split()[-1] for line in file.read_text().splitlines()][-2:] == ["--probe", "running"]
     assert sorted(path.name for path in file.parent.iterdir()) == [file.name, f"{file.name}.fault"]
 
@@ -155,36 +155,36 @@ def test_token_sent_in_the_clear_is_a_fault(bake: Bake, tmp_path: Path, url: str
 def test_probe_record_dropped_by_a_filter_is_not_tried(project: Project, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(project.path, copy)
-    house = Project(copy, project.slug)
-    (house.logging / "sinks" / "house.py").write_text(
+    custom = Project(copy, project.slug)
+    (custom.logging / "sinks" / "custom.py").write_text(
         "import dataclasses, logging\n"
         "from ..env.variables import Sink, level_setting\n"
         "@dataclasses.dataclass(frozen=True, kw_only=True)\n"
-        "class HouseSink(Sink):\n"
-        "    name = 'house'\n"
-        "    level: int = level_setting('LOG_HOUSE_LEVEL', logging.ERROR, '')\n"
+        "class CustomSink(Sink):\n"
+        "    name = 'custom'\n"
+        "    level: int = level_setting('LOG_CUSTOM_LEVEL', logging.ERROR, '')\n"
         "    def make_handlers(self, make_formatter):\n"
         "        handler = logging.StreamHandler()\n"
         "        handler.addFilter(logging.Filter('audit'))\n"
         "        return [handler]\n",
         "utf-8",
     )
-    file = house.logging / "get_handlers.py"
-    file.write_text(file.read_text("utf-8").replace("\n]\n", '\n    "house:HouseSink",\n]\n'), "utf-8")
-    report = examine(house, tmp_path, "--probe", status=1)
-    assert report["sinks"] == {"console": "INFO", "file": "DEBUG", "house": "ERROR"}
+    file = custom.logging / "get_handlers.py"
+    file.write_text(file.read_text("utf-8").replace("\n]\n", '\n    "custom:CustomSink",\n]\n'), "utf-8")
+    report = examine(custom, tmp_path, "--probe", status=1)
+    assert report["sinks"] == {"console": "INFO", "file": "DEBUG", "custom": "ERROR"}
     found = verdicts(report)
     assert [(sink, verdict) for sink, (verdict, _) in sorted(found.items())] == [
         ("console", "reached"),
+        ("custom", "not tried"),
         ("file", "reached"),
-        ("house", "not tried"),
     ]
 
 
 def test_probe_fails_on_a_full_disk(project: Project, tmp_path: Path) -> None:
-    said = verdicts(examine(project, tmp_path, "--probe", status=1, LOG_FILE="/dev/full"))
-    assert said["file"][0] == "failed"
-    assert "No space left" in said["file"][1]
+    found = verdicts(examine(project, tmp_path, "--probe", status=1, LOG_FILE="/dev/full"))
+    assert found["file"][0] == "failed"
+    assert "No space left" in found["file"][1]
 
 
 def test_doctor_writes_nothing_without_probe(project: Project, tmp_path: Path) -> None:

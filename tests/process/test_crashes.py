@@ -59,8 +59,13 @@ UNCAUGHT = {
         "    thread = threading.Thread(target=f, name='T-1')\n    thread.start()\n    thread.join()",
         0,
     ),
-    "__del__": (
+    "Bad.__del__": (
         "class Bad:\n        def __del__(self):\n            raise ValueError('not caught')\n    Bad()",
+        0,
+    ),
+    "closing_fails": (
+        "def closing_fails():\n        try:\n            yield\n        finally:\n"
+        "            raise ValueError('not caught')\n    next(closing_fails())",
         0,
     ),
     "Task exception was never retrieved": (

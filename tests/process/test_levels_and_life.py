@@ -22,16 +22,16 @@ from tests.support.scripts import HEAD, Script, run_script
 queue_or_not = pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 
 LEVELS = """
-def speak(where):
+def log_all_levels(where):
     for name in ("my_service.app", "__main__", "__mp_main__", "urllib3"):
         for level in ("debug", "info", "error"):
             getattr(logging.getLogger(name), level)("%s/%s/%s", where, name, level)
 """
-SPEAK = "if __name__ == '__main__':\n    with setup_main_logging():\n        speak('main')\n"
+LOG_ALL_LEVELS = "if __name__ == '__main__':\n    with setup_main_logging():\n        log_all_levels('main')\n"
 SPAWN = """
 def work(queue):
     setup_proc_logging(queue)
-    speak("worker")
+    log_all_levels("worker")
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
@@ -62,7 +62,7 @@ def those(package: str, others: str) -> set[tuple[str, str]]:
 
 
 class TestLevels:
-    @pytest.mark.parametrize("body", [SPEAK, SPAWN], ids=["main", "spawned"])
+    @pytest.mark.parametrize("body", [LOG_ALL_LEVELS, SPAWN], ids=["main", "spawned"])
     @pytest.mark.parametrize(
         ("variables", "console", "file"),
         [
@@ -94,7 +94,7 @@ class TestLevels:
         assert shown((tmp_path / "app.log").read_text("utf-8")) == file
 
     def test_log_level_applies_without_a_queue(self, bake: Bake, tmp_path: Path) -> None:
-        program = app(tmp_path, LEVELS + SPEAK, multiprocessing=False)
+        program = app(tmp_path, LEVELS + LOG_ALL_LEVELS, multiprocessing=False)
         run = bake(multiprocessing=False).run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
         assert shown(run.stdout) == shown((tmp_path / "app.log").read_text("utf-8")) == those("debug", "debug")
 
@@ -200,8 +200,8 @@ class TestContextOfAWorker:
     def test_pool_job_has_no_context_of_the_fork(self, script: Script, pool: str) -> None:
         make, submit = POOLS[pool]
         lines = script(REQUESTS.format(make=make, first=submit.format("1,"), second=submit.format("2,")))
-        said = [re.sub(r"\[.*\] ", "", line.partition("my_service.app ")[2]) for line in lines]
-        assert [text for text in said if text] == [
+        messages = [re.sub(r"\[.*\] ", "", line.partition("my_service.app ")[2]) for line in lines]
+        assert [text for text in messages if text] == [
             "job 1",
             "inside 1 inner=1",
             "main request=first",

@@ -14,7 +14,7 @@ from tests.support.project import DEADLINE, Bake, Project
 from tests.support.scripts import HEAD, run_script, with_handler
 
 LONG = 60  # seconds; children are killed at the end of the test
-STOP_WITHIN = 10.0  # seconds: main_logging.STOP_WITHIN
+STOP_WITHIN = 10.0  # seconds: process.session.STOP_WITHIN
 
 
 def head(multiprocessing: bool = True) -> str:
@@ -203,11 +203,11 @@ else:
     logs.stop()
 time.sleep(60)
 """
-WAITING_HOUSE = """
+WAITING_CUSTOM = """
 import logging, time
 from pathlib import Path
 
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         while not Path("go").exists():
             time.sleep(0.01)
@@ -234,8 +234,8 @@ class TestSigtermAmidStop:
 
     @pytest.mark.parametrize("where", ["main", "thread"])
     def test_listener_thread_loses_nothing(self, project: Project, tmp_path: Path, where: str) -> None:
-        house = with_handler(project, tmp_path, WAITING_HOUSE)
-        assert self.run(house, tmp_path, where, "thread", "continue") == -signal.SIGTERM
+        custom = with_handler(project, tmp_path, WAITING_CUSTOM)
+        assert self.run(custom, tmp_path, where, "thread", "continue") == -signal.SIGTERM
         assert len(logged(tmp_path, "line ")) == 500
 
     @pytest.mark.parametrize("where", ["main", "thread"])

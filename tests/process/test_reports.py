@@ -32,7 +32,7 @@ class TestDroppedRecords:
     @pytest.mark.parametrize("listener", ["process", "thread"])
     def test_stderr_shows_them_in_the_files_format(self, project: Project, tmp_path: Path, listener: str) -> None:
         """Case 50."""
-        house = with_handler(project, tmp_path, BLOCKED)
+        custom = with_handler(project, tmp_path, BLOCKED)
         body = r"""
 with setup_main_logging() as logs:
     assert logs.flush(30)
@@ -49,7 +49,7 @@ with setup_main_logging() as logs:
 """
         body = body.replace("with setup", f"from {project.package}.logging_setup import log_context\nwith setup", 1)
         path = application(tmp_path, body, listener)
-        run = house.run(path, cwd=tmp_path, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.2", LOG_FILE="app.log")
+        run = custom.run(path, cwd=tmp_path, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.2", LOG_FILE="app.log")
         assert run.returncode == 0, run.stderr
         lines = run.stderr.rstrip("\n").split("\n")
         assert len([line for line in lines if not line.startswith("    ")]) == 1, run.stderr
@@ -63,7 +63,7 @@ with setup_main_logging() as logs:
 
 LEAKY = """
 import logging
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         raise OSError("POST https://me:hunter2@host/?iban=hunter2\\n2026-01-01T00:00:00.000+00:00 CRITICAL \\x1b[2J")
 """
@@ -75,13 +75,13 @@ class TestRedaction:
     @ways
     @pytest.mark.parametrize("file", ["app.log", "/dev/full"])
     def test_report_is_masked_with_additional_keys(self, bake: Bake, tmp_path: Path, way: str, file: str) -> None:
-        house = with_handler(bake(console_handler="none", multiprocessing=way != "direct"), tmp_path, LEAKY)
+        custom = with_handler(bake(console_handler="none", multiprocessing=way != "direct"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", way)
-        run = house.run(path, cwd=tmp_path, LOG_FILE=file, LOG_REDACT_KEYS="iban", **WAYS[way])
+        run = custom.run(path, cwd=tmp_path, LOG_FILE=file, LOG_REDACT_KEYS="iban", **WAYS[way])
         assert run.returncode == 0, run.stderr
         shown = run.stderr if file == "/dev/full" else (tmp_path / file).read_text("utf-8")
         assert run.stderr == "" or file == "/dev/full"
-        reports = [line for line in shown.split("\n") if "House: handler failed" in line]
+        reports = [line for line in shown.split("\n") if "CustomHandler: handler failed" in line]
         assert reports
         assert all("OSError: POST https://me:***@host/?iban=***" in line for line in reports)
         assert "hunter2" not in shown
@@ -90,9 +90,9 @@ class TestRedaction:
 
     def test_report_is_not_masked_when_redaction_is_off(self, bake: Bake, tmp_path: Path) -> None:
         """It proves that the test above can fail."""
-        house = with_handler(bake(console_handler="none"), tmp_path, LEAKY)
+        custom = with_handler(bake(console_handler="none"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", "process")
-        house.run(path, cwd=tmp_path, LOG_FILE="app.log", LOG_REDACT="off")
+        custom.run(path, cwd=tmp_path, LOG_FILE="app.log", LOG_REDACT="off")
         assert "https://me:hunter2@host/?iban=hunter2" in (tmp_path / "app.log").read_text("utf-8")
 
 
@@ -155,7 +155,7 @@ class TestCounts:
                 if "bad" in batch:
                     raise background.RefusedError("no")
 
-        guarded = parts.module("sinks.dispatcher").GuardedHandler(Refused("house"))
+        guarded = parts.module("sinks.dispatcher").GuardedHandler(Refused("custom"))
         for text in ("good", "bad", "good", "bad"):
             guarded.handle(record(text))
         wait_until(lambda: guarded.count()["failed"] == 2)
@@ -204,15 +204,15 @@ class TestCounts:
             def __str__(self) -> str:
                 raise RuntimeError
 
-        class House(logging.Handler):
+        class Custom(logging.Handler):
             def emit(self, _record: logging.LogRecord) -> None:
                 raise HostileError
 
-        guarded = parts.module("sinks.dispatcher").GuardedHandler(House())
+        guarded = parts.module("sinks.dispatcher").GuardedHandler(Custom())
         guarded.handle(record("one"))
         assert guarded.count()["failed"] == 1
         assert parts.reported == [
-            "House: handler failed, 1 records dropped: HostileError: <HostileError: str() failed with RuntimeError>"
+            "Custom: handler failed, 1 records dropped: HostileError: <HostileError: str() failed with RuntimeError>"
         ]
 
 

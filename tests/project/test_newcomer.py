@@ -18,9 +18,9 @@ def test_readme_email_commands_send_an_alert(project: Project, tmp_path: Path) -
     port, python = str(free_port()), shlex.quote(sys.executable)
     serve = serve.replace("uvx aiosmtpd", f"exec {python} -u -m aiosmtpd").replace("8025", port)
     probe = probe.replace("uv run python", python).replace("8025", port)
-    said = tmp_path / "server.txt"
+    mails = tmp_path / "server.txt"
     with (
-        said.open("wb") as output,
+        mails.open("wb") as output,
         subprocess.Popen(["sh", "-ec", serve], stdout=output, stderr=output) as server,
     ):
         try:
@@ -38,7 +38,7 @@ def test_readme_email_commands_send_an_alert(project: Project, tmp_path: Path) -
             server.terminate()
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"email +reached", result.stdout)
-    assert "To: me@localhost" in said.read_text("utf-8")
+    assert "To: me@localhost" in mails.read_text("utf-8")
 
 
 def wait_for(port: int) -> None:

@@ -32,14 +32,14 @@ class Storm:
         variables = {"LOG_FILE": "storm.log", "LOG_CONSOLE_LEVEL": "60", "LOG_LISTENER": listener}
         self.process = project.start(STORM, json.dumps(options), cwd=folder, **variables)
 
-    def hear(self, event: str) -> dict[str, Any]:
+    def read_event(self, event: str) -> dict[str, Any]:
         """Read the next event that it prints, and check that it is this one."""
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, self.process.communicate(timeout=DEADLINE)[1]
-        said: dict[str, Any] = json.loads(line)
-        assert said["event"] == event, said
-        return said
+        found: dict[str, Any] = json.loads(line)
+        assert found["event"] == event, found
+        return found
 
     def verdict(self) -> Verdict:
         """Judge the log; call it after all processes have ended."""
@@ -83,8 +83,8 @@ def test_killed_workers_lose_nothing(
     project: Project, tmp_path: Path, listener: str, method: str, size: int, kills: int
 ) -> None:
     storm = Storm(project, tmp_path, listener, method=method, workers=2, size=size, kills=kills * TIMES)
-    storm.hear("at work")
-    end = storm.hear("end")
+    storm.read_event("at work")
+    end = storm.read_event("end")
     assert end["hangs"] == 0
     assert storm.process.wait(DEADLINE) == 0
     verdict = storm.verdict()
@@ -102,7 +102,7 @@ def test_killed_main_process_loses_nothing(project: Project, tmp_path: Path, met
         folder = tmp_path / str(number)
         folder.mkdir()
         storm = Storm(project, folder, method=method, workers=2, size=size, seconds=0.4)
-        storm.hear("at work")
+        storm.read_event("at work")
         storm.process.kill()
         storm.process.wait(DEADLINE)
         storm.wait_until_gone(5.0)
@@ -122,7 +122,7 @@ def test_killed_listener_is_restarted_with_bounded_loss(
     """
     kills = 5 * TIMES
     storm = Storm(project, tmp_path, method=method, workers=2, size=size, seconds=(0.5 + STABLE_AFTER / 5) * kills + 1)
-    storm.hear("at work")
+    storm.read_event("at work")
     listener = 0
     for number in range(kills):
         listener = storm.listener(after=listener)
@@ -131,7 +131,7 @@ def test_killed_listener_is_restarted_with_bounded_loss(
         while time.monotonic() < stable_at:
             wait_for_growth(tmp_path / "storm.log")
         os.kill(listener, signal.SIGKILL)
-    assert storm.hear("end")["hangs"] == 0
+    assert storm.read_event("end")["hangs"] == 0
     assert storm.process.wait(DEADLINE) == 0
     verdict = storm.verdict()
     workers = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("worker-*.json")]
@@ -159,8 +159,8 @@ def wait_for_growth(file: Path) -> None:
 
 def test_harness_notices_that_the_textbook_pattern_fails(project: Project, tmp_path: Path) -> None:
     storm = Storm(project, tmp_path, method="fork", workers=2, size=0, kills=100, textbook=True)
-    storm.hear("at work")
-    end = storm.hear("end")
+    storm.read_event("at work")
+    end = storm.read_event("end")
     with contextlib.suppress(subprocess.TimeoutExpired):
         storm.process.wait(DEADLINE)
     for pid in pids():

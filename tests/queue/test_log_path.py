@@ -67,7 +67,7 @@ def test_exception_is_sent_as_json_fields(script: Script) -> None:
 
 RAISES = """
 import logging
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         pass
     def {method}(self, record):
@@ -82,14 +82,14 @@ class House(logging.Handler):
 def test_failing_handler_or_filter_does_not_affect_others(
     project: Project, tmp_path: Path, listener: str, method: str
 ) -> None:
-    house = with_handler(project, tmp_path, RAISES.format(method=method))
+    custom = with_handler(project, tmp_path, RAISES.format(method=method))
     body = """
 with setup_main_logging() as logs:
     for number in range(100):
         logger.info("poison %d", number)
     logger.info("counts: %s", logs.counts()["handlers"])
 """
-    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    lines = run_script(custom, tmp_path, body, LOG_LISTENER=listener)
     assert sum(" poison " in line for line in lines) == 100
     assert sum("records dropped: RuntimeError: this handler is broken" in line for line in lines) == 2  # first, rest
     assert any("99 records dropped: " in line for line in lines)
@@ -155,7 +155,7 @@ if __name__ == "__main__":
 
 PICKY = """
 import logging
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         pass
 class Picky(logging.Formatter):
@@ -168,10 +168,10 @@ class Picky(logging.Formatter):
 
 @listeners
 def test_unformattable_record_does_not_affect_its_batch(project: Project, tmp_path: Path, listener: str) -> None:
-    house = with_handler(project, tmp_path, PICKY)
-    file = house.logging / "get_handlers.py"
-    picky = "import House, Picky\n    handlers[1].setFormatter(Picky())\n"
-    file.write_text(file.read_text("utf-8").replace("import House\n", picky), "utf-8")
+    custom = with_handler(project, tmp_path, PICKY)
+    file = custom.logging / "get_handlers.py"
+    picky = "import CustomHandler, Picky\n    handlers[1].setFormatter(Picky())\n"
+    file.write_text(file.read_text("utf-8").replace("import CustomHandler\n", picky), "utf-8")
     body = """
 with setup_main_logging() as logs:
     for number in range(200):
@@ -180,7 +180,7 @@ with setup_main_logging() as logs:
             logger.info("poison")
     logger.info("counts: %s", logs.counts()["handlers"])
 """
-    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    lines = run_script(custom, tmp_path, body, LOG_LISTENER=listener)
     assert [line for line in lines if line.startswith("number")] == [f"number {number}" for number in range(200)]
     assert sum("records dropped: ValueError: cannot be formatted" in line for line in lines) == 2  # the first, the rest
     assert any("'failed': 4" in line for line in lines if "counts:" in line)
@@ -188,7 +188,7 @@ with setup_main_logging() as logs:
 
 OWN_EMIT = """
 import logging
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         pass
 from . import timed_file
@@ -203,10 +203,10 @@ timed_file.TimedFileHandler = Choosy
 
 @listeners
 def test_overridden_emit_gets_every_record(project: Project, tmp_path: Path, listener: str) -> None:
-    house = with_handler(project, tmp_path, OWN_EMIT)
-    file = house.logging / "get_handlers.py"
+    custom = with_handler(project, tmp_path, OWN_EMIT)
+    file = custom.logging / "get_handlers.py"
     code = file.read_text("utf-8").replace(
-        "handlers: list", "from .sinks import house  # noqa: F401\n    handlers: list"
+        "handlers: list", "from .sinks import custom  # noqa: F401\n    handlers: list"
     )
     file.write_text(code, "utf-8")
     body = """
@@ -215,7 +215,7 @@ with setup_main_logging() as logs:
         logger.info("number %d", number)
         logger.info("noise")
 """
-    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    lines = run_script(custom, tmp_path, body, LOG_LISTENER=listener)
     assert sum(" number " in line for line in lines) == 100
     assert not any("noise" in line for line in lines)
 
@@ -262,7 +262,7 @@ with setup_main_logging() as logs:
 
 LAST = """
 import logging
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         pass
     def finish_by(self, deadline):
@@ -273,21 +273,21 @@ class House(logging.Handler):
 
 @listeners
 def test_file_is_complete_before_slow_sinks_are_drained(project: Project, tmp_path: Path, listener: str) -> None:
-    house = with_handler(project, tmp_path, LAST)
+    custom = with_handler(project, tmp_path, LAST)
     body = """
 with setup_main_logging() as logs:
     logs.flush(30)
     for number in range(100):
         logger.info("number %d", number)
 """
-    run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    run_script(custom, tmp_path, body, LOG_LISTENER=listener)
     assert (tmp_path / "seen").read_text() == "100"
 
 
 LATER = """
 import logging, threading
 from ..process import reports
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         if record.getMessage() == "begin":
             threading.Timer(0.3, reports.say, ["from a thread of a handler's"]).start()
@@ -296,7 +296,7 @@ class House(logging.Handler):
 
 @listeners
 def test_report_is_written_without_a_following_record(project: Project, tmp_path: Path, listener: str) -> None:
-    house = with_handler(project, tmp_path, LATER)
+    custom = with_handler(project, tmp_path, LATER)
     body = f"""
 with setup_main_logging() as logs:
     for number in range(20):
@@ -307,7 +307,7 @@ with setup_main_logging() as logs:
         time.sleep(0.02)
     assert time.monotonic() < end
 """
-    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener)
+    lines = run_script(custom, tmp_path, body, LOG_LISTENER=listener)
     assert sum(" number " in line for line in lines) == 20
 
 
@@ -428,8 +428,6 @@ if __name__ == "__main__":
 
 
 ORPHAN = """
-from my_service.logging_setup.queue.pipe import QueueClosedError
-
 def work(queue, parent, listener):
     setup_proc_logging(queue)
     while os.getppid() == parent:
@@ -438,8 +436,8 @@ def work(queue, parent, listener):
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
-            queue.put(b"probe", 0.0)
-        except QueueClosedError:
+            queue._write(b"\\0" * 512)
+        except BrokenPipeError:
             open("gone", "w").close()
             break
     logger.warning("the last record")
@@ -460,7 +458,7 @@ def test_worker_notices_a_pipe_without_a_reader(project: Project, tmp_path: Path
 
 @listeners
 def test_full_queue_blocks_once_and_reports_drops(project: Project, tmp_path: Path, listener: str) -> None:
-    house = with_handler(project, tmp_path, BLOCKED)
+    custom = with_handler(project, tmp_path, BLOCKED)
     body = """
 with setup_main_logging() as logs:
     assert logs.flush(30)  # the listener is there, and not about to make room by its start
@@ -477,7 +475,7 @@ with setup_main_logging() as logs:
     logs.flush(20)
     logger.info("accepted %d dropped %d", handler.accepted, handler.dropped)
 """
-    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.5")
+    lines = run_script(custom, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.5")
     [report] = [line for line in lines if "records dropped" in line]
     reported = int(report.split(" records dropped")[0].rsplit(" ", 1)[1])
     [counted] = [int(line.rsplit(" ", 1)[1]) for line in lines if "accepted " in line]
@@ -533,7 +531,7 @@ third.stop()
 
 @listeners
 def test_stop_with_a_full_queue_takes_bounded_time(project: Project, tmp_path: Path, listener: str) -> None:
-    house = with_handler(project, tmp_path, BLOCKED)
+    custom = with_handler(project, tmp_path, BLOCKED)
     body = """
 import my_service.logging_setup.process.session as m
 m.STOP_WITHIN = 1.0
@@ -547,30 +545,30 @@ took = time.monotonic() - before
 open("release", "w").close()
 assert took < 15, took
 """
-    lines = run_script(house, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.2")
+    lines = run_script(custom, tmp_path, body, LOG_LISTENER=listener, LOG_QUEUE_TIMEOUT="0.2")
     assert any("number" in line for line in lines) or listener == "thread"
 
 
 CHATTY = """
 import logging
 log = logging.getLogger("urllib3.like")
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         log.warning("a library of the handler logs about %s", record.getMessage())
 """
 
 
 def test_records_logged_by_a_handler_cause_no_loop(project: Project, tmp_path: Path) -> None:
-    house = with_handler(project, tmp_path, CHATTY)
-    lines = run_script(house, tmp_path, "with setup_main_logging():\n    logger.info('one')\n", LOG_LEVEL="DEBUG")
+    custom = with_handler(project, tmp_path, CHATTY)
+    lines = run_script(custom, tmp_path, "with setup_main_logging():\n    logger.info('one')\n", LOG_LEVEL="DEBUG")
     assert sum("one" in line for line in lines) == 1
 
 
 def test_records_logged_by_a_handler_cause_no_loop_directly(bake: Callable[..., Project], tmp_path: Path) -> None:
-    house = with_handler(bake(multiprocessing=False), tmp_path, CHATTY)
+    custom = with_handler(bake(multiprocessing=False), tmp_path, CHATTY)
     body = HEAD.replace(", setup_proc_logging", "") + "with setup_main_logging():\n    logger.info('one')\n"
     (tmp_path / "app.py").write_text(body, "utf-8")
-    run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
+    run = custom.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
     assert run.returncode == 0, run.stderr
     assert "RecursionError" not in run.stderr
     lines = (tmp_path / "app.log").read_text("utf-8").splitlines()
@@ -580,13 +578,13 @@ def test_records_logged_by_a_handler_cause_no_loop_directly(bake: Callable[..., 
 def test_handler_that_crashes_the_listener_is_survived(project: Project, tmp_path: Path) -> None:
     source = """
 import logging, os
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         with open("crashes", "a") as file:
             file.write("x")
         os.abort()
 """
-    house = with_handler(project, tmp_path, source)
+    custom = with_handler(project, tmp_path, source)
     body = """
 logs = setup_main_logging()
 end = time.monotonic() + 3
@@ -602,7 +600,7 @@ logs.stop()
 """
     started = time.monotonic()
     (tmp_path / "app.py").write_text(HEAD + body, "utf-8")
-    run = house.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_QUEUE_TIMEOUT="0.5")
+    run = custom.run(str(tmp_path / "app.py"), cwd=tmp_path, LOG_FILE="app.log", LOG_QUEUE_TIMEOUT="0.5")
     assert run.returncode == 0, run.stderr[-2000:]
     assert "call " in run.stderr  # WARNING and above go to stderr
     assert 3 <= len((tmp_path / "crashes").read_text()) <= 20  # a hundred without growing pauses

@@ -78,16 +78,16 @@ class Ways:
             load("records.context"),
             load("process.reports"),
         )
-        self.formatters, self.doctor = load("formatters"), load("doctor.command")
-        mail = load("sinks.email")
-        self.recent = mail.RecentRecords(3)
-        self.mail = mail.EmailHandler(mail.EmailSink(host="localhost", to=("ops@example.com",)), self.recent)
-        self.mail.setFormatter(self.formatters.make_formatter("text"))
+        self.formatters, self.doctor = load("formatters"), load("__main__")
+        self.probe = load("doctor.probe")
+        mail = load("sinks.email").EmailSink(host="localhost", to=("ops@example.com",), history=3)
+        self.mail, self.recent = mail.make_handlers(self.formatters.make_formatter)
+        self.smtp = self.mail.send.__self__
         syslog = load("sinks.syslog").SyslogHandler
         self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
         queue = load("queue.pipe").LogQueue(load("settings").Settings())
         queue.reader.close()  # there is no listener
-        self.dropping = load("queue.handler").QueueHandler(queue)
+        self.dropping = load("queue.session").QueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
 
     def ready(self, made: logging.LogRecord) -> Any:
@@ -118,8 +118,10 @@ class Ways:
     def mails(self, made: logging.LogRecord) -> None:
         self.recent.emit(self.ready(made))
         alert = self.mail.payload(self.ready(made))
-        sent = self.mail._message([alert, alert]).as_bytes()  # noqa: SLF001
-        read: Any = email.message_from_bytes(sent, policy=email.policy.default)
+        sent: list[bytes] = []
+        self.mail.send = lambda *message: sent.append(self.smtp._message(*message).as_bytes())  # noqa: SLF001
+        self.mail.deliver([alert, alert])
+        read: Any = email.message_from_bytes(sent[0], policy=email.policy.default)
         assert not FORBIDDEN.intersection(read["Subject"])
         body = read.get_content()
         assert not (FORBIDDEN - {"\n"}).intersection(body)
@@ -141,13 +143,13 @@ class Ways:
         assert not (FORBIDDEN - {"\n"}).intersection(stderr.getvalue())
 
     def shown_by_doctor(self, made: logging.LogRecord) -> None:
-        class House(logging.Handler):
+        class CustomHandler(logging.Handler):
             def emit(self, _record: logging.LogRecord) -> None:
                 raise OSError(text)
 
         text = self.ready(made).getMessage()
-        verdict = self.doctor.Verdict(text, "timed out")
-        self.doctor.try_handler(House(), verdict)
+        verdict, words = self.probe.try_handler(CustomHandler())
+        result = {"sink": text, "verdict": verdict, "words": words}
         logger = {
             "name": text,
             "level": "",
@@ -158,7 +160,7 @@ class Ways:
         }
         setting = {"variable": "LOG_FILE", "value": text, "origin": "environment"}
         report = {"settings": [setting], "sinks": {text: "INFO"}, "loggers": [logger], "faults": [text]}
-        shown = self.doctor.as_text({**report, "probe": [vars(verdict)]})
+        shown = self.doctor.as_text({**report, "probe": [result]})
         assert not (FORBIDDEN - {"\n"}).intersection(shown)
         assert len(shown.splitlines()) == 5 + 5 + 4, "a line each, headings and gaps"
 

@@ -221,9 +221,9 @@ def test_cached_logger_name_is_masked_by_current_rules(package: SimpleNamespace)
     redact, records = package.redaction, package.serialize
     record = package.factory.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
     before = records.restore(records.flatten(record)).name
-    redact.redact.use(redact.Redactor(["user"]))
+    redact.redact.configure(keys=["user"])
     after = records.restore(records.flatten(record)).name
-    redact.redact.use(redact.Redactor())
+    redact.redact.configure()
     assert (before, after) == ("user=ann", "user=***")
 
 

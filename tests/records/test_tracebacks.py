@@ -132,6 +132,11 @@ def raised(fail: Callable[[], Any]) -> BaseException:
     return caught.value
 
 
+def text_of(package: SimpleNamespace, error: BaseException, stack: Any) -> str:
+    text: str = package.values.format_exception(error, stack)[0]
+    return text
+
+
 def pythons(error: BaseException, stack: Any) -> str:
     return "".join(traceback.format_exception(type(error), error, stack))
 
@@ -147,8 +152,8 @@ def test_traceback_equals_pythons_on_every_use(
         error = raised(fail)
         for stack in (error.__traceback__, None):
             expected = pythons(error, stack)
-            assert package.values.format_exception(error, stack) == expected
-            assert package.values.format_exception(error, stack) == expected
+            assert text_of(package, error, stack) == expected
+            assert text_of(package, error, stack) == expected
 
 
 def test_stack_is_formatted_once_for_different_exceptions(package: SimpleNamespace, tmp_path: Path) -> None:
@@ -157,11 +162,11 @@ def test_stack_is_formatted_once_for_different_exceptions(package: SimpleNamespa
     space: dict[str, Any] = {}
     exec(compile(source.read_text(), str(source), "exec"), space)  # noqa: S102
     first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
-    before = package.values.format_exception(first, first.__traceback__)
+    before = text_of(package, first, first.__traceback__)
     assert "raise ValueError(number)" in before
     # An editor saves the file; the running code is still the old one, and so is the code shown.
     source.write_text("# a comment, which is not what failed\n" * 3)
-    after = package.values.format_exception(second, second.__traceback__)
+    after = text_of(package, second, second.__traceback__)
     assert after == before.replace("ValueError: 1", "ValueError: 2")
     assert "which is not what failed" in pythons(second, second.__traceback__)
 
@@ -176,7 +181,7 @@ def test_short_lived_code_is_not_mistaken_for_other_code(package: SimpleNamespac
     # The next code object may get the address, and so the id, of the one before.
     for number in range(2000):
         error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
-        text = package.values.format_exception(error, error.__traceback__)
+        text = text_of(package, error, error.__traceback__)
         assert f'"made-{number}.py"' in text
         del error
 
@@ -185,7 +190,7 @@ def test_short_lived_code_is_not_kept_in_memory(package: SimpleNamespace) -> Non
     def fail(number: int) -> "weakref.ref[Any]":
         code = made(number)
         error = raised(lambda: exec(code, {}))  # noqa: S102
-        package.values.format_exception(error, error.__traceback__)
+        text_of(package, error, error.__traceback__)
         return weakref.ref(code)
 
     codes = [fail(number) for number in range(1000)]
@@ -199,7 +204,7 @@ def test_stack_of_a_thousand_frames_is_not_cached(package: SimpleNamespace) -> N
 
     error = raised(lambda: nested(500))
     before = len(package.values._remembered)  # noqa: SLF001 - what is kept shows nowhere else
-    assert frames(package.values.format_exception(error, error.__traceback__)) < 20
+    assert frames(text_of(package, error, error.__traceback__)) < 20
     assert len(package.values._remembered) == before  # noqa: SLF001
 
 
@@ -212,25 +217,47 @@ def test_secret_in_a_cached_traceback_is_masked(package: SimpleNamespace) -> Non
         assert secret not in str(found)
 
 
+def causes_of(package: SimpleNamespace, error: BaseException) -> list[str]:
+    found = package.values.exception_fields((type(error), error, error.__traceback__), None, str)
+    return [cause["type"].rpartition(".")[2] for cause in found["causes"]]
+
+
+def test_false_exception_is_a_cause(package: SimpleNamespace) -> None:
+    assert causes_of(package, raised(false)) == ["FalseError"]
+
+
+def test_exception_in_two_places_is_one_cause(package: SimpleNamespace) -> None:
+    member = KeyError("a")
+    member.__cause__ = OSError("b")
+    error = ExceptionGroup("g", [member, member])
+    error.__cause__ = member
+    assert causes_of(package, error) == ["KeyError", "OSError"]
+
+
+def test_number_of_causes_is_bounded(package: SimpleNamespace) -> None:
+    error = ExceptionGroup("g", [ValueError(number) for number in range(500)])
+    assert len(causes_of(package, error)) == package.values.MAX_ITEMS
+
+
 def test_source_without_a_file_is_shown_from_linecache(package: SimpleNamespace) -> None:
     name = f"<cell {os.getpid()}>"  # as notebooks do
     linecache.cache[name] = (6, None, ["1 / 0\n"], name)
     error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
     for _ in range(2):
-        assert "\n    1 / 0\n" in package.values.format_exception(error, error.__traceback__)
+        assert "\n    1 / 0\n" in text_of(package, error, error.__traceback__)
 
 
 def test_source_is_shown_as_soon_as_it_is_readable(package: SimpleNamespace, tmp_path: Path) -> None:
     source = tmp_path / "late.py"
     code = compile("1 / 0\n", str(source), "exec")
     error = raised(lambda: exec(code, {}))  # noqa: S102
-    assert "\n    1 / 0\n" not in package.values.format_exception(error, error.__traceback__)
+    assert "\n    1 / 0\n" not in text_of(package, error, error.__traceback__)
     source.write_text("1 / 0\n")
-    assert "\n    1 / 0\n" in package.values.format_exception(error, error.__traceback__)
+    assert "\n    1 / 0\n" in text_of(package, error, error.__traceback__)
 
 
 def test_line_without_an_instruction_is_shown(package: SimpleNamespace) -> None:
     frame, error = sys._getframe(), ValueError("compiled")  # noqa: SLF001
     for line in (2, 5, 9):  # as compilers to C make them
         stack = types.TracebackType(None, frame, -1, line)
-        assert package.values.format_exception(error, stack) == pythons(error, stack)
+        assert text_of(package, error, stack) == pythons(error, stack)

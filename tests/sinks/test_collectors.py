@@ -142,7 +142,7 @@ def sink(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def tell(text: str) -> None:
+def print_result(text: str) -> None:
     """Print a measurement; `pytest -s` shows it."""
     print(text)
 
@@ -167,7 +167,7 @@ def test_receiver_restarts_lose_no_record(start: Start, sink: str) -> None:
         logged += application.log(100)
         receiver.await_texts(*logged)
         output = application.stop()
-    tell(f"{sink}: p99 of a log call, receiver dead / healthy: {sick / healthy:.2f}")
+    print_result(f"{sink}: p99 of a log call, receiver dead / healthy: {sick / healthy:.2f}")
     assert without_doubles(receiver.texts) == logged
     assert "will be retried" in output
     assert "delivery restored, 0 records dropped" in output
@@ -186,7 +186,7 @@ def test_hanging_receiver_blocks_no_call_and_loses_nothing(start: Start, sink: s
             application.await_failure()
         receiver.await_texts(*logged)
         application.stop()
-    tell(f"{sink}: p99 of a log call, receiver hanging / healthy: {sick / healthy:.2f}")
+    print_result(f"{sink}: p99 of a log call, receiver hanging / healthy: {sick / healthy:.2f}")
     assert worst < 0.9, "a log call waited for the time-out"
     assert set(without_doubles(receiver.texts)) == set(logged)
 
@@ -265,7 +265,7 @@ def test_last_records_are_delivered_before_the_end(start: Start, sink: str) -> N
 
 @pytest.mark.parametrize("sink", ["tcp", "otlp"])
 def test_dead_receiver_delays_the_end_by_bounded_time(start: Start, sink: str) -> None:
-    """What is lost then is reported."""
+    """The records lost then are reported."""
     application = start(sink, SINKS[sink]().url)
     application.log(30)
     output = application.stop()
@@ -326,7 +326,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     limit_req_zone $server_port zone=logs:1m rate={rate};
     limit_req_status {status};
-    client_max_body_size 1m;  # as it is where nothing else is said
+    client_max_body_size 1m;  # the default
     server {{
         listen 127.0.0.1:{port};
         location /logs {{
@@ -729,15 +729,15 @@ def test_collector_counts_as_a_handler(cookies: Cookies) -> None:
 
 
 def test_only_modules_of_the_choice_are_generated(bake: Bake) -> None:
-    common = {"background.py", "backlog.py", "backups.py", "console.py", "dispatcher.py", "locked_file.py"}
+    common = {"answers.py", "background.py", "console.py", "dispatcher.py", "log_files.py"}
     common |= {"rotating_file.py", "timed_file.py", "collector.py", "__init__.py"}
     expected = {
         "none": set(),
         "syslog": {"syslog.py", "connection.py", "datagrams.py"},
         "tcp": {"tcp.py", "connection.py"},
         "udp": {"udp.py", "datagrams.py"},
-        "http": {"http.py", "http_answer.py", "connection.py"},
-        "otlp": {"otlp.py", "http_answer.py"},
+        "http": {"http.py", "connection.py"},
+        "otlp": {"otlp.py"},
     }
     for sink, modules in expected.items():
         project = bake(collector_handler=sink, email_handler=False)

@@ -47,11 +47,9 @@ class Mailer:
     """The e-mail handlers of a generated project, in this process."""
 
     def __init__(self, direct: Imported, pause: float, **settings: Any) -> None:
-        module = direct.module("sinks.email")
-        made = module.EmailSink(host="localhost", to=("ops@example.com",), **settings)
-        self.recent = module.RecentRecords(made.history)
-        self.email = module.EmailHandler(made, self.recent, pause=pause)
-        self.email.setFormatter(direct.module("formatters").TextFormatter())
+        made = direct.module("sinks.email").EmailSink(host="localhost", to=("ops@example.com",), **settings)
+        self.email, self.recent = made.make_handlers(direct.module("formatters").make_formatter)
+        self.email._first_pause = pause  # noqa: SLF001
         self.email.setLevel(logging.CRITICAL)
         direct.handlers += [self.email, self.recent]
 
@@ -177,8 +175,8 @@ class TestEncryption:
             assert [over_tls for *_, over_tls in server.logins] == [True]
 
     def test_port_465_means_implicit_tls(self, mailer: Any) -> None:
-        assert mailer(port=465).email._smtp.implicit_tls  # noqa: SLF001
-        assert not mailer(port=465, security="starttls").email._smtp.implicit_tls  # noqa: SLF001
+        assert mailer(port=465).email.send.__self__.implicit_tls
+        assert not mailer(port=465, security="starttls").email.send.__self__.implicit_tls
 
     @pytest.mark.parametrize("tls", ["starttls", "tls"])
     @pytest.mark.parametrize("wrong", [{"ca": trustme.CA()}, {"host": "other.example.com"}])
@@ -271,8 +269,8 @@ class TestTrouble:
     def test_pauses_between_attempts_grow(self, direct: Imported, mailer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         mail = mailer(port=free_port(), pause=0.01)
         pauses: list[float] = []
-        waits = mail.email._backlog.closing.wait  # noqa: SLF001
-        monkeypatch.setattr(mail.email._backlog.closing, "wait", lambda s: pauses.append(s) or waits(s))  # noqa: SLF001
+        waits = mail.email._closing.wait  # noqa: SLF001
+        monkeypatch.setattr(mail.email._closing, "wait", lambda s: pauses.append(s) or waits(s))  # noqa: SLF001
         mail.log("alarm")
         wait_until(lambda: any("attempts failed" in line for line in direct.reported))
         assert pauses[-5:] == [0.01, 0.02, 0.04, 0.08, 0.16]

@@ -20,7 +20,7 @@ from tests.support.project import Bake, Project
 STOPS = """
 import logging, sys, threading, time
 from pathlib import Path
-from sized_file.logging_setup.sinks import backups
+from sized_file.logging_setup.sinks import log_files
 from sized_file.logging_setup.sinks.size_file import SizeFileHandler
 
 def stop(*args):
@@ -33,9 +33,10 @@ def half(source, target):
     stop()
 
 if sys.argv[1] == "halfway":
-    backups.shutil.copyfileobj = half
-else:  # when the compressed file is whole, but the other has not been removed
-    backups.Path.unlink = stop
+    log_files.shutil.copyfileobj = half
+else:  # when the compressed data has replaced the other, but has not got its name
+    rename = log_files.Path.replace
+    log_files.Path.replace = lambda self, to: stop() if self.suffix == ".gzipping" else rename(self, to)
 handler = SizeFileHandler("app.log", 10_000, 5, compress="gzip")
 for number in range(150):
     handler.handle(logging.makeLogRecord({"msg": f"{number:099d}"}))
@@ -130,8 +131,8 @@ def test_compressed_files_keep_order_and_number(sized: Imported, tmp_path: Path)
 
 
 def test_file_being_compressed_is_not_renamed(sized: Imported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    backups = sized.module("sinks.backups")
-    compress, seen = backups._compress, []  # noqa: SLF001
+    log_files = sized.module("sinks.log_files")
+    compress, seen = log_files._compress, []  # noqa: SLF001
 
     def slowly(source: Path) -> None:
         compress(source)
@@ -139,7 +140,7 @@ def test_file_being_compressed_is_not_renamed(sized: Imported, tmp_path: Path, m
         wait_until(lambda: handler_is_done)
 
     handler_is_done: list[bool] = []
-    monkeypatch.setattr(backups, "_compress", slowly)
+    monkeypatch.setattr(log_files, "_compress", slowly)
     handler = make(sized, tmp_path / "app.log", backups=50, compress="gzip")
     for number in range(100):
         handler.handle(record(f"{number:099d}"))

@@ -82,7 +82,7 @@ def timed(bake: Bake) -> Iterator[Imported]:
 def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the handler check with every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")
-    for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER", "_WAIT_FOR_LOCK"):
+    for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER"):
         monkeypatch.setattr(file, name, 0.0)
 
 
@@ -115,7 +115,7 @@ def lines(folder: Path) -> list[str]:
     return sorted(line[line.index("line ") :] for line in found if "line " in line)
 
 
-def said(folder: Path, pattern: str, words: str) -> bool:
+def has_line(folder: Path, pattern: str, words: str) -> bool:
     """Return True if the words are in one of these files, which may be renamed while they are read."""
     with contextlib.suppress(FileNotFoundError):
         return any(words in text(path) for path in folder.glob(pattern))
@@ -137,14 +137,14 @@ class TestSecondInstance:
             second = stack.enter_context(project.start("-c", script, "second", "1000", cwd=tmp_path, **options))
             stack.callback(second.kill)
             wait_until(lambda: (tmp_path / "first.ready").exists() and (tmp_path / "second.ready").exists())
-            wait_until(lambda: said(tmp_path, "app.2.log*", "app.log is locked by another process"))
+            wait_until(lambda: has_line(tmp_path, "app.2.log*", "app.log is locked by another process"))
             (tmp_path / "first.end").touch()
             first.communicate()
-            wait_until(lambda: said(tmp_path, "app.log*", "is free again"))
+            wait_until(lambda: has_line(tmp_path, "app.log*", "is free again"))
             (tmp_path / "second.end").touch()
             second.communicate()
-        assert lines(tmp_path) == sorted(f"line {who} {n}" for who in ("first", "second") for n in range(1000))
-        assert said(tmp_path, "app.log*", "waiting second")
+        assert lines(tmp_path) == sorted(f"line {writer} {n}" for writer in ("first", "second") for n in range(1000))
+        assert has_line(tmp_path, "app.log*", "waiting second")
 
     def test_restart_after_a_kill_uses_the_same_file(self, project: Project, tmp_path: Path) -> None:
         options = {"LOG_FILE": str(tmp_path / "app.log")}
@@ -159,7 +159,7 @@ class TestSecondInstance:
         assert not (tmp_path / "app.2.log").exists()
 
     def test_lock_of_an_ending_process_is_awaited(self, timed: Imported, tmp_path: Path) -> None:
-        owner = timed.module("sinks.locked_file").LockedFile(tmp_path / "app.log")
+        owner = timed.module("sinks.log_files").LockedFile(tmp_path / "app.log")
         ending = threading.Timer(0.1, owner.close)
         ending.start()
         make(timed, tmp_path / "app.log").handle(record("a line"))
@@ -175,7 +175,7 @@ class TestForks:
     def test_lines_of_parent_and_children_are_written_once(self, forking: Project, tmp_path: Path) -> None:
         done = forking.run("-c", FORKS, cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         assert done.returncode == 0, done.stderr
-        expected = [f"line {who} {n}" for who in (0, 1, 2, "parent") for n in range(200)]
+        expected = [f"line {writer} {n}" for writer in (0, 1, 2, "parent") for n in range(200)]
         assert lines(tmp_path) == sorted(["line parent first", *expected])
         assert all("parent" in line for line in text(tmp_path / "app.log").splitlines() if "line " in line)
 

@@ -17,9 +17,9 @@ SLOW = """
 import time
 from .background import BackgroundHandler
 
-class House(BackgroundHandler[str]):
+class CustomHandler(BackgroundHandler[str]):
     def __init__(self):
-        super().__init__("house", batch=1)
+        super().__init__("custom", batch=1)
     def payload(self, record):
         return record.getMessage()
     def deliver(self, batch):
@@ -48,11 +48,11 @@ def resident(pid: int) -> int:
 
 
 def test_slow_sink_costs_no_memory_and_no_line_of_the_file(project: Project, tmp_path: Path) -> None:
-    house = with_handler(project, tmp_path, SLOW)
+    custom = with_handler(project, tmp_path, SLOW)
     (tmp_path / "app.py").write_text("import json\n" + HEAD + FLOOD, "utf-8")
     import sys
 
-    environment = house.environment(LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
+    environment = custom.environment(LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
     with subprocess.Popen(
         [sys.executable, "app.py"], cwd=tmp_path, env=environment, text=True,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,

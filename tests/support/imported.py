@@ -37,7 +37,7 @@ class Imported:
 
     def hand_over(self, handler: logging.Handler, records: list[logging.LogRecord]) -> None:
         """Pass these records to `handler` as one batch, as the listener does."""
-        self.module("sinks.dispatcher").GuardedHandler(handler).handle_batch(records)
+        self.module("sinks.dispatcher").GuardedHandler(handler).handle(*records)
 
     def close(self) -> None:
         for handler in self.handlers:

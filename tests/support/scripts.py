@@ -18,7 +18,7 @@ Script = Callable[..., list[str]]
 listeners = pytest.mark.parametrize("listener", ["process", "thread"])
 BLOCKED = """
 import logging, os, time
-class House(logging.Handler):
+class CustomHandler(logging.Handler):
     def emit(self, record):
         while "block" in record.getMessage() and not os.path.exists("release"):
             time.sleep(0.01)
@@ -36,14 +36,14 @@ def run_script(project: Project, folder: Path, body: str, status: int = 0, **var
 
 
 def with_handler(project: Project, folder: Path, source: str) -> Project:
-    """Copy the project and add an owner's handler to it: `class House(...)` in a file of its own."""
+    """Copy the project and add an owner's handler to it: `class CustomHandler(...)` in a file of its own."""
     copy = folder / "copy"
     shutil.copytree(project.path, copy)
-    house = Project(copy, project.slug)
-    (house.logging / "sinks" / "house.py").write_text(source, "utf-8")
-    file = house.logging / "get_handlers.py"
+    custom = Project(copy, project.slug)
+    (custom.logging / "sinks" / "custom.py").write_text(source, "utf-8")
+    file = custom.logging / "get_handlers.py"
     code = file.read_text("utf-8")
-    house_first = "    from .sinks.house import House\n    return [House(), *handlers]\n"
-    code = code.replace("    return handlers\n", house_first)
+    custom_first = "    from .sinks.custom import CustomHandler\n    return [CustomHandler(), *handlers]\n"
+    code = code.replace("    return handlers\n", custom_first)
     file.write_text(code, "utf-8")
-    return house
+    return custom

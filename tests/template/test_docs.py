@@ -119,7 +119,7 @@ def test_readme_quotes_figures_of_the_benchmarks() -> None:
 @pytest.fixture(scope="module")
 def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy the template and apply every diff of docs/fork.md."""
-    folder = tmp_path_factory.mktemp("fork") / "house-template"
+    folder = tmp_path_factory.mktemp("fork") / "org-template"
     shutil.copytree(TEMPLATE, folder, ignore=NOT_THE_TEMPLATE)
     for diff in blocks("fork.md", "diff"):
         result = subprocess.run(

@@ -35,6 +35,6 @@ def test_picture_shows_the_output_of_a_run(terminals: dict[str, str], name: str)
 def test_picture_shows_no_home_folder_and_no_failure() -> None:
     for name in ("questions", "run", "doctor"):
         path = TEMPLATE / "docs" / f"{name}.svg"
-        said = "\n".join(pictures.words(path.read_text("utf-8")))
-        assert len(said) > 500
-        assert not re.search(r"/tmp/|/root/|Traceback|Error", said), path.name  # noqa: S108
+        text = "\n".join(pictures.words(path.read_text("utf-8")))
+        assert len(text) > 500
+        assert not re.search(r"/tmp/|/root/|Traceback|Error", text), path.name  # noqa: S108

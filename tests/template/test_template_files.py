@@ -72,7 +72,7 @@ def test_links_to_files_resolve(document: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "said"),
+    ("answers", "expected"),
     [
         ((), ["several processes", "console: text", "log file: timed", "e-mail: yes"]),
         (
@@ -83,7 +83,7 @@ def test_links_to_files_resolve(document: str) -> None:
     ],
 )
 def test_closing_message_names_folder_choices_and_commands(
-    tmp_path: Path, answers: tuple[str, ...], said: list[str]
+    tmp_path: Path, answers: tuple[str, ...], expected: list[str]
 ) -> None:
     command = ("-m", "cookiecutter", "--no-input", "--default-config", "--output-dir", str(tmp_path), str(TEMPLATE))
     message = subprocess.run(
@@ -92,5 +92,5 @@ def test_closing_message_names_folder_choices_and_commands(
     (folder,) = tmp_path.iterdir()
     assert f"{folder.name} is ready in {folder}" in message
     assert f"    cd {folder.name}\n    uv run {folder.name}\n" in message
-    for line in said:
+    for line in expected:
         assert line in message

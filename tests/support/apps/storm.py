@@ -91,7 +91,7 @@ def main() -> None:
     # Workers to be killed log without end, others for some seconds or until they are orphans.
     running = [start(3600.0 if kills else seconds) for _ in range(options["workers"])]
     hangs = sum(not wait_for_first_record(notes, slot) for slot, _ in running)
-    tell(event="at work", workers=[process.pid for _, process in running])
+    send_event(event="at work", workers=[process.pid for _, process in running])
     for _ in range(kills):
         _, victim = running.pop(random.randrange(len(running)))
         time.sleep(random.uniform(0, 0.02))
@@ -112,13 +112,13 @@ def main() -> None:
     end = threading.Thread(target=logs.stop, daemon=True)  # it may never arrive with the textbook's pattern
     end.start()
     end.join(HUNG_AFTER)
-    tell(event="end", hangs=hangs, stopped_within=time.monotonic() - before)
+    send_event(event="end", hangs=hangs, stopped_within=time.monotonic() - before)
     if textbook:
         sys.stdout.flush()
         os._exit(0)  # its own shutdown could hang
 
 
-def tell(**what: object) -> None:
+def send_event(**what: object) -> None:
     print(json.dumps(what), flush=True)
 
 

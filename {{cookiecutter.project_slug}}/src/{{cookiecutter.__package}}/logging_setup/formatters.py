@@ -59,9 +59,7 @@ class JsonFormatter(logging.Formatter):
         entry = standard_fields(record, self._service)
         data = record.__dict__
         if data.get("exception") or data["stack_info"]:
-            for name, value in optional_fields(record).items():
-                if value is not None:
-                    entry[name] = value
+            entry |= {name: value for name, value in optional_fields(record).items() if value is not None}
         for name, value in (data.get("fields") or {}).items():
             key = name
             while key in entry or key in _RESERVED:

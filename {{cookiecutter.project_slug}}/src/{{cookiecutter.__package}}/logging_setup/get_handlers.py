@@ -7,7 +7,7 @@ import logging
 from importlib import import_module
 from typing import Final
 
-from .env.variables import AnySettings, Sink
+from .env.variables import BaseSettings, Sink
 from .formatters import make_formatter
 
 SINKS: Final[list[str]] = [
@@ -33,7 +33,7 @@ def sink_classes() -> dict[str, type[Sink]]:
     return {each.name: each for each in classes}
 
 
-def get_handlers(settings: AnySettings) -> list[logging.Handler]:
+def get_handlers(settings: BaseSettings) -> list[logging.Handler]:
     """Make the handlers of every sink that is on, each with its level and formatter.
 
     Called once, in the process that writes. Raises nothing for a sink that cannot be reached: its

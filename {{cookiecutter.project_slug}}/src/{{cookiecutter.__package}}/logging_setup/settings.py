@@ -1,13 +1,21 @@
-"""Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables."""
+"""Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables.
+
+To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
+function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, words and others.
+A test asks for the same default and meaning in .env.example and in the table of README.md.
+# {% if cookiecutter.multiprocessing %}
+What workers need is also a field of WorkerSettings (queue/pipe.py).
+# {% endif %}
+"""
 
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from .env import parsers as parse
-from .env.variables import Sink, read, setting, variables
+from .env.variables import BaseSettings, read, setting, variables
 from .get_handlers import sink_classes
 from .records.redaction import Redactor
 
@@ -16,7 +24,7 @@ OWN_LOGGERS: Final = (PACKAGE, "__main__", "__mp_main__") if PACKAGE else ()  # 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(BaseSettings):
     """How logging is set up. Read by `from_environ`; may also be made directly.
 
     The settings of a sink may be given as a dict: Settings(sinks={"console": {"level": 30}}).
@@ -49,7 +57,6 @@ class Settings:
         "LOG_QUEUE_TIMEOUT", parse.seconds(0, 60), "1", "seconds that a log call waits while the queue is full"
     )
     # {% endif %}
-    sinks: dict[str, Sink] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Add the sinks that were not given, and derive the levels that were not given."""
@@ -84,8 +91,3 @@ class Settings:
         if problems:
             raise ValueError("logging: invalid settings, not started:" + "".join(f"\n  - {each}" for each in problems))
         return cls(**values)
-
-
-def setting_fields() -> list["Field[Any]"]:
-    """Return every setting, with its variable, default and description in `metadata`."""
-    return [each for owner in (Settings, *sink_classes().values()) for each in variables(owner)]

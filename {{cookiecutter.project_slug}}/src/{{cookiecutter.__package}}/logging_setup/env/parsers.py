@@ -1,7 +1,6 @@
 """Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
-# {% set remote = cookiecutter.email_handler or cookiecutter.collector_handler != "none" %}
-# {% set encrypted = remote and (cookiecutter.email_handler or cookiecutter.collector_handler != "udp") %}
+# {% set encrypted = cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
 import logging
 # {% if cookiecutter.file_handler != "none" %}
 import os
@@ -9,7 +8,7 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any
-# {% if remote or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
+# {% if cookiecutter.collector_handler != "none" %}
 from urllib.parse import urlsplit
 # {% endif %}
 
@@ -73,13 +72,9 @@ def seconds(least: float, most: float) -> Parser:
     """Return a parser of numbers of seconds from `least` to `most`."""
 
     def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1.0
-        if not least <= number <= most:  # NaN fails too
+        if not re.fullmatch(r"\d*\.?\d+", value) or not least <= float(value) <= most:
             raise ValueError(f"a number of seconds from {least:g} to {most:g}")
-        return number
+        return float(value)
 
     return parse
 
@@ -87,11 +82,9 @@ def seconds(least: float, most: float) -> Parser:
 # {% endif %}
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
-    if value.lower() in _YES:
-        return True
-    if value.lower() in _NO:
-        return False
-    raise ValueError("on or off")
+    if value.lower() not in _YES + _NO:
+        raise ValueError("on or off")
+    return value.lower() in _YES
 
 
 # {% if cookiecutter.file_handler != "none" %}
@@ -103,27 +96,7 @@ def path(value: str) -> str:
 
 
 # {% endif %}
-def keys(value: str) -> tuple[str, ...]:
-    """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
-    found = split(value)
-    if not all(any(char.isalnum() for char in word) for word in found):
-        raise ValueError("comma-separated words, for example iban,card_number")
-    return found
-
-
-# {% if cookiecutter.email_handler %}
-def addresses(value: str) -> tuple[str, ...]:
-    """Parse comma-separated e-mail addresses."""
-    found = split(value)
-    for address in found:
-        name, at, domain = address.rpartition("@")
-        if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
-            raise ValueError("comma-separated e-mail addresses, for example ops@example.com,me@example.com")
-    return found
-
-
-# {% endif %}
-# {% if remote or (cookiecutter.multiprocessing and cookiecutter.console_handler != "none") %}
+# {% if cookiecutter.collector_handler != "none" %}
 def url(*examples: str) -> Parser:
     """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
     forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
@@ -177,6 +150,19 @@ def certificates(value: str) -> str:
 
 
 # {% endif %}
-def without_credentials(value: str) -> str:
-    """Return `value` without what may be the user and password of a URL."""
-    return re.sub("//.*@", "//***@", value)
+def words(form: str, expected: str) -> Parser:
+    """Return a parser of comma-separated words that match the regular expression `form`."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = split(value)
+        if not all(re.fullmatch(form, word) for word in found):
+            raise ValueError(f"comma-separated {expected}")
+        return found
+
+    return parse
+
+
+keys = words(r".*[^\W_].*", "words, for example iban,card_number")  # one without a letter would match everything
+# {% if cookiecutter.email_handler %}
+addresses = words(r"[^\s<>]+@[^\s<>@]+", "e-mail addresses, for example ops@example.com,me@example.com")
+# {% endif %}

@@ -1,9 +1,7 @@
 """The classes of log records: LogRecord, made by each log call, and PreparedRecord, which handlers get.
 
 A LogRecord takes half of the time of logging.LogRecord, which is most of a log call: `logging` computes anew what
-hardly ever changes, such as the name of the module. Here that is cached, or tested at low cost. The class is installed
-by logging.setLogRecordFactory, unless another factory is in force, or a later Python gives records attributes that
-these lack.
+hardly ever changes, such as the name of the module. Here that is cached, or tested at low cost.
 """
 
 import logging

@@ -40,13 +40,11 @@ def to_builtin(value: object, depth: int = _MAX_DEPTH, left: list[int] | None = 
             return _members(value, depth, left or [_MAX_ALL_ITEMS])
         if isinstance(value, datetime.date | datetime.time):
             return value.isoformat()
-        if isinstance(value, _AS_STR):
-            return str(value)
-        if isinstance(value, str):
-            return str.__str__(value)
         if isinstance(value, float):
             return float.__float__(value)
-        return str.__str__(repr(value))
+        if isinstance(value, _AS_STR):
+            return str(value)
+        return str.__str__(value if isinstance(value, str) else repr(value))
     except Exception as error:  # noqa: BLE001 - any code of the application may run in repr()
         return f"<{kind.__name__}: repr() failed with {type(error).__name__}>"
 
@@ -101,43 +99,21 @@ def exception_fields(
     if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
         return {"type": "", "message": "", "stacktrace": mask(str(text))} if text else None
     error = info[1]
-    found = _type_and_message(error, mask)
-    found["notes"], found["causes"] = [], []
+    found: dict[str, Any] = {"type": "<unnamed class>", "message": mask(safe_str(error)), "notes": [], "causes": []}
     try:
-        text = format_exception(error, info[2])
+        found["type"] = _name(type(error))
+        text, causes = format_exception(error, info[2])
+        found["causes"] = [{"type": _name(type(e)), "message": mask(safe_str(e))} for e in causes[:MAX_ITEMS]]
         notes = getattr(error, "__notes__", None)
         found["notes"] = [mask(safe_str(note)) for note in notes] if isinstance(notes, list) else []
-        found["causes"] = _causes(error, mask)
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
         text = f"{found['type']}: {found['message']} [not in full: {type(failure).__name__}]"
     found["stacktrace"] = mask(text.rstrip("\n"))
     return found
 
 
-def _causes(error: BaseException, mask: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return the exceptions that led to `error`, nearest first; those of a group after its causes."""
-    causes: list[dict[str, Any]] = []
-    seen = {id(error)}
-    waiting = [error]
-    while waiting and len(causes) < MAX_ITEMS:
-        current = waiting.pop(0)
-        cause = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-        members = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
-        for found in (cause, *members):
-            if found is not None and id(found) not in seen:
-                seen.add(id(found))
-                waiting.append(found)
-                causes.append(_type_and_message(found, mask))
-    return causes
-
-
-def _type_and_message(error: BaseException, mask: Callable[[str], str]) -> dict[str, Any]:
-    kind = type(error)
-    try:
-        name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    except Exception:  # noqa: BLE001 - as above
-        name = "<class without a name>"
-    return {"type": name, "message": mask(safe_str(error))}
+def _name(kind: type[BaseException]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
 
 
 class _Stack(traceback.StackSummary):
@@ -153,8 +129,11 @@ class _Stack(traceback.StackSummary):
 _remembered: dict[tuple[int | None, ...], tuple[_Stack, list[CodeType]]] = {}
 
 
-def format_exception(error: BaseException, stack: TracebackType | None) -> str:
-    """Return traceback.format_exception(type(error), error, stack) as one text; raises what that raises."""
+def format_exception(error: BaseException, stack: TracebackType | None) -> tuple[str, list[BaseException]]:
+    """Return traceback.format_exception(type(error), error, stack) as one text; raises what that raises.
+
+    And the exceptions that led to `error`, nearest first; those of a group after its causes.
+    """
     # With causes and groups, but all without their stacks, which follow.
     shown = traceback.TracebackException(type(error), error, stack, limit=0, compact=True)
     waiting = [(shown, error, stack)]
@@ -164,7 +143,7 @@ def format_exception(error: BaseException, stack: TracebackType | None) -> str:
         if isinstance(origin, BaseExceptionGroup):
             inner += zip(each.exceptions or (), origin.exceptions, strict=False)
         waiting += [(copy, one, one.__traceback__) for copy, one in inner if copy is not None and one is not None]
-    return "".join(shown.format())
+    return "".join(shown.format()), list({id(origin): origin for _, origin, _ in waiting[1:]}.values())
 
 
 def _formatted_stack(first: TracebackType | None) -> _Stack:

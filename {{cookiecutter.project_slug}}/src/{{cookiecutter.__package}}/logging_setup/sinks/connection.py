@@ -1,8 +1,11 @@
 """TCP connection that is only written to: with or without TLS, opened when needed."""
 
+# {% if cookiecutter.collector_handler in ("syslog", "tcp") %}
 import contextlib
+# {% endif %}
 import socket
 import ssl
+# {% if cookiecutter.collector_handler in ("syslog", "tcp") %}
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -80,6 +83,7 @@ class Connection:
             plain.close()
             raise
         return plain
+# {% endif %}
 
 
 def is_open(connected: socket.socket) -> bool:

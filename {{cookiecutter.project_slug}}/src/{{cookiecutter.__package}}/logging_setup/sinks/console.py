@@ -1,6 +1,8 @@
 """The console: lines to stdout or stderr."""
 
+# {% if not cookiecutter.multiprocessing %}
 import contextlib
+# {% endif %}
 import errno
 import io
 import logging
@@ -20,7 +22,8 @@ from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
 # {% if cookiecutter.multiprocessing %}
-from .background import BackgroundHandler, RefusedError
+from .answers import RefusedError
+from .background import BackgroundHandler
 # {% endif %}
 
 # {% if cookiecutter.multiprocessing %}
@@ -83,7 +86,7 @@ class ConsoleHandler(BackgroundHandler[bytes]):
             time.sleep(_YIELD)
 
     def payload(self, record: logging.LogRecord) -> bytes:
-        return self._output.encode(self.format(record))
+        return f"{self.format(record)}\n".encode(self._output.encoding, "backslashreplace")
 
     def deliver(self, batch: Sequence[bytes]) -> None:
         """Write some lines at once; blocks while the reader does not read."""
@@ -115,7 +118,7 @@ class ConsoleHandler(logging.Handler):
         if self._output.closed:
             self.lost += 1
             return
-        data = self._output.encode(self.format(record))
+        data = f"{self.format(record)}\n".encode(self._output.encoding, "backslashreplace")
         with contextlib.suppress(RuntimeError, OSError, ValueError, AttributeError):
             self.stream.flush()  # what print() has left in the stream's buffer; RuntimeError: amid another flush
         reason = self._output.write(data)
@@ -134,13 +137,19 @@ class Output:
 
     def __init__(self, name: str) -> None:
         self.stream: Any = getattr(sys, name)
-        self.closed = self.stream is None or _is_closed(self.stream)
-        self._descriptor = None if self.closed else _descriptor(self.stream)
-        self._encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.closed = self.stream is None
+        self._descriptor: int | None = None
+        try:
+            os.fstat(self.stream.fileno())
+            # Not that of another class, such as a notebook's, whose fileno() is not where its write() goes.
+            if os.name == "posix" and isinstance(self.stream, io.TextIOWrapper):
+                self._descriptor = self.stream.fileno()
+        except OSError as error:
+            self.closed = error.errno == errno.EBADF  # the number of which may soon be another file's
+        except (ValueError, AttributeError):  # without a descriptor
+            pass
+        self.encoding = getattr(self.stream, "encoding", None) or "utf-8"
         self._torn = False  # the last line was written only in part
-
-    def encode(self, text: str) -> bytes:
-        return f"{text}\n".encode(self._encoding, "backslashreplace")
 
     def write(self, data: bytes) -> str:
         """Write whole lines, and return why they could not be written: the disk is full. Blocks as the stream does.
@@ -160,7 +169,7 @@ class Output:
 
     def _write(self, data: bytes) -> None:
         if self._descriptor is None:
-            self.stream.write(data.decode(self._encoding))
+            self.stream.write(data.decode(self.encoding))
             self.stream.flush()
             return
         while data:
@@ -181,23 +190,3 @@ def wants_colour(stream: TextIO | None) -> bool:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
     except (ValueError, AttributeError):  # closed; or an object that has write() alone
         return False
-
-
-def _descriptor(stream: Any) -> int | None:
-    """Return the descriptor to write to; None on Windows, and for a stream of another class, such as a notebook's,
-    whose fileno() is not where its write() goes."""
-    if os.name == "posix" and isinstance(stream, io.TextIOWrapper):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            return stream.fileno()
-    return None
-
-
-def _is_closed(stream: Any) -> bool:
-    """Return True if the stream's descriptor is closed, so that its number may soon be another file's."""
-    try:
-        os.fstat(stream.fileno())
-    except OSError as error:
-        return error.errno == errno.EBADF
-    except (ValueError, AttributeError):
-        pass
-    return False

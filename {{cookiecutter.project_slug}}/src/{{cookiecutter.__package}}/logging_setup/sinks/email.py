@@ -4,24 +4,23 @@ import collections
 import logging
 import socket
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Final
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
 from ..records.text import TextFormatter, escape
+from ..records.values import cut
 from .background import BackgroundHandler
 
-if TYPE_CHECKING:
-    from email.message import EmailMessage
-
+_SERVICE: Final = "{{ cookiecutter.project_slug }}"
 _ATTEMPTS: Final = 6  # with the pauses between them, about a minute
+_PAUSE: Final = 2.0  # seconds after the first of them
 _LONGEST_TITLE: Final = 200  # characters
 _LONGEST_RECORD: Final = 8_000
-_LONGEST_BODY: Final = 100_000
+_LONGEST_TEXT: Final = 100_000
 _HOUR: Final = 3600.0  # seconds
-_SERVICE: Final = "{{ cookiecutter.project_slug }}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +58,11 @@ class EmailSink(Sink):
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
         """See Sink."""
+        from .smtp import SmtpClient  # here: takes long to import
+
+        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient)})
         recent = RecentRecords(self.history)
-        handler = EmailHandler(self, recent)
+        handler = AlertHandler(self.name, client.send, recent, interval=self.interval, per_hour=self.per_hour)
         handler.setFormatter(make_formatter("text"))
         return [handler, recent]
 
@@ -78,7 +80,7 @@ class EmailSink(Sink):
 
 
 class RecentRecords(logging.Handler):
-    """Keep the last `size` records of any level, for the next mail."""
+    """Keep the last `size` records of any level, for the next alert."""
 
     delivers = False
 
@@ -89,17 +91,17 @@ class RecentRecords(logging.Handler):
         self._records: collections.deque[logging.LogRecord] = collections.deque(maxlen=size)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one record; it is formatted only when a mail is written."""
+        """Keep one record; it is formatted only when there is an alert."""
         self._records.append(record)
 
     def lines(self) -> list[str]:
         """Return the records as text, oldest first."""
-        return [_cut(self.format(record), _LONGEST_RECORD) for record in self._records.copy()]
+        return [cut(self.format(record), _LONGEST_RECORD) for record in self._records.copy()]
 
 
 @dataclass(frozen=True)
 class Alert:
-    """Content of a mail about one record. Alerts with the same title are counted together."""
+    """One record. Alerts with the same title are counted together."""
 
     title: str
     text: str
@@ -109,71 +111,51 @@ class Alert:
         return len(self.title) + len(self.text) + sum(map(len, self.history))
 
 
-class EmailHandler(BackgroundHandler[Alert]):
-    """Mail alerts, at most one mail in `interval` seconds and `per_hour` an hour.
+class AlertHandler(BackgroundHandler[Alert]):
+    """Pass title and text of a message to `send`, at most once in `interval` seconds and `per_hour` times an hour.
 
-    A mail that cannot be sent is tried six times within a minute, then dropped and reported.
+    A message for which `send` raises is tried six times within a minute, then dropped and reported; see
+    BackgroundHandler.deliver.
     """
 
-    def __init__(self, settings: EmailSink, recent: RecentRecords, *, pause: float = 2.0) -> None:
-        from . import smtp  # here: takes long to import
-
-        self._make_message = smtp.make_message
-        self._smtp = smtp.SmtpClient(
-            settings.host,
-            settings.port,
-            security=settings.security,
-            ca_file=settings.ca_file,
-            user=settings.user,
-            password=settings.password,
-        )
-        self._settings = settings
-        self._recent = recent
-        self._sent: collections.deque[float] = collections.deque(maxlen=settings.per_hour)
-        super().__init__("email", batch=10_000, attempts=_ATTEMPTS, pause=pause)
+    def __init__(
+        self, name: str, send: Callable[[str, str], None], recent: RecentRecords, *, interval: float, per_hour: int
+    ) -> None:
+        self.send = send
+        self._recent, self._interval = recent, interval
+        self._sent: collections.deque[float] = collections.deque(maxlen=per_hour)  # when, in monotonic seconds
+        super().__init__(name, batch=10_000, attempts=_ATTEMPTS, pause=_PAUSE)
 
     def payload(self, record: logging.LogRecord) -> Alert:
-        """Return the record's text, with the records before it if it is the first of its mail."""
+        """Return the record's text, with the records before it if it is the first of its message."""
         title = f"{record.levelname} {record.name}: {record.getMessage()}"
         history = [] if self._backlog else self._recent.lines()
-        return Alert(_cut(escape(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
+        return Alert(cut(escape(title), _LONGEST_TITLE), cut(self.format(record), _LONGEST_RECORD), history)
 
     def due_in(self) -> float:
-        """Return the seconds until the interval is over and the hour has room for one more mail."""
-        now = time.monotonic()
-        due = self._delivered_at + self._settings.interval
+        """Return the seconds until the interval is over and the hour has room for one more message."""
+        due = self._delivered_at + self._interval
         if len(self._sent) == self._sent.maxlen:
             due = max(due, self._sent[0] + _HOUR)
-        return max(0.0, due - now)
+        return max(0.0, due - time.monotonic())
 
     def deliver(self, batch: Sequence[Alert]) -> None:
-        """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server."""
-        self._smtp.send(self._message(batch))
+        """Send one message about all of `batch`. Blocks as `send` does."""
+        more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
+        self.send(f"[{_SERVICE}] {batch[0].title}{more}", _digest(batch))
         self._sent.append(time.monotonic())
 
-    def _message(self, batch: Sequence[Alert]) -> "EmailMessage":
-        host = socket.gethostname()
-        user = self._settings.user
-        sender = self._settings.sender or (user if "@" in user else f"{_SERVICE}@{host}")
-        more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
-        subject = f"[{_SERVICE}] {batch[0].title}{more}"
-        return self._make_message(sender, self._settings.to, subject, _body(batch, host), host)
 
-
-def _body(batch: Sequence[Alert], host: str) -> str:
+def _digest(batch: Sequence[Alert]) -> str:
     """Return the count of each alert, the text of the first of each, and the records before them."""
     counts = collections.Counter(alert.title for alert in batch)
     first = {alert.title: alert.text for alert in reversed(batch)}
     history = batch[0].history
-    parts = [f"{len(batch)} alert{'s' if len(batch) > 1 else ''} from {_SERVICE} on {host}\n"]
+    parts = [f"{len(batch)} alert{'s' if len(batch) > 1 else ''} from {_SERVICE} on {socket.gethostname()}\n"]
     if len(batch) > 1:
         parts += [f"{count:6} x {title}" for title, count in counts.items()]
         parts.append("\nThe first of each:\n")
     parts += [first[title] for title in counts]
     if history:
         parts += [f"\nThe {len(history)} records before:\n", *history]
-    return _cut("\n".join(parts), _LONGEST_BODY) + "\n"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}... [cut, {len(text)} characters]"
+    return cut("\n".join(parts), _LONGEST_TEXT) + "\n"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from .answers import check
 from .background import BackgroundHandler
 from .connection import is_open
-from .http_answer import check
 
 _BATCH: Final = 1_000  # records
 _BATCH_SIZE: Final = 512 * 1024  # bytes: half of the default limit of nginx

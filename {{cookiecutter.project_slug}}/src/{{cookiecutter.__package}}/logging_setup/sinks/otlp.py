@@ -23,8 +23,8 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from .background import BackgroundHandler, RefusedError
-from .http_answer import check
+from .answers import RefusedError, check
+from .background import BackgroundHandler
 
 _BATCH: Final = 500  # records
 _BATCH_SIZE: Final = 1024 * 1024

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
-from .backups import Backups
-from .locked_file import LockedFile
+from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
 
@@ -51,29 +50,38 @@ class SizeFileHandler(RotatingFileHandler):
 
     def __init__(self, path: str, max_bytes: int, backups: int, *, compress: str = "none") -> None:
         self._max_bytes = max_bytes
-        self._keep = backups
-        numbers = Backups(backups, r"[1-9]\d{0,5}", lambda number: -int(number), compress=compress == "gzip")
-        super().__init__(path, numbers)
-
-    def _window(self, file: LockedFile) -> tuple[float, float, float]:
-        return (float("-inf"), float("inf"), self._max_bytes - file.size)
+        self._pending = 0  # bytes of the lines to append
+        super().__init__(
+            path, NumberedBackups(backups, r"[1-9]\d{0,5}", lambda number: -int(number), compress == "gzip")
+        )
 
     def _place(self, file: LockedFile, created: float, line: bytes) -> bool:  # noqa: ARG002
-        if file.size and file.size + len(line) > self._max_bytes and not self._backups.busy:
-            self._roll_over(file)
+        size = file.size + self._pending
+        if size and size + len(line) > self._max_bytes and not self._backups.busy:
+            self._roll_over(file, "1")
+        self._pending += len(line)
         return False
 
-    def _make_room(self, path: Path) -> Path:
+    def _append(self) -> None:
+        self._pending = 0
+        super()._append()
+
+
+class NumberedBackups(Backups):
+    """Backups with numbers, the latest is 1."""
+
+    def add(self, path: Path, ending: str) -> None:
+        """Increase the number of earlier backups before; raises OSError."""
         # Only up to the first number that is free, so that a rollover that fails and is retried moves
         # nothing twice. Backups beyond the number to keep are deleted after it.
         taken = 0
-        while taken < self._keep and _files(path, taken + 1):
+        while taken < self.keep and _files(path, taken + 1):
             taken += 1
         for number in range(taken, 0, -1):
             for file in _files(path, number):
-                ending = file.name.removeprefix(f"{path.name}.{number}")
-                file.replace(path.with_name(f"{path.name}.{number + 1}{ending}"))
-        return path.with_name(f"{path.name}.1")
+                kind = file.name.removeprefix(f"{path.name}.{number}")
+                file.replace(path.with_name(f"{path.name}.{number + 1}{kind}"))
+        super().add(path, ending)
 
 
 def _files(path: Path, number: int) -> list[Path]:

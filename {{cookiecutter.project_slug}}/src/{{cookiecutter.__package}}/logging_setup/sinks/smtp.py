@@ -1,43 +1,60 @@
 """SMTP client for alerts: TLS unless the settings say otherwise, and the meaning of the server's answers."""
 
 import contextlib
+import functools
 import smtplib
+import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
-from .background import RefusedError
+from .answers import RefusedError
 
+_SERVICE: Final = "{{ cookiecutter.project_slug }}"
 _TIMEOUT: Final = 10.0  # seconds for each answer of the server
 _PERMANENT: Final = 500  # SMTP's answers from there on; lower ones ask for a retry
 
 
+@dataclass(frozen=True, kw_only=True)
 class SmtpClient:
-    """Send mails, each over a connection of its own.
+    """Send mails, each over a connection of its own. The fields are settings of EmailSink.
 
     Certificates are verified; the password is not sent without TLS, except with LOG_EMAIL_SECURITY=none.
     """
 
-    def __init__(self, host: str, port: int, *, security: str, ca_file: str, user: str, password: str) -> None:
-        self._address = (host, port)
-        self._starttls = security != "none"
-        self.implicit_tls = security == "tls" or (security == "auto" and port == smtplib.SMTP_SSL_PORT)
-        self._ca_file = ca_file
-        self._user, self._password = user, password
+    host: str
+    port: int
+    security: str
+    ca_file: str
+    user: str
+    password: str = field(repr=False)
+    sender: str
+    to: tuple[str, ...]
 
-    def send(self, message: EmailMessage) -> None:
+    @property
+    def implicit_tls(self) -> bool:
+        """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
+        return self.security == "tls" or (self.security == "auto" and self.port == smtplib.SMTP_SSL_PORT)
+
+    def send(self, subject: str, body: str) -> None:
         """Send one mail. Blocks up to ten seconds for each answer of the server.
 
         Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise.
         """
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        over_tls: Callable[..., smtplib.SMTP] = functools.partial(smtplib.SMTP_SSL, context=context)
+        connect = over_tls if self.implicit_tls else smtplib.SMTP
         try:
-            with contextlib.closing(self._connect()) as smtp:
-                if self._user:
-                    smtp.login(self._user, self._password)
-                refused = smtp.send_message(message)
+            with contextlib.closing(connect(self.host, self.port, timeout=_TIMEOUT)) as smtp:
+                if self.security != "none" and not self.implicit_tls:
+                    smtp.starttls(context=context)  # raises if the server does not offer it
+                if self.user:
+                    smtp.login(self.user, self.password)
+                refused = smtp.send_message(self._message(subject, body))
                 with contextlib.suppress(OSError):  # the mail is accepted: an error of QUIT must not cause a retry
                     smtp.quit()
         except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError, UnicodeError) as error:
@@ -53,28 +70,15 @@ class SmtpClient:
         if refused:
             reports.report("recipients", f"email: recipients refused, mail sent to the others: {refused}")
 
-    def _connect(self) -> smtplib.SMTP:
-        context = ssl.create_default_context(cafile=self._ca_file or None)
-        if self.implicit_tls:
-            return smtplib.SMTP_SSL(*self._address, timeout=_TIMEOUT, context=context)
-        smtp = smtplib.SMTP(*self._address, timeout=_TIMEOUT)
-        try:
-            if self._starttls:
-                smtp.starttls(context=context)  # raises if the server does not offer it
-        except Exception:
-            smtp.close()
-            raise
-        return smtp
-
-
-def make_message(sender: str, recipients: Iterable[str], subject: str, body: str, domain: str) -> EmailMessage:
-    """Return a mail that no server alters and no auto-responder answers; `domain` is for its Message-ID."""
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = ", ".join(recipients)
-    message["Subject"] = subject
-    message["Date"] = formatdate(localtime=True)
-    message["Message-ID"] = make_msgid(domain=domain)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    message.set_content(body, cte="quoted-printable")  # accepted by every server
-    return message
+    def _message(self, subject: str, body: str) -> EmailMessage:
+        """Return a mail that no server alters and no auto-responder answers."""
+        host = socket.gethostname()
+        message = EmailMessage()
+        message["From"] = self.sender or (self.user if "@" in self.user else f"{_SERVICE}@{host}")
+        message["To"] = ", ".join(self.to)
+        message["Subject"] = subject
+        message["Date"] = formatdate(localtime=True)
+        message["Message-ID"] = make_msgid(domain=host)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834
+        message.set_content(body, cte="quoted-printable")  # accepted by every server
+        return message

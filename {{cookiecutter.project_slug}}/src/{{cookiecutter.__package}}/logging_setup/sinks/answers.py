@@ -1,12 +1,25 @@
-"""Meaning of an HTTP answer for the batch that was sent: delivered, retry or refused."""
+"""Meaning of a server's answer for the batch that was sent: delivered, refused or retry later."""
+# {% if cookiecutter.collector_handler in ("http", "otlp") %}
 
 import time
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from .background import RefusedError, RetryLaterError
-
 _RETRY: Final = (408, 425, 429)  # timeout, too early, too many requests
+# {% endif %}
+
+
+class RefusedError(Exception):
+    """The server has refused this batch, and a retry would be refused as well: it is dropped."""
+
+
+class RetryLaterError(Exception):
+    """The server has asked for a retry, not before `seconds` have passed (Retry-After)."""
+
+    def __init__(self, reason: object, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+# {% if cookiecutter.collector_handler in ("http", "otlp") %}
 
 
 def check(status: int, reason: str, retry_after: str | None) -> None:
@@ -29,3 +42,4 @@ def _seconds(retry_after: str | None) -> float:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
         return 0.0
+# {% endif %}
