@@ -289,7 +289,7 @@ def test_status_500_and_429_are_retried_after_the_pause(start: Start, sink: str)
     pauses = [after - before for before, after in zip(receiver.asked, receiver.asked[1:], strict=False)]
     assert max(pauses) > 1.9, "Retry-After: 2"
     assert without_doubles(receiver.texts) == logged
-    assert "the collector answered 500" in output
+    assert "the server answered 500" in output
 
 
 @pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
@@ -390,7 +390,7 @@ def test_refused_batch_is_reported_and_the_next_is_sent(start: Start, sink: str,
         later = application.log(10)
         receiver.await_texts(*later)
         output = application.stop()
-    assert f"1 records dropped: refused: the collector answered {status}" in output
+    assert f"1 records dropped: refused: the server answered {status}" in output
     assert "record 0" not in receiver.texts
 
 

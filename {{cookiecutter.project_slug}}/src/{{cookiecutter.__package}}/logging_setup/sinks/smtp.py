@@ -5,13 +5,14 @@ import functools
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
+from .alerts import Alert, message
 from .answers import RefusedError
 
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
@@ -40,8 +41,8 @@ class SmtpClient:
         """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
         return self.security == "tls" or (self.security == "auto" and self.port == smtplib.SMTP_SSL_PORT)
 
-    def send(self, subject: str, body: str) -> None:
-        """Send one mail. Blocks up to ten seconds for each answer of the server.
+    def send(self, batch: Sequence[Alert]) -> None:
+        """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server.
 
         Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise.
         """
@@ -54,7 +55,7 @@ class SmtpClient:
                     smtp.starttls(context=context)  # raises if the server does not offer it
                 if self.user:
                     smtp.login(self.user, self.password)
-                refused = smtp.send_message(self._message(subject, body))
+                refused = smtp.send_message(self._mail(*message(batch)))
                 with contextlib.suppress(OSError):  # the mail is accepted: an error of QUIT must not cause a retry
                     smtp.quit()
         except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError, UnicodeError) as error:
@@ -70,15 +71,15 @@ class SmtpClient:
         if refused:
             reports.report("recipients", f"email: recipients refused, mail sent to the others: {refused}")
 
-    def _message(self, subject: str, body: str) -> EmailMessage:
+    def _mail(self, subject: str, body: str) -> EmailMessage:
         """Return a mail that no server alters and no auto-responder answers."""
         host = socket.gethostname()
-        message = EmailMessage()
-        message["From"] = self.sender or (self.user if "@" in self.user else f"{_SERVICE}@{host}")
-        message["To"] = ", ".join(self.to)
-        message["Subject"] = subject
-        message["Date"] = formatdate(localtime=True)
-        message["Message-ID"] = make_msgid(domain=host)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-        message.set_content(body, cte="quoted-printable")  # accepted by every server
-        return message
+        mail = EmailMessage()
+        mail["From"] = self.sender or (self.user if "@" in self.user else f"{_SERVICE}@{host}")
+        mail["To"] = ", ".join(self.to)
+        mail["Subject"] = subject
+        mail["Date"] = formatdate(localtime=True)
+        mail["Message-ID"] = make_msgid(domain=host)
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834
+        mail.set_content(body, cte="quoted-printable")  # accepted by every server
+        return mail
