@@ -60,7 +60,7 @@ class TestExistingFolder:
     def test_module_of_another_choice_is_kept(self, tmp_path: Path, options: tuple[str, ...]) -> None:
         generated(tmp_path)
         project = tmp_path / "my-service"
-        kept = [SINKS / "email.py", QUEUE_ROOM / "handler.py", Path("src", "my_service", "multi.py")]
+        kept = [SINKS / "email.py", QUEUE_ROOM / "pipe.py", Path("src", "my_service", "multi.py")]
         for module in kept:
             (project / module).write_text('"""The owner\'s."""\n', "utf-8")
         message = generated(tmp_path, *options, *NO_QUEUE, "collector_handler=http")
