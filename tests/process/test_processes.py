@@ -201,7 +201,7 @@ if WHERE == "thread":
     threading.Thread(target=logs.stop).start()
 else:
     logs.stop()
-time.sleep(60)
+wait_for_signal()
 """
 WAITING_HOUSE = """
 import logging, time
@@ -365,18 +365,26 @@ with setup_main_logging() as logs:
         body = """
 import random
 with setup_main_logging() as logs:
-    signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C: raises KeyboardInterrupt
-    blocked, raised = 0, []
+
+    def interrupt(*_):
+        if may_raise:  # it may come late
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    blocked, raised, may_raise = 0, [], False
     sys.unraisablehook = raised.append  # for an exception in a hook, which os.fork() does not raise
     for _ in range(1500):
         child = -1
         try:
+            may_raise = True
             signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00001, 0.0004))
             child = os.fork()
             if child == 0:
                 os._exit(0)
             time.sleep(0.0005)
+            may_raise = False
         except KeyboardInterrupt as error:
+            may_raise = False
             raised.append(error)
         if child == 0:
             os._exit(0)
