@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.processes import first_process
 from tests.support.project import DEADLINE, Bake, Project
-from tests.support.scripts import HEAD, run_script, with_handler
+from tests.support.scripts import HEAD, Script, run_script, with_handler
 
 LONG = 60  # seconds; children are killed at the end of the test
 STOP_WITHIN = 10.0  # seconds: main_logging.STOP_WITHIN
@@ -406,3 +406,22 @@ with setup_main_logging() as logs:
         raised, blocked = map(int, run.stdout.split())
         assert raised > 100
         assert blocked == 0
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_queue_is_passed_to_a_running_process(script: Script, method: str) -> None:
+    """As an argument of a job, not of the process."""
+    lines = script(
+        f"""
+from concurrent.futures import ProcessPoolExecutor
+
+def job(queue):
+    setup_proc_logging(queue)
+    logger.info("job")
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs, ProcessPoolExecutor(1, multiprocessing.get_context("{method}")) as pool:
+        pool.submit(job, logs.queue).result()
+"""
+    )
+    assert sum(line.endswith(" job") for line in lines) == 1
