@@ -19,8 +19,7 @@ def work(queue, name):
     setup_proc_logging(queue)
     try:
         logger.info("begins")
-        while True:
-            time.sleep(60)
+        wait_for_signal()
     except KeyboardInterrupt:
         for number in range(100):
             logger.info("clean-up %d of %s", number, name)
@@ -36,7 +35,7 @@ if __name__ == "__main__":
             logger.info("main %d", number)
         try:
             print("ready", flush=True)
-            workers[0].join()
+            wait_for_signal()
         except KeyboardInterrupt:
             logger.info("main cleans up")
             for worker in workers:
@@ -94,7 +93,7 @@ logs = setup_main_logging()
 for number in range(500):
     logger.info("main %d", number)
 print("ready", flush=True)
-time.sleep(60)
+wait_for_signal()
 """
     head = HEAD.replace(", setup_proc_logging", "")
     (tmp_path / "app.py").write_text(head + body, "utf-8")
@@ -112,7 +111,7 @@ def test_sigterm_handler_set_before_is_kept(project: Project, tmp_path: Path) ->
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 with setup_main_logging():
     print("ready", flush=True)
-    time.sleep(60)
+    wait_for_signal()
 """
     process = start(project, tmp_path, body)
     process.terminate()

@@ -14,7 +14,7 @@ import trustme
 from tests.support.imported import Imported, record
 from tests.support.mail_server import CA, PASSWORD, USER, MailServer, mail_server
 from tests.support.network import free_port, wait_until
-from tests.support.project import Bake, Project
+from tests.support.project import DEADLINE, Bake, Project
 
 APPLICATION = """
 import logging, sys
@@ -58,7 +58,7 @@ class Mailer:
             if level >= handler.level:
                 handler.handle(record(text, level=level))
 
-    def end(self, within: float = 5.0) -> None:
+    def end(self, within: float = DEADLINE) -> None:
         self.email.finish_by(time.monotonic() + within)
         self.email.close()
 

@@ -61,6 +61,7 @@ def mail_server(
     controller = Controller(
         server,
         hostname="localhost",
+        server_hostname="localhost",  # else it asks the DNS for this machine's name, in vain for 5 s now and then
         port=server.port,
         ssl_context=context if tls == "tls" else None,
         tls_context=context if tls == "starttls" else None,
