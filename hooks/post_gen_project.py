@@ -25,8 +25,6 @@ OPTIONAL = {
     QUEUE_ROOM / "pipe.py": QUEUE,
     QUEUE_ROOM / "listener.py": QUEUE,
     QUEUE_ROOM / "listener_main.py": QUEUE,
-    QUEUE_ROOM / "thread.py": QUEUE,
-    QUEUE_ROOM / "handler.py": QUEUE,
     QUEUE_ROOM / "session.py": QUEUE,
     QUEUE_ROOM / "supervisor.py": QUEUE,
     QUEUE_ROOM / "encoding.py": QUEUE,

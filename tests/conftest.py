@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from jinja2 import Environment
 from pytest_cookies.plugin import Cookies
 
 from tests.support.project import Bake, Project, refuse_unknown
 from tests.support.scripts import Script, run_script
+
+settings.register_profile("no deadline", deadline=None)  # of 200 ms for each example
+settings.load_profile("no deadline")
 
 # A shell's background jobs ignore Ctrl-C, and so would every program started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

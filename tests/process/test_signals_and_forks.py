@@ -1,7 +1,8 @@
-"""Ctrl-C, SIGTERM, signal handlers that log, and forks during log calls: FAILURES.md, cases 12 to 15."""
+"""Ctrl-C, SIGTERM, signal handlers that log, and forks: FAILURES.md, cases 12 to 15 and 74."""
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable
@@ -13,13 +14,11 @@ from tests.support.oracle import judge, log_lines
 from tests.support.project import DEADLINE, Project
 from tests.support.scripts import APPS, HEAD
 
-PROMPT_WITHIN = 2.0  # seconds within which the process has to end
-
 WORKERS = """
 def work(queue, name):
     setup_proc_logging(queue)
-    logger.info("begins")
     try:
+        logger.info("begins")
         while True:
             time.sleep(60)
     except KeyboardInterrupt:
@@ -32,6 +31,7 @@ if __name__ == "__main__":
         workers = [multiprocessing.Process(target=work, args=(logs.queue, n), daemon=True) for n in "ab"]
         for worker in workers:
             worker.start()
+        logs.flush(60)  # the listener has started: now it writes 500 records well within the limit of SIGTERM
         for number in range(500):
             logger.info("main %d", number)
         try:
@@ -69,7 +69,7 @@ def test_ctrl_c_loses_no_clean_up_line(project: Project, tmp_path: Path, listene
     process = start(project, tmp_path, WORKERS, LOG_LISTENER=listener)
     wait_for(lambda: log_lines(tmp_path / "app.log"), "begins", 2)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(PROMPT_WITHIN + 1) == -signal.SIGINT
+    assert process.wait(DEADLINE) == -signal.SIGINT
     lines = log_lines(tmp_path / "app.log")
     assert sum("clean-up" in line for line in lines) == 200
     assert sum("main cleans up" in line for line in lines) == 1
@@ -82,7 +82,7 @@ def test_sigterm_ends_the_process_with_all_written(
 ) -> None:
     process = start(project, tmp_path, WORKERS, LOG_LISTENER=listener)
     (os.killpg if group else os.kill)(process.pid, signal.SIGTERM)
-    assert process.wait(PROMPT_WITHIN + 1) == -signal.SIGTERM
+    assert process.wait(DEADLINE) == -signal.SIGTERM
     assert sum(" main " in line for line in log_lines(tmp_path / "app.log")) == 500
     with contextlib.suppress(ProcessLookupError):  # expected: the workers have ended too
         os.killpg(process.pid, signal.SIGKILL)
@@ -142,15 +142,24 @@ with setup_main_logging():
 SIGNALLED = """
 from numbered import Writer
 with setup_main_logging() as logs:
-    logs.flush(30)  # while the queue is full, as until the listener has started, each signal nests one call deeper
     inside = Writer(1)
     outside = Writer(0)
-    signal.signal(signal.SIGALRM, lambda *_: inside.write())
-    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
+    depth = 0
+
+    def interrupt(*_):
+        global depth
+        depth += 1
+        if depth < 2:  # it is interrupted too; not deeper: without a queue, a fourth call in one stack is dropped
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
+        inside.write()
+        depth -= 1
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    while inside.number < 1000:
         outside.write()
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
 print(outside.number, inside.number)
 """
 
@@ -165,14 +174,14 @@ def test_logging_in_a_signal_handler_does_not_deadlock(
         head = HEAD if name == "queue" else HEAD.replace(", setup_proc_logging", "")
         (folder / "app.py").write_text(head + SIGNALLED, "utf-8")
         apps = str(APPS)
-        variables = {"PYTHONPATH": f"{each.path / 'src'}:{apps}"}
+        variables = {"PYTHONPATH": f"{each.path / 'src'}:{apps}", "LOG_QUEUE_TIMEOUT": "60"}
         process = each.start("app.py", cwd=folder, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", **variables)
         running.append((folder, process))
     for folder, process in running:
         output, errors = process.communicate(timeout=DEADLINE)
         assert (process.returncode, errors) == (0, "")
         outside, inside = map(int, output.split())
-        assert inside > 500
+        assert inside >= 1000
         verdict = judge(log_lines(folder / "app.log"), {0: outside, 1: inside})
         assert verdict.good, f"{folder.name}: {verdict}"
 
@@ -186,12 +195,12 @@ with setup_main_logging():
     def log_on(writer):
         while not stop.is_set():
             writer.write()
-            time.sleep(0)
+            time.sleep(0.0005)  # without a pause, each fork waits 5 ms and more for each of the threads
 
     threads = [threading.Thread(target=log_on, args=(writer,)) for writer in writers]
     for thread in threads:
         thread.start()
-    for slot in range(4, 1004):
+    for slot in range(4, 304):
         child = os.fork()
         if not child:
             Writer(slot).write()
@@ -208,7 +217,7 @@ print(*(writer.number for writer in writers))
 def test_forks_beside_logging_threads_do_not_deadlock(
     bake: Callable[..., Project], tmp_path: Path, multiprocessing: bool
 ) -> None:
-    """A thousand forks while four threads log."""
+    """300 forks while four threads log."""
     project = bake() if multiprocessing else bake(multiprocessing=False)
     head = HEAD if multiprocessing else HEAD.replace(", setup_proc_logging", "")
     (tmp_path / "app.py").write_text(head + FORKS, "utf-8")
@@ -218,7 +227,42 @@ def test_forks_beside_logging_threads_do_not_deadlock(
         LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60", PYTHONPATH=f"{project.path / 'src'}:{apps}",
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
-    returned = dict(enumerate(map(int, run.stdout.split()))) | dict.fromkeys(range(4, 1004), 1)
+    returned = dict(enumerate(map(int, run.stdout.split()))) | dict.fromkeys(range(4, 304), 1)
     lines = [line for file in tmp_path.glob("app*.log") for line in log_lines(file)]
     verdict = judge(lines, returned)
     assert verdict.good, verdict
+
+
+WARNED = """
+FORK = multiprocessing.get_context("fork")
+
+def work(set_up):
+    set_up()
+    logger.info("child")
+
+if __name__ == "__main__":
+    logs = setup_main_logging()
+    set_up = {set_up}
+    worker = FORK.Process(target=work, args=(set_up,))
+    worker.start()
+    worker.join()
+    if not os.fork():
+        work(set_up)
+        sys.exit(0)
+    os.wait()
+    logs.stop()
+"""
+
+
+@pytest.mark.parametrize("options", ["-Xdev", "-Werror"])
+@pytest.mark.parametrize(
+    "set_up", ["lambda: None", "lambda: setup_proc_logging(logs.queue)", "lambda: setup_main_logging().stop()"]
+)
+def test_forked_children_cause_no_warnings(project: Project, tmp_path: Path, set_up: str, options: str) -> None:
+    (tmp_path / "app.py").write_text(HEAD + WARNED.replace("{set_up}", set_up), "utf-8")
+    # CPython 3.12 and later warn of each fork of a process with threads.
+    options = (options, "-Wignore::DeprecationWarning")
+    run = project.run(*options, "app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="60")
+    assert (run.returncode, run.stderr) == (0, "")
+    text = "".join(file.read_text("utf-8") for file in tmp_path.glob("app*.log"))
+    assert not re.findall("CRITICAL|ResourceWarning", text)

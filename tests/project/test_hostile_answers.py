@@ -98,6 +98,8 @@ def assert_correct(path: Path, **texts: str) -> None:
     readme = (path / "README.md").read_text("utf-8")
     before, _, _ = readme.partition("## Commands")
     assert not any(line.startswith(("```", "~~~", "<")) for line in before.splitlines()), before
+    for page in path.rglob("*.md"):
+        assert not re.search(r"(?<!\\)<!--", page.read_text("utf-8")), page
 
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in TEXTS.items() if name != "jinja"])

@@ -1,6 +1,10 @@
-"""The pages of generated projects: links, and the messages that docs/architecture.md quotes."""
+"""The pages of generated projects: links, quoted messages, snippets, and words of choices that were not made."""
 
 import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,24 @@ from tests.support.project import Bake, Project
 
 SOME = combinations.every_pair()
 PAGES = ("README.md", "docs/architecture.md", "docs/logging.md")
+# Words of a choice -> True if the answers have it; for all files but those of the logging package and the tests.
+CHOICE_WORDS: dict[str, Callable[[combinations.Answers], bool]] = {
+    r"e-?mails?|mails?|smtp|alerts?": lambda answers: answers["email_handler"],
+    r"queues?|listener|workers?|pools?|spawn(?:ed)?|multi\.py": lambda answers: answers["multiprocessing"],
+    r"LOG_FILE|\w+\.log|logs/|log files?|roll(?:s|ed)?[- ]?over|backups?": lambda answers: (
+        answers["file_handler"] != "none"
+    ),
+    r"consoles?|colou?r(?:ed)?": lambda answers: answers["console_handler"] != "none",
+    r"collectors?": lambda answers: answers["collector_handler"] != "none",
+    r"opentelemetry|otlp|requests": lambda answers: answers["collector_handler"] == "otlp",
+    r"syslog|rfc 5424": lambda answers: answers["collector_handler"] == "syslog",
+    r"udp|datagrams?": lambda answers: answers["collector_handler"] in ("syslog", "udp"),
+    r"backlogs?|backoff": lambda answers: (
+        answers["email_handler"]
+        or answers["collector_handler"] != "none"
+        or (answers["multiprocessing"] and answers["console_handler"] != "none")
+    ),
+}
 PLACEHOLDER = re.compile(r"\.\.\.|[:,] |\b(?:N|NAME|PATH|\d+)\b")
 
 
@@ -64,3 +86,26 @@ def test_architecture_names_existing_modules(bake: Bake, answers: combinations.A
     assert [name for name in sorted(named) if not (package / name).exists()] == []
     rooms = {f"{path.name}/" for path in package.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert rooms <= named
+
+
+@pytest.mark.parametrize("answers", SOME, ids=map(combinations.words, SOME))
+def test_no_word_of_another_choice_is_left(bake: Bake, answers: combinations.Answers) -> None:
+    project = bake(**answers)
+    absent = [words for words, is_chosen in CHOICE_WORDS.items() if not is_chosen(answers)]
+    word = re.compile(rf"(?<![\w.-])(?:{'|'.join(absent or ['(?!)'])})(?!\w)", re.IGNORECASE)
+    names = [name for name in project.files() if "logging_setup" not in name and not name.startswith("tests")]
+    lines = [(name, line) for name in names for line in (project.path / name).read_text("utf-8").splitlines()]
+    assert [(name, line) for name, line in lines if word.search(line)] == []
+
+
+def test_snippets_import_what_they_use(bake: Bake, tmp_path: Path) -> None:
+    """No undefined name in a Python block, other than those of architecture.md, which are parts of modules."""
+    for number, answers in enumerate(SOME):
+        for page in ("README.md", "docs/logging.md"):
+            text = (bake(**answers).path / page).read_text("utf-8")
+            for block, code in enumerate(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)):
+                (tmp_path / f"{number}_{Path(page).stem}_{block}.py").write_text(code, "utf-8")
+    command = (sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "E9,F", str(tmp_path))
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert result.returncode == 0, result.stdout
+    assert len(list(tmp_path.iterdir())) > 5 * len(SOME)

@@ -18,7 +18,7 @@ from tests.support.scripts import run_script
 @pytest.fixture(scope="module")
 def frames(bake: Bake) -> Iterator[SimpleNamespace]:
     with bake().imported() as load:
-        yield SimpleNamespace(**vars(load("queue.frames")), listener=load("queue.listener"))
+        yield SimpleNamespace(**vars(load("queue.frames")))
 
 
 # Bytes that look like the beginnings of frames, and lengths at and around every limit.
@@ -37,7 +37,7 @@ def same(found: object, sent: bytes) -> bool:
 @given(st.lists(DATA, max_size=12), st.integers(1, 9))
 def test_records_are_decoded_for_any_size_of_reads(frames: SimpleNamespace, sent: list[bytes], at_once: int) -> None:
     stream = b"".join(write for data in sent for write in frames.split(data))
-    decoder, size = frames.FrameDecoder(frames.listener.report_skipped), at_once * frames.FRAME
+    decoder, size = frames.FrameDecoder(), at_once * frames.FRAME
     found = [data for at in range(0, len(stream), size) for data in decoder.records(stream[at : at + size])]
     assert len(found) == len(sent)
     assert all(map(same, found, sent))
@@ -50,7 +50,7 @@ def test_reader_starting_anywhere_gets_whole_records_only(
     writes = [frames.split(each) for each in sent]
     stream = b"".join(map(b"".join, writes))
     begin = data.draw(st.integers(0, len(stream) // frames.FRAME)) * frames.FRAME
-    found = frames.FrameDecoder(frames.listener.report_skipped).records(stream[begin:])
+    found = frames.FrameDecoder().records(stream[begin:])
     after, place = [], 0
     for each, parts in zip(sent, writes, strict=True):
         if place >= begin:
@@ -68,7 +68,7 @@ def test_parts_of_several_senders_can_interleave(
     stream = b""
     while waiting := [writes for writes in senders if writes]:
         stream += chance.choice(waiting).pop(0)
-    found = frames.FrameDecoder(frames.listener.report_skipped).records(stream)
+    found = frames.FrameDecoder().records(stream)
     assert len(found) == len(sent)
     assert all(any(same(record, each) for record in found) for each in sent)
 
@@ -76,7 +76,7 @@ def test_parts_of_several_senders_can_interleave(
 def test_repeated_part_is_ignored(frames: SimpleNamespace) -> None:
     sent = os.urandom(15_000)
     first, *more = frames.split(sent)
-    found = frames.FrameDecoder(frames.listener.report_skipped).records(first + b"".join(part * 2 for part in more))
+    found = frames.FrameDecoder().records(first + b"".join(part * 2 for part in more))
     assert len(found) == 1
     assert same(found[0], sent)
 
@@ -84,19 +84,17 @@ def test_repeated_part_is_ignored(frames: SimpleNamespace) -> None:
 def test_records_partly_read_by_a_lost_listener_are_counted(
     frames: SimpleNamespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frames.listener.reports.report_held()
-    frames.listener.reports._next.clear()  # noqa: SLF001 - as in a process that has just started
+    frames.reports.report_held()
+    frames.reports._next.clear()  # noqa: SLF001 - as in a process that has just started
     capsys.readouterr()
     for _ in range(2):
-        assert (
-            frames.FrameDecoder(frames.listener.report_skipped).records(b"".join(frames.split(b"x" * 10_000)[1:])) == []
-        )
-    frames.listener.reports.report_held()
+        assert frames.FrameDecoder().records(b"".join(frames.split(b"x" * 10_000)[1:])) == []
+    frames.reports.report_held()
     assert capsys.readouterr().err.count("queue: 1 long records dropped: partly read by the previous listener") == 2
 
 
 def test_partial_records_of_killed_senders_are_discarded(frames: SimpleNamespace) -> None:
-    decoder = frames.FrameDecoder(frames.listener.report_skipped)
+    decoder = frames.FrameDecoder()
     for _ in range(1100):
         assert decoder.records(frames.split(b"x" * 5000)[0]) == []
     assert len(decoder._unfinished) <= 1000  # noqa: SLF001 - what is kept shows nowhere else

@@ -428,8 +428,6 @@ if __name__ == "__main__":
 
 
 ORPHAN = """
-from my_service.logging_setup.queue.pipe import QueueClosedError
-
 def work(queue, parent, listener):
     setup_proc_logging(queue)
     while os.getppid() == parent:
@@ -438,8 +436,8 @@ def work(queue, parent, listener):
     end = time.monotonic() + 20
     while time.monotonic() < end:
         try:
-            queue.put(b"probe", 0.0)
-        except QueueClosedError:
+            queue._write(b"\\0" * 512)
+        except BrokenPipeError:
             open("gone", "w").close()
             break
     logger.warning("the last record")

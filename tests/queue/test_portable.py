@@ -6,8 +6,8 @@ from tests.support.project import Project
 from tests.support.scripts import run_script
 
 WORKERS = """
-from my_service.logging_setup.queue import thread
-thread.LogQueue = thread.PortableQueue
+from my_service.logging_setup.queue import supervisor
+supervisor.LogQueue = supervisor.PortableQueue
 
 def work(queue, name):
     setup_proc_logging(queue)
@@ -20,7 +20,7 @@ def log(name):
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
-        assert isinstance(logs.queue, thread.PortableQueue)
+        assert isinstance(logs.queue, supervisor.PortableQueue)
         before = logs.counts()["accepted"]
         workers = [
             multiprocessing.get_context(method).Process(target=work, args=(logs.queue, method))

@@ -87,7 +87,7 @@ class Ways:
         self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
         queue = load("queue.pipe").LogQueue(load("settings").Settings())
         queue.reader.close()  # there is no listener
-        self.dropping = load("queue.handler").QueueHandler(queue)
+        self.dropping = load("queue.session").QueueHandler(queue)
         self.handlers = [self.mail, *self.syslogs]
 
     def ready(self, made: logging.LogRecord) -> Any:
@@ -199,7 +199,7 @@ def test_syslog_message_cut_in_an_indent_stays_one(ways: Ways) -> None:
         ways.syslog(made)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(fields=everything)
 def test_any_record_stays_one_in_every_output(ways: Ways, fields: dict[str, Any]) -> None:
     made = record(fields)

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from my_service.logging_setup.process import reports
-from my_service.logging_setup.queue.encoding import encode, encode_drops, encode_flush
+from my_service.logging_setup.queue.encoding import encode, encode_marker
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
-from my_service.logging_setup.queue.listener import Listener, report_skipped
+from my_service.logging_setup.queue.listener import handle
 
 GOOD, BAD = "sound", "wrong"  # three changed bytes cannot turn one into the other
 
@@ -57,8 +57,8 @@ def main() -> None:
         encode(logging.LogRecord("a", 40, __file__, 1, f"{BAD} 3", (), (ValueError, error, None), "f", "a stack")),
         encode(record(f"{BAD} 4 " + "é" * 900)),
         encode(record(f"{BAD} 5 " + "x" * 9_000)),
-        encode_flush()[0],
-        encode_drops(3),
+        encode_marker(token=os.urandom(16)),
+        encode_marker(3),
         b"\x80",
         b"[" * 500,
         b"\x01" * 500,
@@ -84,7 +84,7 @@ def main() -> None:
 
     def lengths() -> bytes:
         sizes = (chance.choice((0, 1, 300, 2**16 - 1)), *(chance.choice((0, 9, 2**28, 2**32 - 1)) for _ in range(2)))
-        return framed(struct.pack("<BdQHII", 1, chance.choice((0.0, 1e308, float("nan"))), 1, *sizes))
+        return framed(struct.pack("<BdHII", 1, chance.choice((0.0, 1e308, float("nan"))), *sizes))
 
     def part() -> bytes:
         head = struct.pack(
@@ -94,8 +94,12 @@ def main() -> None:
 
     makers: tuple[Callable[[], bytes], ...] = (random_frame, mutated, mutated, mutated, cut, headed, lengths, part)
     sink = Sink(frames + 8)
-    decoder, listener = FrameDecoder(report_skipped), Listener(sink, lambda _: None)  # type: ignore[arg-type]
+    decoder = FrameDecoder()
     reports.connect(lambda _: True)
+
+    def listen(batch: list[bytes]) -> None:
+        handle(batch, sink, lambda _: None)  # type: ignore[arg-type]
+
     sent = fed = before = 0
     while fed < frames:
         stream = b""
@@ -106,10 +110,10 @@ def main() -> None:
             sent += 1
             stream += bad + good
         for at in range(0, len(stream), AT_ONCE):
-            listener.handle(decoder.records(stream[at : at + AT_ONCE]))
+            listen(decoder.records(stream[at : at + AT_ONCE]))
         if not before and fed > frames // 10:
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    listener.handle(decoder.records(framed(encode(record("end"))) * 8))
+    listen(decoder.records(framed(encode(record("end"))) * 8))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     delivered, once = sum(map(bool, sink.good)), sink.good.count(1)
     print(json.dumps({"frames": fed, "sent": sent, "delivered": delivered, "once": once, "grown_kb": grown}))

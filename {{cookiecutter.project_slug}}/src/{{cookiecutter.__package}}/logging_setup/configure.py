@@ -14,11 +14,9 @@ from .process.global_state import change
 # {% endif %}
 from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
-from .queue.handler import QueueHandler
 from .queue.pipe import LogQueue, WorkerSettings
-from .queue.session import QueueSession
-from .queue.supervisor import ProcessSession, can_start_process
-from .queue.thread import ThreadSession
+from .queue.session import QueueHandler, QueueSession
+from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import drop_inherited_context
 # {% endif %}
 from .records.factory import LogRecord, is_usable
@@ -43,11 +41,10 @@ logger = logging.getLogger(__name__)
 def setup_main_logging(settings: Settings | None = None) -> Session:
     """Set logging up for the whole application; call it once, in the main process.
 
-    Returns the running logging: leave its `with` block or call stop() to end it. A second call
-    returns the same object and changes nothing. Without `settings` the LOG_* environment is read;
-    invalid values are named on stderr, all at once, and SystemExit(2) is raised; a variable that
-    looks misspelt is named in the log. A sink that cannot be reached raises nothing. Takes a few
-    milliseconds.
+    Returns the running logging: leave its `with` block or call stop() to end it. A second call returns the same object
+    and changes nothing. Without `settings` the LOG_* environment is read; invalid values are named on stderr, all at
+    once, and SystemExit(2) is raised; a variable that looks misspelt is named in the log. A sink that cannot be reached
+    raises nothing. Takes a few milliseconds.
     """
     with fork_lock:
         running: Session | None = current()
@@ -58,11 +55,11 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         # {% if cookiecutter.multiprocessing %}
         is_process = settings.listener == "process" and can_start_process()
         running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
-        running.start(keep=settings.reattach)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
-        running = DirectSession(get_handlers(settings), keep=settings.reattach)
+        running = DirectSession(get_handlers(settings))
         # {% endif %}
+        running.start(keep=settings.reattach)
         _setup_process(settings)
     if from_environ:
         for line in settings.unknown_variables(os.environ):
@@ -78,16 +75,13 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
 def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
-    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor,
-    with `initargs=(queue,)`. The process starts without its parent's log_context. A second call
-    changes nothing. Raises nothing, and does not block.
+    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor, with
+    `initargs=(queue,)`. The process starts without its parent's log_context. A second call changes nothing. Raises
+    nothing, and does not block.
     """
     drop_inherited_context()
-    # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
-    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
+    attach([QueueHandler(queue)], keep=queue.settings.reattach)
     _setup_process(queue.settings)
-    uncaught.log_process_crash()
 
 
 # {% endif %}
@@ -96,8 +90,8 @@ def adopt_loggers(*names: str) -> None:
 
         adopt_loggers("uvicorn", "gunicorn", "celery")
 
-    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps
-    levels. Call it after the library has set its logging up.
+    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps levels. Call it
+    after the library has set its logging up.
     """
     for name in names:
         logging.getLogger(name)  # so that it exists, and its propagation is set

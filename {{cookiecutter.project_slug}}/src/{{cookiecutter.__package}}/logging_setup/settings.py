@@ -74,9 +74,9 @@ class Settings(BaseSettings):
 
     @property
     def fault_file(self) -> str:
-        """Path of the file for the stack of a fatal signal, beside the log file; "": stderr."""
+        """Path of the file for the stack of a fatal signal, beside the log file; "": stderr, as beside a device."""
         path = getattr(self.sinks.get("file"), "path", os.devnull)
-        return "" if path == os.devnull else f"{path}.fault"
+        return "" if path == os.devnull or path.rpartition("/")[0] == "/dev" else f"{path}.fault"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:

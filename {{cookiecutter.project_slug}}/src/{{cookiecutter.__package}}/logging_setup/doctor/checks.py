@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..env import parsers as parse
-from ..env.variables import MASK, BaseSettings
+from ..env.variables import MASK, BaseSettings, variables
 from ..records.redaction import redact
 
 
@@ -53,8 +53,10 @@ def faults(settings: BaseSettings, own_loggers: Iterable[str], environ: Mapping[
     for logger in _all_loggers()[1:]:
         yield from (f"{logger.name} {fault}" for fault in _faults_of(logger, settings))
     yield from _duplicates()
+    # {% if cookiecutter.collector_handler in ("http", "otlp") %}
     for sink in settings.sinks.values():
         yield from sink.faults()
+    # {% endif %}
     yield from _overrides(settings, own_loggers, environ)
 
 
@@ -62,18 +64,19 @@ def _overrides(settings: BaseSettings, own_loggers: Iterable[str], environ: Mapp
     """Yield a line for each level that hides records that another variable asks for."""
     named = logging.getLevelName
     asked = dict(parse.levels(environ.get("LOG_LEVELS", "")))
+    on = [sink for sink in settings.sinks.values() if sink.is_on]
     if environ.get("LOG_LEVEL", "").strip():
         general = f"LOG_LEVEL={named(settings.level)}"
         single = [(f"LOG_LEVELS={name}", asked[name], True) for name in own_loggers if name in asked]
-        levels = [(each.metadata, level) for each, level in settings.variables() if each.name == "level"]
-        single += [(about["variable"], level, "follows" in about) for about, level in levels]
+        levels = [(sink.level, each.metadata) for sink in on for each in variables(sink) if each.name == "level"]
+        single += [(about["variable"], level, "follows" in about) for level, about in levels]
         asked = {"root": settings.level} | asked
         for variable, level, follows in single:
             if level > settings.level and follows:
                 yield f"{variable}={named(level)} hides what {general} would show"
             elif logging.NOTSET < level < min(asked.values()):
                 yield f"{general} hides what {variable}={named(level)} would show"
-    lowest = min((sink.level for sink in settings.sinks.values() if sink.is_on), default=logging.NOTSET)
+    lowest = min((sink.level for sink in on), default=logging.NOTSET)
     for name, wanted in asked.items():
         if wanted < lowest:
             yield f"{name} is set to {named(wanted)}, but no sink accepts less than {named(lowest)}"

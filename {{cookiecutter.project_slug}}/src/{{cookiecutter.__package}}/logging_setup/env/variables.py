@@ -43,14 +43,14 @@ def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]
     values: dict[str, Any] = {}
     problems = []
     for each in variables(settings):
-        variable, text = each.metadata["variable"], environ.get(each.metadata["variable"], "").strip()
+        about = each.metadata
+        text = environ.get(about["variable"], "").strip()
         try:
             if text:
-                values[each.name] = each.metadata["parse"](text)
-        except ValueError as error:
-            without_password = re.sub("//.*@", "//***@", redact(text[:200]))  # of a URL
-            shown = MASK if each.metadata["secret"] else without_password
-            problems.append(f"{variable}={shown!r}: must be {error}")
+                values[each.name] = about["parse"](text)
+        except ValueError as error:  # shown without the password of a URL
+            shown = MASK if about["secret"] else re.sub("//.*@", f"//{MASK}@", redact(text[:200]))
+            problems.append(f"{about['variable']}={shown!r}: must be {error}")
     return values, problems
 
 
@@ -95,10 +95,12 @@ class Sink(ABC):
     def problems(cls, values: dict[str, Any]) -> Iterable[str]:  # noqa: ARG003 - for subclasses
         """Return a line for each contradiction between `values` (those set); may add values, e.g. from a file."""
         return ()
+    # {% if cookiecutter.collector_handler in ("http", "otlp") %}
 
     def faults(self) -> Iterable[str]:
         """Return a line for the doctor for each setting that is valid but unwise."""
         return ()
+    # {% endif %}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextvars import Context
 from typing import Final
 
-from ..records.serialize import prepare
+from ..records.factory import PreparedRecord
+from ..records.redaction import redact
 from ..records.text import TextFormatter, escape
 from ..records.values import safe_str
 
@@ -26,9 +26,8 @@ COUNT: Final = "<count>"  # in a report's text: how many
 own_threads: set[int] = set()
 
 _lock = threading.RLock()  # re-entrant: reporting may itself cause a report, and a signal handler may log
-_held: dict[str, int] = {}  # cause -> count since its last report
+_held: dict[str, tuple[int, str]] = {}  # cause -> count since its last report, and text
 _next: dict[str, float] = {}  # cause -> when it may be reported again, in monotonic seconds
-_texts: dict[str, str] = {}
 _dispatch: Callable[[logging.LogRecord], bool] | None = None
 _NAME: Final = (__package__ or __name__).rpartition(".")[0]
 _formatter: Final = TextFormatter()
@@ -56,23 +55,22 @@ def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) 
     after it. Never raises.
     """
     with _lock:
-        held = _held[cause] = _held.get(cause, 0) + count
-        _texts[cause] = text
+        count += _held.pop(cause, (0, ""))[0]
         if time.monotonic() < _next.get(cause, 0.0):
+            _held[cause] = count, text
             return False
         _next[cause] = time.monotonic() + INTERVAL
-        _held[cause] = 0
-    say(_counted(text, held), level)
+    say(_counted(text, count), level)
     return True
 
 
 def report_held() -> None:
     """Log the counts that are still held back: at the end, when no later report will."""
     with _lock:
-        held = {cause: count for cause, count in _held.items() if count}
+        held = list(_held.values())
         _held.clear()
-    for cause, count in held.items():
-        say(_counted(_texts[cause], count))
+    for count, text in held:
+        say(_counted(text, count))
 
 
 def _counted(text: str, count: int) -> str:
@@ -89,8 +87,9 @@ def describe(error: BaseException | None) -> str:
 def say(text: str, level: int = logging.WARNING) -> None:
     """Log one report at once; from WARNING on to stderr if no sink accepts it. Never raises."""
     with contextlib.suppress(Exception):
-        made = logging.LogRecord(_NAME, level, __file__, 0, text, None, None, "report")
-        record = Context().run(prepare, made)  # without the log_context of the code that met the failure
+        made = logging.LogRecord(_NAME, level, __file__, 0, redact.text(text), None, None, "report")
+        made.processName, made.threadName = redact.text(f"{made.processName}"), redact.text(f"{made.threadName}")
+        record = PreparedRecord(vars(made))  # without log_context: that of the code that met the failure
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)
 

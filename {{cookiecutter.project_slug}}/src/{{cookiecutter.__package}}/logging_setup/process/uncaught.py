@@ -6,6 +6,7 @@ The exception of an asyncio task that is never awaited is logged by asyncio.
 import contextlib
 import logging
 import multiprocessing
+import os
 import re
 import signal
 import sys
@@ -17,11 +18,10 @@ import warnings
 from collections.abc import Callable
 from functools import partial, wraps
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from .global_state import change, undo
+from .open_file import open_file
 
 try:
     import faulthandler
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
 _REPR: Final = re.compile(r"<(?:function|\w+ object) (\S+) at ")  # as of functions, generators and coroutines
-_previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # our hook -> the one that it replaces, and calls
+_UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
+_extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
 
 
 def log_uncaught(fault_file: str = "") -> None:
@@ -48,22 +49,35 @@ def log_uncaught(fault_file: str = "") -> None:
     logging.captureWarnings(True)
     if (ours := warnings.showwarning) is not shown:
         undo.callback(lambda: logging.captureWarnings(warnings.showwarning is not ours))
-    _replace(sys, "excepthook", _main_thread)
-    _replace(threading, "excepthook", _other_thread)
-    _replace(sys, "unraisablehook", _unraisable)
+    _extend(sys, "excepthook", lambda _, error, __: log_once(error, "the main thread"))
+    _extend(threading, "excepthook", _log_thread)
+    _extend(sys, "unraisablehook", _log_unraisable)
+    # {% if cookiecutter.multiprocessing %}
+    if multiprocessing.parent_process():
+        _extend(traceback, "print_exc", _log_process_crash)
+    # {% endif %}
     if faulthandler:
-        _enable_faulthandler(fault_file)
+        _write_fatal_signals_to(fault_file)
 
 
-def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
-    if ours not in _previous:  # else other code has wrapped it, and calls it
-        undo.callback(lambda: getattr(module, name) is _previous.get(ours) and _previous.pop(ours))
-        _previous[ours] = change(partial(getattr, module, name), partial(setattr, module, name), ours)
+def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
+    """Replace a hook by a function that calls `log`, then the hook."""
+    place, previous = (module.__name__, name), getattr(module, name)
+    if _extended.get(place):  # other code has wrapped it, and calls it
+        return
+
+    def extended(*args: Any, **options: Any) -> None:
+        log(*args)
+        previous(*args, **options)
+
+    _extended[place] = True
+    undo.callback(lambda: _extended.update({place: getattr(module, name) is not previous}))
+    change(partial(getattr, module, name), partial(setattr, module, name), extended)
 
 
-def log_once(error: BaseException, origin: str, level: int = logging.CRITICAL) -> None:
-    """Log `error` with its stack trace, unless it has been logged at this level or a higher one."""
-    if isinstance(error, KeyboardInterrupt | SystemExit) or vars(error).get(_LOGGED, 0) >= level:
+def log_once(error: BaseException | None, origin: str, level: int = logging.CRITICAL) -> None:
+    """Log `error`, if any, with its stack trace, unless it has been logged at this level or a higher one."""
+    if error is None or isinstance(error, KeyboardInterrupt | SystemExit) or vars(error).get(_LOGGED, 0) >= level:
         return
     with contextlib.suppress(Exception):  # its class may not allow the attribute
         setattr(error, _LOGGED, level)
@@ -98,67 +112,47 @@ def exit_cause(status: int) -> str:
     return signal.Signals(-status).name if -status in {*signal.Signals} else f"signal {-status}"
 
 
+def _log_thread(args: threading.ExceptHookArgs) -> None:
+    log_once(args.exc_value, f"thread {args.thread.name if args.thread else 'unknown'}")
+
+
+def _log_unraisable(args: Any) -> None:
+    if args.object is not None:
+        name = getattr(args.object, "__qualname__", type(args.object).__qualname__)
+    else:  # from CPython 3.14 on, only `err_msg` may contain it
+        found = _REPR.search(args.err_msg or "")
+        name = found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
+    log_once(args.exc_value, name)
+
+
 # {% if cookiecutter.multiprocessing %}
-def log_process_crash() -> None:
-    """Install the hook that logs the exception which ends this process, if multiprocessing has started it.
+def _log_process_crash(*_: Any) -> None:
+    """Log the exception which ends a process that multiprocessing has started.
 
     Process._bootstrap writes it to stderr only, and has no hook: so the function that it calls for that is replaced.
     (Finalizers, which saw the exception until 3.12, run too late from 3.13 on.)
     """
-    _replace(traceback, "print_exc", _print_exc)
-
-
-def _print_exc(*args: Any, **options: Any) -> None:
-    error = sys.exc_info()[1]
-    caller = sys._getframe(1).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
-    if error is not None and caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
-        log_once(error, f"process {multiprocessing.current_process().name}")
-    _previous[_print_exc](*args, **options)
+    caller = sys._getframe(2).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
+    if caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
+        log_once(sys.exc_info()[1], f"process {multiprocessing.current_process().name}")
 
 
 # {% endif %}
-def _main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    log_once(error, "the main thread")
-    _previous[_main_thread](kind, error, trace)
-
-
-def _other_thread(args: threading.ExceptHookArgs) -> None:
-    if args.exc_value is not None:
-        log_once(args.exc_value, f"thread {args.thread.name if args.thread else 'unknown'}")
-    _previous[_other_thread](args)
-
-
-def _failed_object(args: Any) -> str:
-    """Return the name of what raised an unraisable exception; from CPython 3.14 on, only `err_msg` may contain it."""
-    if args.object is not None:
-        return str(getattr(args.object, "__qualname__", type(args.object).__qualname__))
-    found = _REPR.search(args.err_msg or "")
-    return found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
-
-
-def _unraisable(args: Any) -> None:
-    if args.exc_value is not None:
-        log_once(args.exc_value, _failed_object(args))
-    _previous[_unraisable](args)
-
-
-def _enable_faulthandler(path: str) -> None:
-    file: IO[str] | None = None
-    enabled = faulthandler.is_enabled()
+def _write_fatal_signals_to(path: str) -> None:
+    file = sys.stderr
     if path:
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a", encoding="utf-8")  # noqa: PTH123, SIM115 - has to be open before a fault
-    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no stderr, or a closed one
-        faulthandler.enable(file or sys.stderr)
-    undo.callback(_disable_faulthandler, file, again=enabled)
+        try:
+            file = open(path, "a", encoding="utf-8", opener=open_file)  # noqa: SIM115 - open before a fault
+            undo.callback(file.close)
+        except (OSError, ValueError, RuntimeError) as error:
+            if os.path.lexists(path):  # else the log file cannot be opened either, and is reported
+                logger.warning("faults: %s cannot be opened, stacks of fatal signals go to stderr: %s", path, error)
+    if faulthandler.is_enabled():
+        undo.callback(_enable_faulthandler, sys.stderr)
+    undo.callback(faulthandler.disable)  # before the file is closed
+    _enable_faulthandler(file)
 
 
-def _disable_faulthandler(file: IO[str] | None, *, again: bool) -> None:
-    """Close the fault file; `again`: have the stack of a fatal signal written to stderr, as before."""
-    faulthandler.disable()
-    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
-        if again:
-            faulthandler.enable()
-    if file:
-        file.close()
+def _enable_faulthandler(file: Any) -> None:
+    with contextlib.suppress(*_UNUSABLE):
+        faulthandler.enable(file)

@@ -30,8 +30,8 @@ from .redaction import redact
 from .values import exception_fields, to_builtin, to_key, to_scalar
 
 # {% if cookiecutter.multiprocessing %}
-# Origin, time, task, message, details, and how many records were dropped before this one.
-Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, int]
+# Origin, time, task, message, details.
+Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None]
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -58,11 +58,8 @@ def prepare(record: logging.LogRecord) -> PreparedRecord:
     return restore(flatten(record))
 
 
-def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
-    """Serialize `record`; `dropped` is how many records before it were lost.
-
-    Never raises for what the application has put into the record.
-    """
+def flatten(record: logging.LogRecord) -> Flat:
+    """Serialize `record`. Never raises for what the application has put into it."""
     data = record.__dict__
     stack = exception = fields = None
     if len(data) != _STANDARD_LENGTH or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
@@ -75,12 +72,12 @@ def flatten(record: logging.LogRecord, dropped: int = 0) -> Flat:
     created = data["created"]
     if type(created) is not float or not 0 <= created < _LATEST:
         created = _usable_time(created)
-    return origin, created, data.get("taskName"), message, stack, exception, fields, dropped
+    return origin, created, data.get("taskName"), message, stack, exception, fields
 
 
 def restore(flat: Flat) -> PreparedRecord:
     """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
-    origin, created, task, message, stack, exception, fields, _ = flat
+    origin, created, task, message, stack, exception, fields = flat
     data = _deserialize_origin(origin).copy()
     data["created"] = created
     data["msecs"] = created % 1 * 1000 // 1

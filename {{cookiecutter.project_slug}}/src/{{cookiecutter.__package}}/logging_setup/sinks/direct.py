@@ -20,12 +20,11 @@ _nested = threading.local()
 class DirectSession(LoggingSession):
     """A session whose log calls run the handlers, in the calling thread."""
 
-    def __init__(self, handlers: list[logging.Handler], *, keep: bool) -> None:
+    def __init__(self, handlers: list[logging.Handler]) -> None:
         super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
         for guarded in self._dispatcher.handlers:
             guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
-        self.start(keep=keep)
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""

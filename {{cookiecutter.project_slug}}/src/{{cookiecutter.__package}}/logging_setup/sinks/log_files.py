@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
+from ..process.open_file import open_file
 
 if sys.platform != "win32":
     import fcntl
 
 _MOST_INSTANCES: Final = 100
-# O_NONBLOCK: to open a named pipe that has no reader would block for ever.
-_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
 
 
 class LockedFile:
@@ -29,14 +28,14 @@ class LockedFile:
 
     A device or a pipe is not locked, and does not roll over (`rotates` is False). The constructor and the methods
     raise OSError; BlockingIOError if another process has the lock, unless the file may be `shared` with it.
+    For `follow`, see open_file().
     """
 
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
+    def __init__(self, path: Path, *, follow: bool = False, shared: bool = False) -> None:
         self.path = path
         self.shared = self._torn = False
         self.stamp = 0.0  # if set, the time of the last change after each write, in seconds since the epoch
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, _FLAGS, 0o640)
+        self._descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow=follow)
         try:
             self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
             if self.rotates:
@@ -97,7 +96,7 @@ def open_free(path: Path, tries: int) -> LockedFile:
     """
     for _ in range(tries):
         with contextlib.suppress(BlockingIOError):
-            return LockedFile(path)
+            return LockedFile(path, follow=True)
         time.sleep(0.01)
     for number in range(2, _MOST_INSTANCES):
         with contextlib.suppress(BlockingIOError):
@@ -127,14 +126,15 @@ class Backups:
         if not backup.exists():
             path.rename(backup)
             return
-        size = backup.stat().st_size
-        try:
-            with path.open("rb") as ours, backup.open("ab") as theirs:
-                shutil.copyfileobj(ours, theirs)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.truncate(backup, size)
-            raise
+        with path.open("rb") as ours, contextlib.closing(LockedFile(backup)) as theirs:
+            size = theirs.size
+            try:
+                while chunk := ours.read(1 << 20):
+                    theirs.append([chunk])
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.truncate(backup, size)
+                raise
         path.unlink()
 
     def tidy(self, path: Path) -> None:
@@ -183,12 +183,13 @@ def _compress(source: Path) -> None:
     complete file, and the next start continues.
     """
     whole, part = source.with_suffix(".gz"), source.with_suffix(".gz.part")
-    with source.open("rb") as file:
+    with open(source, "rb", opener=open_file) as file:
         is_compressed = file.read(2) == b"\x1f\x8b"  # with which no text in UTF-8 begins
     if not is_compressed:
-        with part.open("wb") as target:
+        part.unlink(missing_ok=True)
+        with open(part, "xb", opener=open_file) as target:
             if whole.exists():
-                with whole.open("rb") as before:
+                with open(whole, "rb", opener=open_file) as before:
                     shutil.copyfileobj(before, target)
             with gzip.GzipFile("", "wb", fileobj=target) as packed, source.open("rb") as lines:
                 shutil.copyfileobj(lines, packed)

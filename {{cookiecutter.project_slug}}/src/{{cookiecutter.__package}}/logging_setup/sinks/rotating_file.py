@@ -107,7 +107,7 @@ class RotatingFileHandler(logging.Handler, ABC):
     def probe(self, record: logging.LogRecord) -> str:
         """Append one record, past the buffer and without a rollover, and return where to; raises OSError."""
         # With a lock or without: a single write stays whole, and a second file would be confusing.
-        with contextlib.closing(LockedFile(self._configured, shared=True)) as file:
+        with contextlib.closing(LockedFile(self._configured, follow=True, shared=True)) as file:
             file.append([self._line(record)])
             return f"{file.path}, which another process has open" if file.shared else str(file.path)
 
@@ -122,7 +122,7 @@ class RotatingFileHandler(logging.Handler, ABC):
                 self._tries = 1
             elif self._path != self._configured:
                 with contextlib.suppress(BlockingIOError):  # it is still locked by another process
-                    self._use(LockedFile(self._configured))
+                    self._use(LockedFile(self._configured, follow=True))
         except OSError as error:
             self._fail(error)
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
+from ..process import reports
 from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
@@ -91,9 +92,12 @@ class TimedFileHandler(RotatingFileHandler):
             return False  # no calendar has that time: append to the file as it is
         if period.start < self._period.start <= time.time():
             path = file.path.with_name(f"{file.path.name}.{period.name}")
-            with contextlib.suppress(OSError), contextlib.closing(LockedFile(path)) as backup:
-                backup.append([line])
-                return True  # else rather in the wrong file than in none
+            try:
+                with contextlib.closing(LockedFile(path)) as backup:
+                    backup.append([line])
+                    return True
+            except OSError as error:  # rather in the wrong file than in none
+                reports.report("late", f"file: {path} cannot be written, late records go to {file.path}: {error}")
         elif self._period.name and period != self._period:
             # Later; or the file's period is still to come: the clock was set back, and the record is not late.
             self._roll_over(file, self._period.name)
