@@ -47,6 +47,7 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     def handle(record: logging.LogRecord) -> bool:
         depth = getattr(_nested, "depth", 0)
         if depth == _DEEPEST:
+            guarded.drop(f"logged amid {_DEEPEST} unfinished log calls")
             return False
         _nested.depth = depth + 1
         try:
