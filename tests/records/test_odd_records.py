@@ -4,7 +4,6 @@ import json
 import logging
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -60,7 +59,7 @@ class TestTime:
         lines = package.text(record), package.json(record)["timestamp"], package.syslog(record).partition(" ")[2]
         assert {line[:4] for line in lines} == {package.text(sent(package))[:4]}
 
-    @pytest.mark.parametrize("created", [0.0, 1_700_000_000.5, 1_700_000_000, Decimal("1700000000.5")])
+    @pytest.mark.parametrize("created", [0.0, 1_700_000_000.5, 1_700_000_000])
     def test_possible_time_is_kept(self, package: SimpleNamespace, created: Any) -> None:
         assert sent(package, created=created).created == float(created)
 

@@ -69,10 +69,7 @@ def flatten(record: logging.LogRecord) -> Flat:
     except TypeError:  # one is not hashable
         origin = _serialize_origin(redact.text, tuple(map(to_scalar, _origin_values(data))))
     message = redact.text(_message(record))
-    created = data["created"]
-    if type(created) is not float or not 0 <= created < _LATEST:
-        created = _usable_time(created)
-    return origin, created, data.get("taskName"), message, stack, exception, fields
+    return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields
 
 
 def restore(flat: Flat) -> PreparedRecord:
@@ -163,12 +160,9 @@ def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, d
 
 
 def _usable_time(created: Any) -> float:
-    """Return the time of a record, or the present one if no calendar or no sink has it."""
-    try:
-        seconds = float(created)
-    except Exception:  # noqa: BLE001 - no number
-        return time.time()
-    return seconds if 0 <= seconds < _LATEST else time.time()
+    """Return the time of a record, or the present one if it is no number, or one that a calendar or a sink lacks."""
+    is_usable = type(created) in (float, int) and 0 <= created < _LATEST
+    return float(created) if is_usable else time.time()
 
 
 def _message(record: logging.LogRecord) -> str:
