@@ -17,7 +17,7 @@ from .global_state import PACKAGE, attach, change, undo
 from .uncaught import exit_cause, log_end
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
-TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
+TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's end
 
 _ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ fork_lock: Final = threading.RLock()
 
 
 class LoggingSession(ABC):
-    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, or at SIGTERM."""
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, SIGTERM or SIGHUP."""
 
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
@@ -91,7 +91,7 @@ class LoggingSession(ABC):
             atexit.unregister(self.stop)
             attach(self._replaced, self._handlers, keep=False)
             self._stop(within)
-            with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
+            with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
                 undo.close()
         finally:
             self._is_stopping = False
