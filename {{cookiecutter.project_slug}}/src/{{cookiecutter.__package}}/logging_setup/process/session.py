@@ -14,13 +14,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
 from .global_state import PACKAGE, attach, change, undo
-from .uncaught import exit_cause, log_end
+from .uncaught import exit_cause, log_end, logger
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's end
 
 _ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-logger = logging.getLogger(__name__)
 
 # Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
 fork_lock: Final = threading.RLock()
