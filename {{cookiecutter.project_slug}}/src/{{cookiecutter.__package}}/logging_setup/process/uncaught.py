@@ -170,7 +170,7 @@ def _write_fatal_signals_to(path: str) -> None:
 
 def _note_start(file: TextIO) -> None:
     written = format_time(int(os.fstat(file.fileno()).st_mtime * 1000))
-    file.seek(0)
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 99))  # not the whole file, which may be large
     lines = file.readlines()
     if lines and not lines[-1].startswith(_STARTED):
         logger.error("process: an earlier one ended by a fatal signal, stack written at %s: %s", written, file.name)
