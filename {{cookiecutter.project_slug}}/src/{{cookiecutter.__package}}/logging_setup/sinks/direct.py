@@ -41,12 +41,20 @@ class DirectSession(LoggingSession):
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
+def _drop(guarded: GuardedHandler) -> None:
+    guarded.called += 1
+    guarded.failed += 1
+    text = f"{guarded.name}: {reports.COUNT} records dropped: logged amid {_DEEPEST} unfinished log calls"
+    reports.report(f"{guarded.name} nested", text)
+
+
 def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
         depth = getattr(_nested, "depth", 0)
         if depth == _DEEPEST:
+            _drop(guarded)
             return False
         _nested.depth = depth + 1
         try:
