@@ -38,14 +38,18 @@ class EmailSink(Sink):
         "auto (tls on port 465, else starttls), starttls, tls or none",
     )
     ca_file: str = setting("LOG_EMAIL_CA_FILE", parse.certificates, "", "certificates to trust; empty: the system's")
-    user: str = setting("LOG_EMAIL_USER", str, "", "user name; empty: no authentication")
+    user: str = setting("LOG_EMAIL_USER", parse.ascii_text, "", "user name; empty: no authentication")
     password: str = setting(
-        "LOG_EMAIL_PASSWORD", str, "", "password; better a file that only the service can read", secret=True
+        "LOG_EMAIL_PASSWORD",
+        parse.ascii_text,
+        "",
+        "password; better a file that only the service can read",
+        secret=True,
     )
     password_file: str = setting(
-        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
+        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD", secret=True
     )
-    sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
+    sender: str = setting("LOG_EMAIL_FROM", parse.ascii_domains, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
     history: int = setting(
@@ -60,7 +64,7 @@ class EmailSink(Sink):
         """See Sink."""
         from .smtp import SmtpClient  # here: takes long to import
 
-        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient)})
+        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient) if each.init})
         recent = RecentRecords(self.history)
         handler = AlertHandler(self.name, client.send, recent, interval=self.interval, per_hour=self.per_hour)
         handler.setFormatter(make_formatter("text"))
@@ -71,7 +75,7 @@ class EmailSink(Sink):
         """See Sink."""
         if not values.get("host"):
             return
-        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", str)
+        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", parse.ascii_text)
         yield from unread
         if not values.get("to"):
             yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"
