@@ -49,7 +49,9 @@ class EmailSink(Sink):
     password_file: str = setting(
         "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD", secret=True
     )
-    sender: str = setting("LOG_EMAIL_FROM", parse.ascii_domains, "", "sender; empty: the user name, or a generated one")
+    sender: str = setting(
+        "LOG_EMAIL_FROM", parse.ascii_domains, "", "sender; empty: the user name, or a generated one"
+    )
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
     history: int = setting(
