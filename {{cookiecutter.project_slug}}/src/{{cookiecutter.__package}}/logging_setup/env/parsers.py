@@ -164,28 +164,11 @@ def words(form: str, expected: str) -> Parser:
 
 keys = words(r".*[^\W_].*", "words, for example iban,card_number")  # one without a letter would match everything
 # {% if cookiecutter.email_handler %}
-_addresses = words(r"[^\s<>]+@[^\s<>@]+", "e-mail addresses, for example ops@example.com,me@example.com")
+_addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, such as ops@example.com,me@example.com")
 
 
 def addresses(value: str) -> tuple[str, ...]:
-    """Parse comma-separated e-mail addresses; see `ascii_domains`."""
-    return _addresses(ascii_domains(value))
-
-
-def ascii_domains(value: str) -> str:
-    """Return the text with the domains of its e-mail addresses in ASCII (punycode): a server may know no others."""
-    try:
-        re.sub(r"[^\s<>@,]+(?=@)", lambda found: found[0].encode("ascii").decode(), value)
-        return re.sub(r"(?<=@)[^\s<>@,]+", lambda found: found[0].encode("idna").decode(), value)
-    except UnicodeError:
-        raise ValueError("e-mail addresses with ASCII before the @ and a valid domain after it") from None
-
-
-def ascii_text(value: str) -> str:
-    """Return the text if all of it is ASCII, as SMTP requires."""
-    if not value.isascii():
-        raise ValueError("ASCII text")
-    return value
-
-
+    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    parts = (address.rpartition("@") for address in _addresses(value))
+    return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)
 # {% endif %}

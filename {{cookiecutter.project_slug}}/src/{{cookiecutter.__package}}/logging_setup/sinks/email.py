@@ -38,20 +38,14 @@ class EmailSink(Sink):
         "auto (tls on port 465, else starttls), starttls, tls or none",
     )
     ca_file: str = setting("LOG_EMAIL_CA_FILE", parse.certificates, "", "certificates to trust; empty: the system's")
-    user: str = setting("LOG_EMAIL_USER", parse.ascii_text, "", "user name; empty: no authentication")
+    user: str = setting("LOG_EMAIL_USER", str, "", "user name; empty: no authentication")
     password: str = setting(
-        "LOG_EMAIL_PASSWORD",
-        parse.ascii_text,
-        "",
-        "password; better a file that only the service can read",
-        secret=True,
+        "LOG_EMAIL_PASSWORD", str, "", "password; better a file that only the service can read", secret=True
     )
     password_file: str = setting(
-        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD", secret=True
+        "LOG_EMAIL_PASSWORD_FILE", str, "", "file with the password, instead of LOG_EMAIL_PASSWORD", secret=True
     )
-    sender: str = setting(
-        "LOG_EMAIL_FROM", parse.ascii_domains, "", "sender; empty: the user name, or a generated one"
-    )
+    sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
     history: int = setting(
@@ -77,12 +71,15 @@ class EmailSink(Sink):
         """See Sink."""
         if not values.get("host"):
             return
-        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", parse.ascii_text)
+        unread = read_secret_file(values, "password", "LOG_EMAIL_PASSWORD", str)
         yield from unread
         if not values.get("to"):
             yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"
         if values.get("user") and not unread and not values.get("password"):
             yield "LOG_EMAIL_USER: LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE is required with it"
+        for name, variable in (("user", "USER"), ("password", "PASSWORD"), ("sender", "FROM")):
+            if not values.get(name, "").rpartition("<")[2].isascii():  # of `Name <address>` the address
+                yield f"LOG_EMAIL_{variable}: must be ASCII, as SMTP requires"
 
 
 class RecentRecords(logging.Handler):

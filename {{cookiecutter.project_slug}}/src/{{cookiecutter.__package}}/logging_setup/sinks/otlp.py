@@ -23,7 +23,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from .answers import RefusedError, check
+from .answers import TOO_LARGE, RefusedError, check
 from .background import BackgroundHandler
 
 _BATCH: Final = 500  # records
@@ -76,8 +76,11 @@ class OtlpHandler(BackgroundHandler[Kept]):
 
     def deliver(self, batch: Sequence[Kept]) -> None:
         """Export a batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
-        self._session.failure = None
+        self._session.failure, self._session.status = None, 0
         result = self._exporter.export([self._readable(kept.record) for kept in batch])
+        if self._session.status == TOO_LARGE and len(batch) > 1:
+            self._halve(batch)
+            return
         if self._session.failure is not None:
             raise self._session.failure
         if result is not LogRecordExportResult.SUCCESS:
@@ -86,6 +89,15 @@ class OtlpHandler(BackgroundHandler[Kept]):
     def forget(self) -> None:
         """See BackgroundHandler."""
         self._session.close()
+
+    def _halve(self, batch: Sequence[Kept]) -> None:
+        """Put a batch that is too large for the server back into the backlog; it and later ones get half its size."""
+        size = sum(map(len, batch))
+        with self._changed:
+            self._batch_size = size // 2
+            if not self._closed:  # else close() has dropped the batch
+                self._backlog.extendleft(reversed(batch))
+                self._size, self._due, self._in_delivery = self._size + size, True, 0
 
     def _readable(self, record: logging.LogRecord) -> ReadableLogRecord:
         fields = record.__dict__.get("fields") or {}
@@ -110,10 +122,12 @@ class _OneAttempt(requests.Session):
     """
 
     failure: Exception | None = None
+    status = 0  # of the last answer
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             answer = super().request(*args, **kwargs)
+            self.status = answer.status_code
             check(answer.status_code, answer.reason or "", answer.headers.get("Retry-After"))
         except requests.RequestException as error:
             self.failure = ConnectionError(str(error))

@@ -35,7 +35,7 @@ class SmtpClient:
     password: str = field(repr=False)
     sender: str
     to: tuple[str, ...]
-    # The mail to be retried (subject and body), if any, and the recipients that still lack it.
+    # If a server has refused some recipients for now: subject and body of the mail, and those that it is retried for.
     _left: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -46,8 +46,7 @@ class SmtpClient:
     def send(self, subject: str, body: str) -> None:
         """Send one mail. Blocks up to ten seconds for each answer of the server.
 
-        Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise. A retry goes to the
-        recipients that the server has refused for now, if it has accepted others.
+        Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise.
         """
         to = self._left.get((subject, body), self.to)
         context = ssl.create_default_context(cafile=self.ca_file or None)
@@ -98,6 +97,5 @@ def _refusal(error: Exception) -> object:
         return "user name, password and addresses must be ASCII"
     if isinstance(error, ssl.SSLError) and re.search("CERTIFICATE_VERIFY|PROTOCOL|VERSION", str(error.reason)):
         return error
-    # The base class itself: the server has no method of authentication that smtplib knows.
-    final = isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException
-    return error if final else None
+    final = (smtplib.SMTPNotSupportedError, smtplib.SMTPException)  # the latter: no common authentication method
+    return error if type(error) in final else None
