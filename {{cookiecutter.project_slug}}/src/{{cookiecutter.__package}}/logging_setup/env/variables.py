@@ -65,8 +65,7 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
             with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123
                 values[name] = parser(opened.read().strip("\r\n"))
     except (OSError, ValueError) as error:  # without the name of the file, which may be the secret itself
-        cause = error.strerror if isinstance(error, OSError) else error
-        return [f"{variable}_FILE={MASK!r}: must be a file that contains it: {cause}"]
+        return [f"{variable}_FILE={MASK!r}: must be a file that contains it: {getattr(error, 'strerror', error)}"]
     return []
 
 

@@ -6,7 +6,6 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 _RETRY: Final = (408, 425, 429)  # timeout, too early, too many requests
-TOO_LARGE: Final = 413  # a smaller batch may be accepted
 # {% endif %}
 
 

@@ -193,9 +193,11 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
                 if self._failure_reported:
                     self._failure_reported = False
                     dropped, self._lost_before = self.lost - self._lost_before, self.lost
-                    text = f"{self.name}: delivery restored, {dropped} records dropped meanwhile"
                     # {% if cookiecutter.collector_handler in ("syslog", "tcp", "udp") %}
-                    text += self.uncounted
+                    text = f"{self.name}: delivery restored, {dropped} records dropped meanwhile{self.uncounted}"
+                    # {% endif %}
+                    # {% if cookiecutter.collector_handler not in ("syslog", "tcp", "udp") %}
+                    text = f"{self.name}: delivery restored, {dropped} records dropped meanwhile"
                     # {% endif %}
                     reports.say(text, logging.WARNING if dropped else logging.INFO)
                 return True

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from .answers import TOO_LARGE, check
+from .answers import check
 from .background import BackgroundHandler
 from .connection import is_open
 
@@ -60,7 +60,7 @@ class HttpHandler(BackgroundHandler[bytes]):
             raise
         if not answer.isclosed():  # the body is longer than that
             self._connection.close()
-        if answer.status == TOO_LARGE and len(batch) > 1:
+        if answer.status == 413 and len(batch) > 1:  # too large
             self._halve(batch)
         else:
             check(answer.status, answer.reason, answer.getheader("Retry-After"))

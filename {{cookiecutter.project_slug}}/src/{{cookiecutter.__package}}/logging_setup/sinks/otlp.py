@@ -23,7 +23,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from .answers import TOO_LARGE, RefusedError, check
+from .answers import RefusedError, check
 from .background import BackgroundHandler
 
 _BATCH: Final = 500  # records
@@ -78,12 +78,11 @@ class OtlpHandler(BackgroundHandler[Kept]):
         """Export a batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
         self._session.failure, self._session.status = None, 0
         result = self._exporter.export([self._readable(kept.record) for kept in batch])
-        if self._session.status == TOO_LARGE and len(batch) > 1:
+        if self._session.status == 413 and len(batch) > 1:  # too large
             self._halve(batch)
-            return
-        if self._session.failure is not None:
+        elif self._session.failure is not None:
             raise self._session.failure
-        if result is not LogRecordExportResult.SUCCESS:
+        elif result is not LogRecordExportResult.SUCCESS:
             raise RefusedError("OpenTelemetry could not encode the batch")
 
     def forget(self) -> None:
