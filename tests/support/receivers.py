@@ -174,7 +174,8 @@ class HttpReceiver(Receiver):
         self.answers: list[tuple[int, str | None]] = []
         self.asked: list[float] = []  # times of requests, in monotonic seconds
         self.headers: list[dict[str, str]] = []
-        self.largest = 0  # bytes of a body
+        self.largest = 0  # bytes of an accepted body
+        self.limit: int | None = None  # of these bytes: 413 above it
 
     @property
     def url(self) -> str:
@@ -207,10 +208,12 @@ class HttpReceiver(Receiver):
                         return
                 receiver.asked.append(time.monotonic())
                 receiver.headers.append(dict(self.headers))
-                receiver.largest = max(receiver.largest, len(body))
+                too_large = receiver.limit is not None and len(body) > receiver.limit
+                if not too_large:
+                    receiver.largest = max(receiver.largest, len(body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                status, retry_after = receiver.answer()
+                status, retry_after = (413, None) if too_large else receiver.answer()
                 if status == receiver.taken:
                     receiver.take_body(body)
                 with contextlib.suppress(OSError):

@@ -41,6 +41,7 @@ class SyslogHandler(BackgroundHandler[bytes]):
             self._sink = Datagrams(url, timeout=timeout)
         self._host = _NOT_IN_NAME.sub("", socket.gethostname())[:255] or "-"
         super().__init__("syslog")
+        self.uncounted = self._sink.uncounted
 
     def payload(self, record: logging.LogRecord) -> bytes:
         """Return the message, preceded by its length if the transport is a stream."""
