@@ -94,6 +94,20 @@ class TestFields:
         assert {name: entry[name] for name in extra} == extra
 
 
+@pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
+def test_field_named_as_a_marker_reaches_the_file(bake: Bake, tmp_path: Any, multiprocessing: bool) -> None:
+    project = bake(multiprocessing=multiprocessing)
+    code = f"""
+import logging
+from {project.package}.logging_setup import setup_main_logging
+with setup_main_logging():
+    logging.info("marked", extra={{"(prepared for handlers)": "mine", "fields": 7, "exception": "none"}})
+"""
+    assert project.run("-c", code, cwd=tmp_path, LOG_FILE="app.log").stderr == ""
+    text = (tmp_path / "app.log").read_text("utf-8")
+    assert ' root marked "(prepared for handlers)"=mine fields=7 exception=none\n' in text
+
+
 class TestException:
     def test_class_without_a_module_is_delivered(self, package: SimpleNamespace) -> None:
         class Nameless(type):
