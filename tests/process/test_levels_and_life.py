@@ -294,7 +294,7 @@ if __name__ == "__main__":
     {own}
     with setup_main_logging() as logs:
         {start}
-        time.sleep(120)
+        wait_for_signal()
 """
 CHILDREN = {
     "Pool": "pool = multiprocessing.Pool(2, setup_proc_logging, (logs.queue,)); pool.map_async(job, range(9), 1)",
@@ -362,7 +362,7 @@ if __name__ == "__main__":
     with setup_main_logging():
         multiprocessing.get_context("spawn").Process(target=time.sleep, args=(120,)).start()
         print("ready", flush=True)
-        time.sleep(120)
+        wait_for_signal()
 """
         program = app(tmp_path, body, multiprocessing=False)
         with bake(multiprocessing=False).start(program, cwd=tmp_path, LOG_CONSOLE_LEVEL="60") as service:

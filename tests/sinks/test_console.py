@@ -19,14 +19,13 @@ from tests.support.project import DEADLINE, Bake, Project
 
 LINES = """
 import logging, sys, time
-began = time.monotonic()
 from {package}.logging_setup import setup_main_logging
 with setup_main_logging() as logs:
     for number in range(int(sys.argv[1])):
         logging.info("line %05d", number)
     {then}
 """
-FLUSHED = "assert logs.flush(10); print(time.monotonic() - began, file=sys.stderr)"  # seconds until the file has all
+FLUSHED = "assert logs.flush(10)"  # the file has all, though the console has not
 BOTH = pytest.mark.parametrize("multiprocessing", [True, False])
 
 
@@ -102,10 +101,9 @@ class TestStalled:
         os.close(writer)
         with os.fdopen(reader, encoding="utf-8") as console:
             shown = console.read().splitlines()
-        assert done.returncode == 0
+        assert (done.returncode, done.stderr) == (0, b"")
         assert numbered(tmp_path) == 5000
         (report,) = [line for line in in_file(tmp_path) if " console: " in line]
-        assert float(done.stderr) < 4
         (dropped,) = re.findall(r"console: (\d+) records", report)
         lines = len(in_file(tmp_path)) - 1
         batch = 65_536 // min(map(len, shown))  # which was being written, and counts as dropped
@@ -114,15 +112,11 @@ class TestStalled:
     def test_terminal_that_is_not_read_blocks_nothing(self, bake: Bake, tmp_path: Path, listener: str) -> None:
         project = bake(project_slug="console-log")
         ours, theirs = pty.openpty()
-        began = time.monotonic()
         done = run_on(project, theirs, tmp_path, script(project, FLUSHED), "5000", LOG_LISTENER=listener)
-        took = time.monotonic() - began
         os.close(ours)
         os.close(theirs)
-        assert done.returncode == 0
+        assert (done.returncode, done.stderr) == (0, b"")
         assert numbered(tmp_path) == 5000
-        assert float(done.stderr) < 4
-        assert took < 9  # about 5 s for what is left
         assert any(re.search(r" console: \d+ records", line) for line in in_file(tmp_path))
 
     def test_slow_reader_gets_every_line(self, bake: Bake, tmp_path: Path, listener: str) -> None:

@@ -175,7 +175,8 @@ class HttpReceiver(Receiver):
         self.asked: list[float] = []  # times of requests, in monotonic seconds
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
-        self.largest = 0  # bytes of a body
+        self.largest = 0  # bytes of an accepted body
+        self.limit: int | None = None  # of these bytes: 413 above it
         self.location = ""  # if set, the header of every answer
         self.words = b""  # body of every answer
 
@@ -211,10 +212,12 @@ class HttpReceiver(Receiver):
                 receiver.asked.append(time.monotonic())
                 receiver.headers.append(dict(self.headers))
                 receiver.paths.append(self.path)
-                receiver.largest = max(receiver.largest, len(body))
+                too_large = receiver.limit is not None and len(body) > receiver.limit
+                if not too_large:
+                    receiver.largest = max(receiver.largest, len(body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                status, retry_after = receiver.answer()
+                status, retry_after = (413, None) if too_large else receiver.answer()
                 if status == receiver.taken:
                     receiver.take_body(body)
                 with contextlib.suppress(OSError):

@@ -165,5 +165,11 @@ def words(form: str, expected: str) -> Parser:
 
 keys = words(r".*[^\W_].*", "words, for example iban,card_number")  # one without a letter would match everything
 # {% if cookiecutter.email_handler %}
-addresses = words(r"[^\s<>]+@[^\s<>@]+", "e-mail addresses, for example ops@example.com,me@example.com")
+_addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, such as ops@example.com,me@example.com")
+
+
+def addresses(value: str) -> tuple[str, ...]:
+    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    parts = (address.rpartition("@") for address in _addresses(value))
+    return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)
 # {% endif %}

@@ -8,6 +8,7 @@ and its context exist. For the queue it is serialized to a flat tuple, which que
 import json
 # {% endif %}
 import logging
+import time
 from collections.abc import Callable
 # {% if cookiecutter.multiprocessing %}
 from contextlib import suppress
@@ -48,6 +49,7 @@ _ATTRIBUTES: Final = frozenset(BLANK) | {"taskName"}
 _STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
 _STANDARD_LENGTH: Final = len(BLANK)
 _STANDARD_CLASSES: Final = (LogRecord, logging.LogRecord)
+_LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
 
 
 # {% if cookiecutter.multiprocessing %}
@@ -67,7 +69,7 @@ def flatten(record: logging.LogRecord) -> Flat:
     except TypeError:  # one is not hashable
         origin = _serialize_origin(redact.text, tuple(map(to_scalar, _origin_values(data))))
     message = redact.text(_message(record))
-    return origin, data["created"], data.get("taskName"), message, stack, exception, fields
+    return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields
 
 
 def restore(flat: Flat) -> PreparedRecord:
@@ -129,6 +131,7 @@ def prepare(record: logging.LogRecord) -> PreparedRecord:
         data |= zip(_NAMES, _mask_names(redact.text, *texts), strict=True)
     data["msg"] = redact.text(_message(record))
     data["args"] = None
+    data["created"] = _usable_time(data["created"])
     if len(found) != len(data) or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
         data["stack_info"], exception, fields = _details(found)
         data["exception"] = exception
@@ -154,6 +157,12 @@ def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, d
     exception = exception_fields(info, text, redact.text) if info or text else None
     stack = redact.text(str(data["stack_info"])) if data["stack_info"] else None
     return stack, exception, fields
+
+
+def _usable_time(created: Any) -> float:
+    """Return the time of a record, or the present one if it is no number, or one that a calendar or a sink lacks."""
+    is_usable = type(created) in (float, int) and 0 <= created < _LATEST
+    return float(created) if is_usable else time.time()
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -95,7 +95,7 @@ class AlertHandler(BackgroundHandler[Alert]):
         self._sent.append(time.monotonic())
 
 
-def message(batch: Sequence[Alert]) -> tuple[str, str]:
+def compose(batch: Sequence[Alert]) -> tuple[str, str]:
     """Return a subject, and the count of each alert, the text of the first of each, and the records before them."""
     more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
     counts = collections.Counter(alert.title for alert in batch)

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
+from ..records.factory import PreparedRecord
 from ..records.serialize import prepare
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
-_PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
+_PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
 # that log about each record.
 _DEEPEST = 3
@@ -41,17 +42,25 @@ class DirectSession(LoggingSession):
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
+def _drop(guarded: GuardedHandler) -> None:
+    guarded.called += 1
+    guarded.failed += 1
+    text = f"{guarded.name}: {reports.COUNT} records dropped: logged amid {_DEEPEST} unfinished log calls"
+    reports.report(f"{guarded.name} nested", text)
+
+
 def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
         depth = getattr(_nested, "depth", 0)
         if depth == _DEEPEST:
+            _drop(guarded)
             return False
         _nested.depth = depth + 1
         try:
             prepared = record.__dict__.get(_PREPARED)
-            if prepared is None:
+            if not isinstance(prepared, PreparedRecord):  # there is none, or a field of an `extra=` has that name
                 # What such libraries log in a handler's own thread would cause further records.
                 if record.thread in reports.own_threads:
                     return False

@@ -30,7 +30,7 @@ class EmailSink(Sink):
         "LOG_EMAIL_PASSWORD", str, "", "password; better a file that only the service can read", secret=True
     )
     password_file: str = setting(
-        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
+        "LOG_EMAIL_PASSWORD_FILE", str, "", "file with the password, instead of LOG_EMAIL_PASSWORD", secret=True
     )
     sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
@@ -47,7 +47,7 @@ class EmailSink(Sink):
         """See Sink."""
         from .smtp import SmtpClient  # here: takes long to import
 
-        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient)})
+        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient) if each.init})
         handler = AlertHandler(self.name, client.send, self.history, interval=self.interval, per_hour=self.per_hour)
         handler.setFormatter(make_formatter("text"))
         return [handler, handler.recent]
@@ -63,3 +63,6 @@ class EmailSink(Sink):
             yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"
         if values.get("user") and not unread and not values.get("password"):
             yield "LOG_EMAIL_USER: LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE is required with it"
+        for name, variable in (("user", "USER"), ("password", "PASSWORD"), ("sender", "FROM")):
+            if not values.get(name, "").rpartition("<")[2].isascii():  # of `Name <address>` the address
+                yield f"LOG_EMAIL_{variable}: must be ASCII, as SMTP requires"

@@ -23,6 +23,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from ..records.text import add_fields
 from .answers import RefusedError, check
 from .background import BackgroundHandler
 
@@ -76,30 +77,41 @@ class OtlpHandler(BackgroundHandler[Kept]):
 
     def deliver(self, batch: Sequence[Kept]) -> None:
         """Export a batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
-        self._session.failure = None
+        self._session.failure, self._session.status = None, 0
         result = self._exporter.export([self._readable(kept.record) for kept in batch])
-        if self._session.failure is not None:
+        if self._session.status == 413 and len(batch) > 1:  # too large
+            self._halve(batch)
+        elif self._session.failure is not None:
             raise self._session.failure
-        if result is not LogRecordExportResult.SUCCESS:
+        elif result is not LogRecordExportResult.SUCCESS:
             raise RefusedError("OpenTelemetry could not encode the batch")
 
     def forget(self) -> None:
         """See BackgroundHandler."""
         self._session.close()
 
+    def _halve(self, batch: Sequence[Kept]) -> None:
+        """Put a batch that is too large for the server back into the backlog; it and later ones get half its size."""
+        size = sum(map(len, batch))
+        with self._changed:
+            self._batch_size = size // 2
+            if not self._closed:  # else close() has dropped the batch
+                self._backlog.extendleft(reversed(batch))
+                self._size, self._due, self._in_delivery = self._size + size, True, 0
+
     def _readable(self, record: logging.LogRecord) -> ReadableLogRecord:
         fields = record.__dict__.get("fields") or {}
         entry = LogRecord(
             timestamp=int(record.created * 1e9),
             context=_trace(fields),
-            severity_text=record.levelname,
+            severity_text=_value(record.levelname),
             severity_number=next(
                 (number for level, number in _SEVERITIES if record.levelno >= level), SeverityNumber.TRACE
             ),
             body=_value(record.getMessage()),
-            attributes={key: _value(value) for key, value in _attributes(record, fields).items() if value is not None},
+            attributes=_value({k: v for k, v in _attributes(record, fields).items() if v is not None}),
         )
-        return ReadableLogRecord(entry, self._resource, InstrumentationScope(record.name))
+        return ReadableLogRecord(entry, self._resource, InstrumentationScope(_value(record.name)))
 
 
 class _OneAttempt(requests.Session):
@@ -110,10 +122,12 @@ class _OneAttempt(requests.Session):
     """
 
     failure: Exception | None = None
+    status = 0  # of the last answer
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             answer = super().request(*args, **kwargs)
+            self.status = answer.status_code
             check(answer.status_code, answer.reason or "", answer.headers.get("Retry-After"))
         except requests.RequestException as error:
             self.failure = ConnectionError(str(error))
@@ -127,8 +141,7 @@ class _OneAttempt(requests.Session):
 def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of a record, with the names of the semantic conventions."""
     exception = record.__dict__.get("exception") or {}
-    return {
-        **fields,
+    attributes = {
         "process.pid": record.process,
         "process.name": record.processName,
         "thread.id": record.thread,
@@ -141,6 +154,8 @@ def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, 
         "exception.message": exception.get("message"),
         "exception.stacktrace": exception.get("stacktrace"),
     }
+    add_fields(attributes, fields)
+    return attributes
 
 
 def _trace(fields: dict[str, Any]) -> Context | None:

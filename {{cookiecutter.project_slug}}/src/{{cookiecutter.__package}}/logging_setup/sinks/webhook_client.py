@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from ..records.text import to_json
 from ..records.values import cut
-from .alerts import Alert, message
+from .alerts import Alert, compose
 from .answers import RefusedError, check
 
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
@@ -71,7 +71,7 @@ class WebhookClient:
 
     def _body(self, batch: Sequence[Alert]) -> bytes:
         """Return the message, its text cut so that the service accepts the size."""
-        (title, text), limit = message(batch), _LIMITS[self.format]
+        (title, text), limit = compose(batch), _LIMITS[self.format]
 
         def body(length: int) -> bytes:
             return to_json(self._content(batch, title, cut(text, length))).encode()
