@@ -57,10 +57,10 @@ class Alert:
 
 
 class AlertHandler(BackgroundHandler[Alert]):
-    """Pass alerts to `send`, at most once in `interval` seconds and `per_hour` times an hour.
+    """Pass alerts to `send`, at most once in `interval` seconds and `per_hour` times an hour. Attach `recent` too.
 
-    `recent`, also a handler, keeps the last `history` records for them. Alerts for which `send` raises are tried six
-    times within a minute, then dropped and reported; see BackgroundHandler.deliver.
+    Alerts for which `send` raises are tried six times within a minute, then dropped and reported; see
+    BackgroundHandler.deliver.
     """
 
     def __init__(
