@@ -17,6 +17,7 @@ from tests.support.project import Bake, Project
 OF_GITHUB = re.compile(r"\$\{\{ [\w.-]+ \}\}")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 Baked = list[tuple[str, Project]]
+pytestmark = pytest.mark.timeout(900)  # of which the generation takes most, on a busy machine
 
 
 @pytest.fixture(scope="module")
