@@ -188,6 +188,19 @@ class TestSettings:
         settings = direct.module("settings").Settings.from_environ({"LOG_WEBHOOK_URL": url})
         assert settings.sinks["webhook"].url == url
 
+    def test_client_is_imported_only_if_the_webhook_is_on(self, bake: Bake, tmp_path: Path) -> None:
+        code = (
+            "import sys\n"
+            "from my_service.logging_setup import setup_main_logging\n"
+            "with setup_main_logging():\n"
+            "    print([name for name in ('http.client', 'email.utils', 'ssl') if name in sys.modules])\n"
+        )
+        project = bake(webhook_handler=True, multiprocessing=False)
+        off = project.run("-c", code, cwd=tmp_path, LOG_CONSOLE_LEVEL="CRITICAL")
+        on = project.run("-c", code, cwd=tmp_path, LOG_CONSOLE_LEVEL="CRITICAL", LOG_WEBHOOK_URL="https://localhost:1")
+        assert off.stdout == "[]\n"
+        assert "http.client" in on.stdout
+
     def test_contradictions_are_named(self, direct: Imported, tmp_path: Path) -> None:
         (tmp_path / "empty").touch()
         for variables, message in (

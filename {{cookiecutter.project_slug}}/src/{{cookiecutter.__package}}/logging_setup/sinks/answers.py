@@ -2,7 +2,6 @@
 # {% if cookiecutter.collector_handler in ("http", "otlp") or cookiecutter.webhook_handler %}
 
 import time
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 _RETRY: Final = (408, 425, 429)  # timeout, too early, too many requests
@@ -36,6 +35,8 @@ def _seconds(retry_after: str | None) -> float:
     """Return the seconds that a Retry-After header asks for; 0 if it is absent or invalid."""
     if not retry_after:
         return 0.0
+    from email.utils import parsedate_to_datetime  # here: takes long to import, and is rarely needed
+
     try:
         if retry_after.strip().isdecimal():
             return float(retry_after)
