@@ -21,6 +21,7 @@ LINES = """
 import logging, sys, time
 from {package}.logging_setup import setup_main_logging
 with setup_main_logging() as logs:
+    logs.flush(60)  # the listener has started: that may take longer than LOG_QUEUE_TIMEOUT, and the pipe holds 1 MB
     for number in range(int(sys.argv[1])):
         logging.info("line %05d", number)
     {then}
