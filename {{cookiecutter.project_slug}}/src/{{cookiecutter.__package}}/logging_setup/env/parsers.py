@@ -1,6 +1,7 @@
 """Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
-# {% set encrypted = cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
+# {% set alerts = cookiecutter.email_handler or cookiecutter.webhook_handler %}
+# {% set encrypted = alerts or cookiecutter.collector_handler not in ("none", "udp") %}
 import logging
 # {% if cookiecutter.file_handler != "none" %}
 import os
@@ -54,7 +55,7 @@ def one_of(*choices: str) -> Parser:
     return parse
 
 
-# {% if cookiecutter.email_handler or cookiecutter.file_handler != "none" %}
+# {% if alerts or cookiecutter.file_handler != "none" %}
 def whole(least: int, most: int, unit: str) -> Parser:
     """Return a parser of whole numbers from `least` to `most`."""
 
