@@ -38,7 +38,8 @@ def encode(flat: Flat) -> bytes:
         return data
     # Many fields, notes or causes, each of them short.
     exception = flat[5] and {**flat[5], "notes": (), "causes": ()}
-    return _pack((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}), _TEXT_LIMITS[-1])))
+    fields = flat[6] and {"fields": "[left out: too large]"}
+    return _pack((flat[0], *_cut((*flat[1:5], exception, fields), _TEXT_LIMITS[-1])))
 
 
 def _pack(flat: Flat) -> bytes:

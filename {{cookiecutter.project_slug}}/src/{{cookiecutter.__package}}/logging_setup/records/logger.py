@@ -38,7 +38,7 @@ class FastLogger(logging.Logger):
         args: Any,
         exc_info: Any = None,
         extra: Any = None,
-        stack_info: bool = False,  # noqa: FBT001, FBT002 - as in `logging`
+        stack_info: bool = False,
         stacklevel: int = 1,
     ) -> None:
         if not (exc_info or extra or stack_info) and stacklevel == 1 and is_free(self):
@@ -118,8 +118,9 @@ def use_fast_loggers(handlers: list[logging.Handler], deliver: Deliver) -> Calla
     `deliver` gets what would go to `handlers` of the root logger. Changes nothing if other code has set a class.
     """
     _places.start()
-    on = logging.logThreads and logging.logProcesses and logging.logMultiprocessing
-    if not (on and getattr(logging, "logAsyncioTasks", True) and logging.getLoggerClass() in (logging.Logger, FastLogger)):
+    switches = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
+    on = all(getattr(logging, switch, True) for switch in switches)
+    if not on or logging.getLoggerClass() not in (logging.Logger, FastLogger):
         return lambda: None
     _places.handlers, _places.deliver = handlers, deliver
     _convert(logging.Logger, FastLogger)
