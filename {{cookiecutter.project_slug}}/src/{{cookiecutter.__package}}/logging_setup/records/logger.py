@@ -79,8 +79,10 @@ def is_free(logger: logging.Logger) -> bool:
 class _Places:
     """The places in the code that have logged, and what their records have in common."""
 
+    deliver: Deliver
+
     def __init__(self) -> None:
-        self.handlers: list[logging.Handler] = []  # none: no record goes this way
+        self.handlers: list[logging.Handler] = []  # of the root logger; none: no record goes this way
         self.start()
 
     def start(self) -> None:
@@ -93,7 +95,7 @@ class _Places:
         """Return the origin of records of `frame`, and its code; None if that is a function of `logging` itself."""
         _, _, level, name, thread, thread_name, process_name = key
         code, path = frame.f_code, os.path.normcase(frame.f_code.co_filename)
-        if path == logging._srcfile:  # type: ignore[attr-defined] # noqa: SLF001
+        if path == logging._srcfile:  # noqa: SLF001
             return b"", None
         if len(self.known) >= _MAX_PLACES:
             self.known.clear()

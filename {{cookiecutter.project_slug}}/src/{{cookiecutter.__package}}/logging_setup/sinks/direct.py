@@ -39,7 +39,7 @@ class DirectSession(LoggingSession):
 
     def deliver(self, flat: Flat, level: int) -> None:
         """Call the handlers for a record that is flat already. Never raises."""
-        _call([each for each in self._dispatcher.handlers if level >= each.handler.level], lambda: restore(flat))
+        _call(self._dispatcher.handlers, level, lambda: restore(flat))
 
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
@@ -50,20 +50,22 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
 
     def handle(record: logging.LogRecord) -> bool:
         def prepare_once() -> logging.LogRecord:
-            data = record.__dict__
-            return data.get(_PREPARED) or data.setdefault(_PREPARED, prepare(record))
+            if _PREPARED not in record.__dict__:
+                record.__dict__[_PREPARED] = prepare(record)
+            return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
 
-        return _call((guarded,), prepare_once)
+        return _call((guarded,), record.levelno, prepare_once)
 
     return handle
 
 
-def _call(handlers: Iterable[GuardedHandler], make: Callable[[], logging.LogRecord]) -> bool:
+def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], logging.LogRecord]) -> bool:
     """Call the handlers for the record that `make` returns; return True unless it is dropped. Never raises."""
     depth = getattr(_nested, "depth", 0)
     if depth == _DEEPEST:
         for guarded in handlers:
-            guarded.drop(f"logged amid {_DEEPEST} unfinished log calls")
+            if level >= guarded.handler.level:
+                guarded.drop(f"logged amid {_DEEPEST} unfinished log calls")
         return False
     _nested.depth = depth + 1
     try:
@@ -71,7 +73,8 @@ def _call(handlers: Iterable[GuardedHandler], make: Callable[[], logging.LogReco
             return False  # what a handler's library logs about its delivery would cause further records
         record = make()
         for guarded in handlers:
-            guarded.handle(record)
+            if level >= guarded.handler.level:
+                guarded.handle(record)
     except Exception:  # noqa: BLE001 - a log call never raises into the application
         return False
     finally:
