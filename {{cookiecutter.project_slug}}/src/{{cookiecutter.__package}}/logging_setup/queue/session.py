@@ -46,7 +46,7 @@ class QueueHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Enqueue `record`; return False if it was filtered or dropped. Never raises."""
         try:
-            return bool(self.filter(record)) and self.deliver(flatten(record), record.levelno)
+            return bool(self.filter(record)) and self._enqueue(flatten(record), record.levelno)
         except Exception as error:  # noqa: BLE001 - a log call never raises into the application
             _say_unserializable(error)
         return False
@@ -55,6 +55,9 @@ class QueueHandler(logging.Handler):
 
     def deliver(self, flat: Flat, level: int) -> bool:
         """Enqueue a record that is flat already; return False if it was dropped. Never raises."""
+        return level >= self.level and self._enqueue(flat, level)
+
+    def _enqueue(self, flat: Flat, level: int) -> bool:
         try:
             if reports.own_threads and threading.get_ident() in reports.own_threads:
                 return False  # what a handler's library logs about its delivery would cause further records

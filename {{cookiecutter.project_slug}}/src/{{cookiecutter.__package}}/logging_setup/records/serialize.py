@@ -32,6 +32,7 @@ _origin_values = itemgetter(*_ORIGIN)
 # Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
 _STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
 _STANDARD_LENGTH: Final = len(BLANK)
+usual_message: Final = logging.LogRecord.getMessage
 _LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
 
 
@@ -130,7 +131,7 @@ def _usable_time(created: Any) -> float:
 
 
 def _message(record: logging.LogRecord) -> str:
-    if type(record) is logging.LogRecord:
+    if type(record) is logging.LogRecord and logging.LogRecord.getMessage is usual_message:
         return merge(record.msg, record.args)
     try:
         return str(to_builtin(record.getMessage()))
@@ -141,10 +142,11 @@ def _message(record: logging.LogRecord) -> str:
 def merge(msg: object, args: Any) -> str:
     """Return the message of a log call, as logging.LogRecord.getMessage() does. Never raises."""
     try:
+        if args and len(args) == 1 and type(args) is tuple and isinstance(args[0], Mapping) and args[0]:
+            args = args[0]  # for %(name)s
         text = msg if type(msg) is str else str(msg)
         if args:
-            one = args[0] if len(args) == 1 and isinstance(args, tuple) else None
-            text = text % (one if isinstance(one, Mapping) and one else args)  # one mapping: for %(name)s
+            text = text % args
     except Exception as error:  # noqa: BLE001 - as above
         return _not_merged(msg, args, error)
     return text if type(text) is str else str.__str__(text)

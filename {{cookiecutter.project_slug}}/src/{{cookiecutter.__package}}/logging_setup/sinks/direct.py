@@ -1,6 +1,7 @@
 """Logging in one process, without a queue: the handlers are attached to the root logger."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,6 +15,7 @@ _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedR
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
 # that log about each record.
 _DEEPEST = 3
+_ANY_LEVEL = sys.maxsize  # of a record that is above the handler's level
 _nested = threading.local()
 
 
@@ -54,7 +56,7 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
                 record.__dict__[_PREPARED] = prepare(record)
             return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
 
-        return _call((guarded,), record.levelno, prepare_once)
+        return _call((guarded,), _ANY_LEVEL, prepare_once)
 
     return handle
 
