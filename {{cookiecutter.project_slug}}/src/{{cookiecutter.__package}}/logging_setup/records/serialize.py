@@ -149,7 +149,7 @@ def merge(msg: object, args: Any) -> str:
             text = text % args
     except Exception as error:  # noqa: BLE001 - as above
         return _not_merged(msg, args, error)
-    return text if type(text) is str else str.__str__(text)
+    return text if type(text) is str else str(to_builtin(text))
 
 
 def _not_merged(msg: object, args: object, error: Exception) -> str:
