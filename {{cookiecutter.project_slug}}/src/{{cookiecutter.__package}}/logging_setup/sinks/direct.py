@@ -41,7 +41,7 @@ class DirectSession(LoggingSession):
 
     def deliver(self, flat: Flat, level: int) -> None:
         """Call the handlers for a record that is flat already. Never raises."""
-        _call(self._dispatcher.handlers, level, lambda: restore(flat))
+        _call(self._dispatcher.handlers, level, restore, flat)
 
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
@@ -51,18 +51,19 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
-        def prepare_once() -> logging.LogRecord:
-            if _PREPARED not in record.__dict__:
-                record.__dict__[_PREPARED] = prepare(record)
-            return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
-
-        return _call((guarded,), _ANY_LEVEL, prepare_once)
+        return _call((guarded,), _ANY_LEVEL, _prepare_once, record)
 
     return handle
 
 
-def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], logging.LogRecord]) -> bool:
-    """Call the handlers for the record that `make` returns; return True unless it is dropped. Never raises."""
+def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:
+    if _PREPARED not in record.__dict__:
+        record.__dict__[_PREPARED] = prepare(record)
+    return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
+
+
+def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], logging.LogRecord], data: Any) -> bool:
+    """Call the handlers for the record that `make` makes of `data`; return True unless it is dropped. Never raises."""
     depth = getattr(_nested, "depth", 0)
     if depth == _DEEPEST:
         for guarded in handlers:
@@ -71,9 +72,9 @@ def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], log
         return False
     _nested.depth = depth + 1
     try:
-        if threading.get_ident() in reports.own_threads:
+        if reports.own_threads and threading.get_ident() in reports.own_threads:
             return False  # what a handler's library logs about its delivery would cause further records
-        record = make()
+        record = make(data)
         for guarded in handlers:
             if level >= guarded.handler.level:
                 guarded.handle(record)
