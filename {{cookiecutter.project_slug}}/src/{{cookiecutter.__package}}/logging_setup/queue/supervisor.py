@@ -129,6 +129,7 @@ class ThreadSession(QueueSession):
         self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
         self._closing = False
         self._dispatcher = Dispatcher(make_handlers(settings))
+        self.sinks = self._dispatcher.handlers
         self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
         self._thread.start()
 

@@ -118,6 +118,8 @@ class AlertHandler(BackgroundHandler[Alert]):
     BackgroundHandler.deliver.
     """
 
+    keeps_level = True  # no alerts for the records of a level that is changed at run time
+
     def __init__(
         self, name: str, send: Callable[[str, str], None], recent: RecentRecords, *, interval: float, per_hour: int
     ) -> None:
