@@ -5,8 +5,8 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,11 +52,16 @@ def write(folder: Path, text: str = "my_service.db=DEBUG", mode: int = 0o700) ->
     """Write a change as the command does."""
     file = file_of(folder)
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    until = datetime.now().astimezone() + timedelta(hours=1)
     file.touch(0o600)
-    file.write_text(f"{text} until {until.isoformat(timespec='seconds')}", "utf-8")
+    file.write_text(f"{text} until later", "utf-8")
+    date(file)
     file.parent.chmod(mode)
     return file
+
+
+def date(file: Path) -> None:
+    """Give the file the time at which its change ends: in an hour."""
+    os.utime(file, (time.time() + 3600,) * 2)
 
 
 def run_here(project: Project, folder: Path, body: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -87,7 +92,7 @@ class TestRunningService:
         ("method", "variables"),
         [
             *((method, {}) for method in ("fork", "spawn", "forkserver", "inherit")),
-            *((method, {"LOG_LISTENER": "thread"}) for method in ("fork", "spawn", "forkserver")),
+            *((method, {"LOG_LISTENER": "thread"}) for method in ("fork", "spawn", "forkserver", "inherit")),
             ("none", {}),
         ],
         ids=lambda value: value if isinstance(value, str) else "-".join(value.values()),
@@ -327,9 +332,11 @@ if __name__ == "__main__":
         assert change(project, tmp_path, "--show").stdout == "none\n"
         assert change(project, tmp_path, "--reset").returncode == 0
 
-    @pytest.mark.parametrize("text", ["", "my_service.db=DEBUG", "my_service.db=LOUD until 2099-01-01T00:00:00+00:00"])
+    @pytest.mark.parametrize("text", ["my_service.db", "my_service.db=LOUD until later"])
     def test_unreadable_file_is_reported(self, project: Project, tmp_path: Path, text: str) -> None:
-        write(tmp_path).write_text(text, "utf-8")
+        file = write(tmp_path)
+        file.write_text(text, "utf-8")
+        date(file)
         assert "levels: change refused" in run_here(project, tmp_path, self.REFUSED, LOG_LEVEL="INFO").stdout
 
     @posix

@@ -4,6 +4,7 @@ Changes levels in the running service, for a time. Exit status 2 if that fails. 
 """
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -66,6 +67,7 @@ def change(levels: str, seconds: int) -> None:
     new = location().with_name("new")
     new.touch(0o600)
     new.write_text(f"{levels} until {until.isoformat(timespec='seconds')}", "utf-8")
+    os.utime(new, (until.timestamp(), until.timestamp()))
     new.replace(location())
     started = time.monotonic()
     while time.monotonic() < started + (_WAIT if processes() else _LATEST):

@@ -29,26 +29,24 @@ def location() -> Path:
     return Path(folder, f"{_NAME}-{getattr(os, 'geteuid', int)()}", "levels")
 
 
-def check(path: Path) -> None:
-    """Raise PermissionError if `path` is another user's, or open to others, or a link."""
+def check(path: Path) -> os.stat_result:
+    """Return the status of `path`; raise PermissionError if it is another user's, or open to others, or a link."""
     found = path.lstat()
     if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
         raise PermissionError(f"{path} is another user's, or open to others")
+    return found
 
 
 def read() -> tuple[str, Levels]:
     """Return the change in force, as text and as levels; both empty if there is none. Raises OSError or ValueError."""
     try:
         check(location().parent)
-        check(location())
+        if check(location()).st_mtime <= time.time():  # it is dated at the end of the change
+            return "", ()
         text = location().read_text("utf-8")
     except FileNotFoundError:
         return "", ()
-    from datetime import datetime  # here: rarely needed
-
-    levels, _, until = text.partition(" until ")
-    parsed, end = parse.levels(levels), datetime.fromisoformat(until).timestamp()
-    return (text, parsed) if time.time() < end else ("", ())
+    return text, parse.levels(text.partition(" until ")[0])
 
 
 class LiveLevels:
@@ -61,9 +59,9 @@ class LiveLevels:
         self._applied: tuple[str, Levels] = "", ()
         self._former = contextlib.ExitStack()  # closing it restores the former levels
 
-    def start(self, sinks: Sequence[Any] = ()) -> None:
+    def start(self, sinks: Sequence[Any] = (), *, reports_changes: bool = True) -> None:
         """Apply the change in force, if any, and follow the file; `sinks`: the GuardedHandlers of this process."""
-        self._sinks, self._reports = sinks, bool(sinks)
+        self._sinks, self._reports = sinks, bool(sinks) and reports_changes
         self._look()
         self._ended = threading.Event()
         with contextlib.ExitStack() as stack:
@@ -75,9 +73,9 @@ class LiveLevels:
 
     def start_in_child(self) -> None:
         """Start again in a forked child, unless gevent copies the thread. The parent reports the change."""
-        if self._ended and not threading.get_ident.__module__.startswith("gevent"):
-            self.start(self._sinks)
         self._reports = False
+        if self._ended and not threading.get_ident.__module__.startswith("gevent"):
+            self.start(self._sinks, reports_changes=False)
 
     def stop(self) -> None:
         """End the thread, and restore the former levels."""
@@ -94,8 +92,6 @@ class LiveLevels:
         change: tuple[str, Levels] = "", ()
         try:
             change = read()
-            if change[0]:
-                location().with_name(str(os.getpid())).touch()
         except Exception as error:  # noqa: BLE001 - the file may contain anything
             if self._reports:
                 reports.report("levels", f"levels: change refused, levels stay as set: {reports.describe(error)}")
@@ -105,6 +101,9 @@ class LiveLevels:
             self._applied = change  # last: a child that is forked before repeats it
             if self._reports:
                 reports.say(f"levels: {change[0] or 'end of the change, former ones restored'}")
+        if change[0]:
+            with contextlib.suppress(OSError):
+                location().with_name(str(os.getpid())).touch()
 
     def _apply(self, levels: Levels) -> None:
         for name, level in levels:
