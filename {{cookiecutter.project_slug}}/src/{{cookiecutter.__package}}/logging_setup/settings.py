@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     levels: tuple[tuple[str, int], ...] = setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
+    level_control: bool = setting(
+        "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
+    )
     reattach: bool = setting(
         "LOG_REATTACH",
         parse.switch,

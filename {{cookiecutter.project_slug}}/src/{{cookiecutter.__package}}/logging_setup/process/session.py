@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
@@ -31,6 +32,7 @@ class LoggingSession(ABC):
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
         self.handlers = handlers
+        self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
         self._is_stopping = False

@@ -65,6 +65,7 @@ class WorkerSettings(NamedTuple):
     reattach: bool
     redact: bool
     redact_keys: tuple[str, ...]
+    level_control: bool
     queue_timeout: float
     fault_file: str
 

@@ -63,6 +63,8 @@ class AlertHandler(BackgroundHandler[Alert]):
     BackgroundHandler.deliver.
     """
 
+    keeps_level = True  # no alerts for the records of a level that is changed at run time
+
     def __init__(
         self, name: str, send: Callable[[Sequence[Alert]], None], history: int, *, interval: float, per_hour: int
     ) -> None:

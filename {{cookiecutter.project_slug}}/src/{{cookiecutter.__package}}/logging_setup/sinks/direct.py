@@ -26,7 +26,8 @@ class DirectSession(LoggingSession):
     def __init__(self, handlers: list[logging.Handler]) -> None:
         super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
-        for guarded in self._dispatcher.handlers:
+        self.sinks = self._dispatcher.handlers
+        for guarded in self.sinks:
             guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
