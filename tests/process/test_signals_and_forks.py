@@ -186,6 +186,41 @@ def test_logging_in_a_signal_handler_does_not_deadlock(
         assert verdict.good, f"{folder.name}: {verdict}"
 
 
+NESTED = """
+class Interrupted:
+    def __str__(self):
+        signal.raise_signal(signal.SIGUSR1)
+        return "end"
+
+def interrupt(*_):
+    global depth
+    depth += 1
+    logger.info("call %d %s", depth, Interrupted())
+    depth -= 1
+
+signal.signal(signal.SIGUSR1, interrupt)
+with setup_main_logging() as logs:
+    for _ in range(5):
+        depth = 0
+        logger.info("call 0 %s", Interrupted())
+    counts = logs.counts()["handlers"]
+print(*(count["failed"] for count in counts.values()))
+"""
+
+
+def test_too_deeply_nested_records_are_counted(bake: Callable[..., Project], tmp_path: Path) -> None:
+    project = bake(multiprocessing=False)
+    (tmp_path / "app.py").write_text(HEAD.replace(", setup_proc_logging", "") + NESTED, "utf-8")
+    run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="INFO")
+    assert (run.returncode, run.stderr) == (0, "")
+    lines = log_lines(tmp_path / "app.log")
+    assert sum(" call " in line for line in lines) == 15
+    assert set(run.stdout.splitlines()[-1].split()) == {"5"}
+    for handler in ("file", "console"):
+        reported = [re.search(rf"{handler}: (\d+) records dropped: logged amid 3 unfinished", line) for line in lines]
+        assert sum(int(match[1]) for match in reported if match) == 5
+
+
 FORKS = """
 from numbered import Writer
 with setup_main_logging():

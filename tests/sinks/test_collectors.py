@@ -524,6 +524,33 @@ def test_datagram_waits_while_no_address_accepts_it(bake: Bake, tmp_path: Path) 
             receiver.await_texts("record 0", "record 99")
 
 
+def test_otlp_record_of_odd_parts_costs_no_other(bake: Bake, tmp_path: Path) -> None:
+    project = bake(collector_handler="otlp", multiprocessing=False, email_handler=False, file_handler="none")
+    script = r"""
+import logging
+from my_service.logging_setup import setup_main_logging
+logging.addLevelName(35, "ODD\ud800")
+with setup_main_logging():
+    logging.info("first")
+    logging.getLogger("lone\ud800").info("name")
+    logging.log(35, "level")
+    logging.info("key", extra={"lone\ud800": 1, "process.name": "mine"})
+    for created in (-1.0, 2.0**64, float("nan"), float("inf"), None):
+        logging.getLogger().handle(logging.makeLogRecord({"msg": f"time {created}", "levelno": 20, "created": created}))
+    logging.info("last")
+"""
+    with OtlpReceiver() as receiver:
+        ended = project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.url)
+        receiver.await_texts("first", "name", "level", "key", "time nan", "time inf", "time None", "last")
+    assert ended.stderr == ""
+    assert {entry["record"].severity_text for entry in receiver.entries} >= {"INFO", "ODD?"}
+    assert "lone?" in {entry["scope"] for entry in receiver.entries}
+    attributes = receiver.entries[receiver.texts.index("key")]["attributes"]
+    assert attributes["process.name"] == "MainProcess"
+    assert (attributes["lone\\ud800"], attributes["fields.process.name"]) == (1, "mine")
+    assert all(abs(entry["record"].time_unix_nano / 1e9 - time.time()) < 60 for entry in receiver.entries)
+
+
 def test_otlp_records_follow_the_semantic_conventions(bake: Bake, tmp_path: Path) -> None:
     project = bake(collector_handler="otlp", multiprocessing=False, email_handler=False, file_handler="none")
     script = r"""

@@ -3,7 +3,7 @@
 import logging
 from typing import Any, Final
 
-from .records.text import TextFormatter, format_time, to_json
+from .records.text import TextFormatter, add_fields, format_time, to_json
 
 
 def standard_fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
@@ -60,11 +60,8 @@ class JsonFormatter(logging.Formatter):
         data = record.__dict__
         if data.get("exception") or data["stack_info"]:
             entry |= {name: value for name, value in optional_fields(record).items() if value is not None}
-        for name, value in (data.get("fields") or {}).items():
-            key = name
-            while key in entry or key in _RESERVED:
-                key = f"fields.{key}"
-            entry[key] = value
+        if fields := data.get("fields"):
+            add_fields(entry, fields, _RESERVED)
         return to_json(entry)
 
 

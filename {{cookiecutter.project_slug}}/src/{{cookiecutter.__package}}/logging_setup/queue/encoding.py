@@ -6,12 +6,11 @@ exception, fields) are JSON. Decoding allocates no more than a small multiple of
 """
 
 import json
-import logging
 import os
 import struct
 from typing import Any, Final
 
-from ..records.serialize import Flat, flatten
+from ..records.serialize import Flat
 from ..records.values import MAX_ITEMS, cut, to_builtin
 from .frames import MAX_BYTES
 
@@ -28,9 +27,8 @@ _from_json = json.JSONDecoder().raw_decode
 _unpack = _HEAD.unpack_from
 
 
-def encode(record: logging.LogRecord) -> bytes:
-    """Serialize `record` to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
-    flat = flatten(record)
+def encode(flat: Flat) -> bytes:
+    """Serialize a record to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
     data = _pack(flat)
     for limit in _TEXT_LIMITS:
         if len(data) <= MAX_BYTES:
@@ -40,7 +38,8 @@ def encode(record: logging.LogRecord) -> bytes:
         return data
     # Many fields, notes or causes, each of them short.
     exception = flat[5] and {**flat[5], "notes": (), "causes": ()}
-    return _pack((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}), _TEXT_LIMITS[-1])))
+    fields = flat[6] and {"fields": "[left out: too large]"}
+    return _pack((flat[0], *_cut((*flat[1:5], exception, fields), _TEXT_LIMITS[-1])))
 
 
 def _pack(flat: Flat) -> bytes:

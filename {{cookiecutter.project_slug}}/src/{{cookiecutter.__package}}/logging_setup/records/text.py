@@ -7,7 +7,7 @@ import datetime
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,7 +15,9 @@ INDENT: Final = "    "  # before every further line of a record; no record begin
 
 # Patterns as texts: `re` compiles each when it is first needed, and most programs never need most of them.
 _ASCII: Final = "\x00-\x1f\x7f"
-_OTHERS: Final = "\x80-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # C1, line ends, directions
+# C1, line ends, directions, and invisible characters; not U+200B to U+200D and variation selectors, which some scripts
+# and emoji need.
+_OTHERS: Final = "\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _SURROGATES: Final = "\ud800-\udfff"  # which UTF-8 cannot encode
 _CONTROL: Final = f"[{_ASCII}{_OTHERS}{_SURROGATES}]"
 _ASCII_CONTROL: Final = bytes((*range(0x20), 0x7F))
@@ -46,7 +48,7 @@ class TextFormatter(logging.Formatter):
             message, newline, rest = escape_lines(message.rstrip("\n")).partition("\n")
             rest = newline + rest
         fields = data.get("fields")
-        pairs = "".join(f" {escape(str(key))}={_bare(value)}" for key, value in fields.items()) if fields else ""
+        pairs = "".join(f" {_bare(key)}={_bare(value)}" for key, value in fields.items()) if fields else ""
         if data["exc_text"]:
             rest += f"\n{INDENT}{escape_lines(data['exc_text'])}"
         if data["stack_info"]:
@@ -65,9 +67,18 @@ def _head(level: str, logger: str, process: str | None, thread: str | None, colo
 
 
 def _bare(value: object) -> str:
-    """Return the value of a `key=value` pair, in quotes where it could be taken for more than one."""
+    """Return the key or the value of a `key=value` pair, in quotes where it could be taken for more than one."""
     text = value if isinstance(value, str) else str(value)
     return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
+
+
+def add_fields(entry: dict[str, Any], fields: Mapping[str, Any], reserved: Container[str] = ()) -> None:
+    """Add context and extras to `entry`; one whose name is taken or reserved gets "fields." before it."""
+    for name, value in fields.items():
+        key = name
+        while key in entry or key in reserved:
+            key = f"fields.{key}"
+        entry[key] = value
 
 
 def escape(text: str) -> str:
@@ -101,7 +112,7 @@ def to_json(entry: Mapping[str, Any]) -> str:
     # A lone surrogate becomes its escape as text, because no UTF-8 can carry it.
     line = re.sub(f"[{_SURROGATES}]", lambda match: f"\\\\u{ord(match.group()):04x}", line)
     # What `json` does not escape.
-    return re.sub(f"[\x7f{_OTHERS}]", lambda match: f"\\u{ord(match.group()):04x}", line)
+    return re.sub(f"[\x7f{_OTHERS}]", lambda match: json.dumps(match[0])[1:-1], line)
 
 
 _encode: Callable[[object], str] = json.JSONEncoder(

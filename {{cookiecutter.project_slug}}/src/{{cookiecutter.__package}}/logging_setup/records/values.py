@@ -64,8 +64,9 @@ def _members(value: Any, depth: int, left: list[int]) -> Any:
 
 
 def to_key(key: object) -> str:
-    """Return the key of a dict as a str."""
-    return key if type(key) is str else str(to_builtin(key, 1))
+    """Return the key of a dict as a str that UTF-8 can encode."""
+    text = key if type(key) is str else str(to_builtin(key, 1))
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def to_scalar(value: object) -> str | int | float | None:
@@ -105,7 +106,7 @@ def exception_fields(
         text, causes = format_exception(error, info[2])
         found["causes"] = [{"type": _name(type(e)), "message": mask(safe_str(e))} for e in causes[:MAX_ITEMS]]
         notes = getattr(error, "__notes__", None)
-        found["notes"] = [mask(safe_str(note)) for note in notes] if isinstance(notes, list) else []
+        found["notes"] = [mask(safe_str(note)) for note in notes[:MAX_ITEMS]] if isinstance(notes, list) else []
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
         text = f"{found['type']}: {found['message']} [not in full: {type(failure).__name__}]"
     found["stacktrace"] = mask(text.rstrip("\n"))

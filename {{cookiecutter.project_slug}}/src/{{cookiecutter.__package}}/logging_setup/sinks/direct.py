@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.serialize import prepare
+from ..records.serialize import Flat, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
@@ -37,6 +37,10 @@ class DirectSession(LoggingSession):
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
+    def deliver(self, flat: Flat, level: int) -> None:
+        """Call the handlers for a record that is flat already. Never raises."""
+        _call(self._dispatcher.handlers, level, lambda: restore(flat))
+
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
@@ -45,22 +49,34 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
-        depth = getattr(_nested, "depth", 0)
-        if depth == _DEEPEST:
-            return False
-        _nested.depth = depth + 1
-        try:
-            prepared = record.__dict__.get(_PREPARED)
-            if prepared is None:
-                # What such libraries log in a handler's own thread would cause further records.
-                if record.thread in reports.own_threads:
-                    return False
-                prepared = record.__dict__[_PREPARED] = prepare(record)
-            guarded.handle(prepared)
-        except Exception:  # noqa: BLE001 - a log call never raises into the application
-            return False
-        finally:
-            _nested.depth = depth
-        return True
+        def prepare_once() -> logging.LogRecord:
+            if _PREPARED not in record.__dict__:
+                record.__dict__[_PREPARED] = prepare(record)
+            return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
+
+        return _call((guarded,), record.levelno, prepare_once)
 
     return handle
+
+
+def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], logging.LogRecord]) -> bool:
+    """Call the handlers for the record that `make` returns; return True unless it is dropped. Never raises."""
+    depth = getattr(_nested, "depth", 0)
+    if depth == _DEEPEST:
+        for guarded in handlers:
+            if level >= guarded.handler.level:
+                guarded.drop(f"logged amid {_DEEPEST} unfinished log calls")
+        return False
+    _nested.depth = depth + 1
+    try:
+        if threading.get_ident() in reports.own_threads:
+            return False  # what a handler's library logs about its delivery would cause further records
+        record = make()
+        for guarded in handlers:
+            if level >= guarded.handler.level:
+                guarded.handle(record)
+    except Exception:  # noqa: BLE001 - a log call never raises into the application
+        return False
+    finally:
+        _nested.depth = depth
+    return True

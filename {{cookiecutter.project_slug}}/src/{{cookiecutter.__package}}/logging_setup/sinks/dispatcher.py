@@ -55,6 +55,12 @@ class GuardedHandler:
         error = reports.describe(sys.exc_info()[1])
         reports.report(f"{self.name} failed", f"{self.name}: handler failed, {reports.COUNT} records dropped: {error}")
 
+    def drop(self, cause: str) -> None:
+        """Count a record that this handler does not get, and report it."""
+        self.called += 1
+        self.failed += 1
+        reports.report(f"{self.name} {cause}", f"{self.name}: {reports.COUNT} records dropped: {cause}")
+
     def take_report(self, record: logging.LogRecord) -> bool:
         """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
         before = self.count()["failed"]

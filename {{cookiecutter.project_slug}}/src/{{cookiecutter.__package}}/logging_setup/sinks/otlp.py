@@ -23,6 +23,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from ..records.text import add_fields
 from .answers import RefusedError, check
 from .background import BackgroundHandler
 
@@ -92,14 +93,14 @@ class OtlpHandler(BackgroundHandler[Kept]):
         entry = LogRecord(
             timestamp=int(record.created * 1e9),
             context=_trace(fields),
-            severity_text=record.levelname,
+            severity_text=_value(record.levelname),
             severity_number=next(
                 (number for level, number in _SEVERITIES if record.levelno >= level), SeverityNumber.TRACE
             ),
             body=_value(record.getMessage()),
-            attributes={key: _value(value) for key, value in _attributes(record, fields).items() if value is not None},
+            attributes=_value({k: v for k, v in _attributes(record, fields).items() if v is not None}),
         )
-        return ReadableLogRecord(entry, self._resource, InstrumentationScope(record.name))
+        return ReadableLogRecord(entry, self._resource, InstrumentationScope(_value(record.name)))
 
 
 class _OneAttempt(requests.Session):
@@ -127,8 +128,7 @@ class _OneAttempt(requests.Session):
 def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of a record, with the names of the semantic conventions."""
     exception = record.__dict__.get("exception") or {}
-    return {
-        **fields,
+    attributes = {
         "process.pid": record.process,
         "process.name": record.processName,
         "thread.id": record.thread,
@@ -141,6 +141,8 @@ def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, 
         "exception.message": exception.get("message"),
         "exception.stacktrace": exception.get("stacktrace"),
     }
+    add_fields(attributes, fields)
+    return attributes
 
 
 def _trace(fields: dict[str, Any]) -> Context | None:

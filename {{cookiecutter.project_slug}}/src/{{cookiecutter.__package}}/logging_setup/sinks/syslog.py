@@ -10,10 +10,10 @@ import re
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..records.text import escape, escape_lines
+from ..records.text import add_fields, escape, escape_lines
 from .background import BackgroundHandler
 from .connection import Connection
 from .datagrams import Datagrams
@@ -79,13 +79,13 @@ class SyslogHandler(BackgroundHandler[bytes]):
 def _structured_data(record: logging.LogRecord) -> str:
     """Return `[log@32473 name="value" ...]`; 32473 is the enterprise number of RFC 5612, free for any use."""
     exception = record.__dict__.get("exception") or {}
-    values = {
+    values: dict[str, Any] = {
         "logger": record.name,
         "process": record.processName,
         "thread": record.threadName,
         "exception": exception.get("type"),
-        **record.__dict__.get("fields", {}),
     }
+    add_fields(values, record.__dict__.get("fields") or {})
     data = "[log@32473"
     for key, value in values.items():
         pair = f' {_name(key)}="{_value(value)}"'
