@@ -6,6 +6,7 @@ from functools import partial
 
 from .get_handlers import get_handlers
 from .process import reports, uncaught
+from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
 from .process.global_state import attach, change, undo
 # {% endif %}
@@ -19,8 +20,9 @@ from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import drop_inherited_context
 # {% endif %}
-from .records.logger import Deliver, use_fast_loggers
+from .records.logger import use_fast_loggers
 from .records.redaction import redact
+from .records.serialize import Deliver
 from .settings import Settings
 # {% if not cookiecutter.multiprocessing %}
 from .sinks.direct import DirectSession
@@ -125,5 +127,6 @@ def settings_or_exit() -> Settings:
 def _setup_process(settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver) -> None:
     """Set up what every process needs, whatever its handlers."""
     use_settings(settings)
+    deliver = flood_control.limit(settings.repeat, handlers, deliver)
     undo.callback(use_fast_loggers(handlers, deliver))
     uncaught.log_uncaught(settings.fault_file)

@@ -13,6 +13,7 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
+from .flood import flood_control
 from .global_state import PACKAGE, attach, change, undo
 from .uncaught import log_once
 
@@ -86,6 +87,7 @@ class LoggingSession(ABC):
         try:
             atexit.unregister(self.stop)
             attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
             self._stop(within)
             with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
                 undo.close()

@@ -66,6 +66,7 @@ class WorkerSettings(NamedTuple):
     redact: bool
     redact_keys: tuple[str, ...]
     queue_timeout: float
+    repeat: str
     fault_file: str
 
 

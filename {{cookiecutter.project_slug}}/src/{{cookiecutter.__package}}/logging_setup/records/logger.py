@@ -17,9 +17,7 @@ from typing import Any, Final
 
 from .record import BLANK
 from .redaction import redact
-from .serialize import Flat, context_fields, merge, serialize_origin
-
-Deliver = Callable[[Flat, int], object]
+from .serialize import Deliver, context_fields, merge, serialize_origin
 
 _MAX_PLACES: Final = 2048  # remembered
 _TASKS: Final = "taskName" in BLANK  # from Python 3.12 on

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
 from ..records.serialize import Flat, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
@@ -28,6 +29,7 @@ class DirectSession(LoggingSession):
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""
+        flood_control.report(now=False)
         self._dispatcher.flush()
         return True
 
