@@ -8,6 +8,7 @@ from typing import Any
 
 from .get_handlers import get_handlers
 from .process import reports, uncaught
+from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
 from .process.global_state import attach, change, undo
 # {% endif %}
@@ -22,8 +23,9 @@ from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import drop_inherited_context
 # {% endif %}
-from .records.logger import Deliver, use_fast_loggers
+from .records.logger import use_fast_loggers
 from .records.redaction import redact
+from .records.serialize import Deliver
 from .settings import Settings
 # {% if not cookiecutter.multiprocessing %}
 from .sinks.direct import DirectSession
@@ -131,6 +133,7 @@ def _setup_process(
     """Set up what every process needs; `sinks`: the GuardedHandlers that run in it."""
     live.stop()
     use_settings(settings)
+    deliver = flood_control.limit(settings.repeat, handlers, deliver)
     undo.callback(use_fast_loggers(handlers, deliver))
     uncaught.log_uncaught(settings.fault_file)
     if settings.level_control:

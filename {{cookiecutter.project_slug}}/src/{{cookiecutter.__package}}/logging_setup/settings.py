@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     redact_keys: tuple[str, ...] = setting(
         "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, comma-separated"
     )
+    repeat: str = setting(
+        "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
+    )
     # {% if cookiecutter.multiprocessing %}
     listener: str = setting(
         "LOG_LISTENER", parse.one_of("process", "thread"), "process", "where the listener runs: process or thread"

@@ -81,6 +81,13 @@ def seconds(least: float, most: float) -> Parser:
 
 
 # {% endif %}
+def rate(value: str) -> str:
+    """Return the text if it is a number of records in a number of seconds, or empty."""
+    if not re.fullmatch(r"([1-9]\d{0,8}/[1-9]\d{0,5}s)?", value):
+        raise ValueError("a number of records / a number of seconds, for example 10/60s")
+    return value
+
+
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
     if value.lower() not in _YES + _NO:

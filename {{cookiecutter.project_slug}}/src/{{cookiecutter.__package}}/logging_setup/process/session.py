@@ -14,6 +14,7 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
+from .flood import flood_control
 from .global_state import PACKAGE, attach, change, undo
 from .uncaught import exit_cause, log_end, logger
 
@@ -91,6 +92,7 @@ class LoggingSession(ABC):
         try:
             atexit.unregister(self.stop)
             attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
             self._stop(within)
             with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
                 undo.close()

@@ -67,6 +67,7 @@ class WorkerSettings(NamedTuple):
     redact_keys: tuple[str, ...]
     level_control: bool
     queue_timeout: float
+    repeat: str
     fault_file: str
 
 

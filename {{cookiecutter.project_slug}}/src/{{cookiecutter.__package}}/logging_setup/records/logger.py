@@ -16,9 +16,7 @@ from typing import Any, ClassVar, Final
 
 from .record import BLANK
 from .redaction import redact
-from .serialize import Flat, context_fields, merge, serialize_origin, usual_message
-
-Deliver = Callable[[Flat, int], object]
+from .serialize import Deliver, context_fields, merge, serialize_origin, usual_message
 
 _MAX_PLACES: Final = 2048  # remembered
 _TASKS: Final = "taskName" in BLANK  # from Python 3.12 on

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
 from ..records.record import PreparedRecord
 from ..records.serialize import Flat, prepare, restore
@@ -32,6 +33,7 @@ class DirectSession(LoggingSession):
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""
+        flood_control.report(now=False)
         self._dispatcher.flush()
         return True
 
