@@ -7,10 +7,10 @@ from functools import partial
 from .get_handlers import get_handlers
 from .process import reports, uncaught
 # {% if cookiecutter.multiprocessing %}
-from .process.global_state import attach, change
+from .process.global_state import attach, change, undo
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-from .process.global_state import change
+from .process.global_state import change, undo
 # {% endif %}
 from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
@@ -19,7 +19,7 @@ from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import drop_inherited_context
 # {% endif %}
-from .records.factory import LogRecord, is_usable
+from .records.logger import Deliver, use_fast_loggers
 from .records.redaction import redact
 from .settings import Settings
 # {% if not cookiecutter.multiprocessing %}
@@ -60,7 +60,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         running = DirectSession(get_handlers(settings))
         # {% endif %}
         running.start(keep=settings.reattach)
-        _setup_process(settings)
+        _setup_process(settings, running.handlers, running.deliver)
     if from_environ:
         for line in settings.unknown_variables(os.environ):
             if "did you mean" in line:  # else it may be another program's
@@ -80,8 +80,9 @@ def setup_proc_logging(queue: LogQueue) -> None:
     nothing, and does not block.
     """
     drop_inherited_context()
-    attach([QueueHandler(queue)], keep=queue.settings.reattach)
-    _setup_process(queue.settings)
+    handler = QueueHandler(queue)
+    attach([handler], keep=queue.settings.reattach)
+    _setup_process(queue.settings, [handler], handler.deliver)
 
 
 # {% endif %}
@@ -121,9 +122,8 @@ def settings_or_exit() -> Settings:
         raise SystemExit(2) from None
 
 
-def _setup_process(settings: ProcessSettings) -> None:
+def _setup_process(settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver) -> None:
     """Set up what every process needs, whatever its handlers."""
     use_settings(settings)
-    if is_usable():
-        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
+    undo.callback(use_fast_loggers(handlers, deliver))
     uncaught.log_uncaught(settings.fault_file)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..records.factory import PreparedRecord
+from ..records.record import PreparedRecord
 from ..records.redaction import redact
 from ..records.text import TextFormatter, escape
 from ..records.values import safe_str

@@ -6,12 +6,11 @@ exception, fields) are JSON. Decoding allocates no more than a small multiple of
 """
 
 import json
-import logging
 import os
 import struct
 from typing import Any, Final
 
-from ..records.serialize import Flat, flatten
+from ..records.serialize import Flat
 from ..records.values import MAX_ITEMS, cut, to_builtin
 from .frames import MAX_BYTES
 
@@ -28,9 +27,8 @@ _from_json = json.JSONDecoder().raw_decode
 _unpack = _HEAD.unpack_from
 
 
-def encode(record: logging.LogRecord) -> bytes:
-    """Serialize `record` to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
-    flat = flatten(record)
+def encode(flat: Flat) -> bytes:
+    """Serialize a record to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
     data = _pack(flat)
     for limit in _TEXT_LIMITS:
         if len(data) <= MAX_BYTES:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.serialize import prepare
+from ..records.serialize import Flat, flatten, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
 from .pipe import LogQueue
 
@@ -46,9 +46,22 @@ class QueueHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Enqueue `record`; return False if it was filtered or dropped. Never raises."""
         try:
-            if self.filters and not self.filter(record):
-                return False
-            if (not self._unreported or self._report_drops(self._wait)) and self._put(encode(record), self._wait):
+            return bool(self.filter(record)) and self._enqueue(flatten(record), record.levelno)
+        except Exception as error:  # noqa: BLE001 - a log call never raises into the application
+            _say_unserializable(error)
+        return False
+
+    emit = handle  # type: ignore[assignment] # for callers that skip handle()
+
+    def deliver(self, flat: Flat, level: int) -> bool:
+        """Enqueue a record that is flat already; return False if it was dropped. Never raises."""
+        return level >= self.level and self._enqueue(flat, level)
+
+    def _enqueue(self, flat: Flat, level: int) -> bool:
+        try:
+            if reports.own_threads and threading.get_ident() in reports.own_threads:
+                return False  # what a handler's library logs about its delivery would cause further records
+            if (not self._unreported or self._report_drops(self._wait)) and self._put(encode(flat), self._wait):
                 self.accepted = next(self._count)
                 self._wait = self._timeout
                 return True
@@ -56,13 +69,11 @@ class QueueHandler(logging.Handler):
             with self._guard:
                 self.dropped += 1
                 self._unreported += 1
-            if record.levelno >= logging.WARNING:
-                reports.show(prepare(record))
-        except Exception as error:  # noqa: BLE001 - a log call never raises into the application
-            reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
+            if level >= logging.WARNING:
+                reports.show(restore(flat))
+        except Exception as error:  # noqa: BLE001 - as above
+            _say_unserializable(error)
         return False
-
-    emit = handle  # type: ignore[assignment] # for callers that skip handle()
 
     def _report_drops(self, timeout: float) -> bool:
         """Send the listener the number of drops since the last report; return False if that fails too."""
@@ -82,6 +93,10 @@ class QueueHandler(logging.Handler):
         super().close()
 
 
+def _say_unserializable(error: Exception) -> None:
+    reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
+
+
 def _start_counts_in_child() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, QueueHandler):
@@ -98,6 +113,7 @@ class QueueSession(LoggingSession):
     def __init__(self, log_queue: LogQueue) -> None:
         self.queue = log_queue
         self._handler = QueueHandler(log_queue)
+        self.deliver = self._handler.deliver
         super().__init__([self._handler])
         # Token of a marker -> True once it is acknowledged, False after each restart of the listener. No lock is held:
         # a signal handler may call flush() while its own thread is in flush().

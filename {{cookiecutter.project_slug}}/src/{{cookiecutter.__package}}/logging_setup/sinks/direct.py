@@ -1,20 +1,22 @@
 """Logging in one process, without a queue: the handlers are attached to the root logger."""
 
 import logging
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.factory import PreparedRecord
-from ..records.serialize import prepare
+from ..records.record import PreparedRecord
+from ..records.serialize import Flat, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
 # that log about each record.
 _DEEPEST = 3
+_ANY_LEVEL = sys.maxsize  # of a record that is above the handler's level
 _nested = threading.local()
 
 
@@ -38,6 +40,10 @@ class DirectSession(LoggingSession):
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
+    def deliver(self, flat: Flat, level: int) -> None:
+        """Call the handlers for a record that is flat already. Never raises."""
+        _call(self._dispatcher.handlers, level, lambda: restore(flat))
+
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
@@ -53,23 +59,35 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
-        depth = getattr(_nested, "depth", 0)
-        if depth == _DEEPEST:
-            _drop(guarded)
-            return False
-        _nested.depth = depth + 1
-        try:
+        def prepare_once() -> logging.LogRecord:
             prepared = record.__dict__.get(_PREPARED)
             if not isinstance(prepared, PreparedRecord):  # there is none, or a field of an `extra=` has that name
-                # What such libraries log in a handler's own thread would cause further records.
-                if record.thread in reports.own_threads:
-                    return False
                 prepared = record.__dict__[_PREPARED] = prepare(record)
-            guarded.handle(prepared)
-        except Exception:  # noqa: BLE001 - a log call never raises into the application
-            return False
-        finally:
-            _nested.depth = depth
-        return True
+            return prepared
+
+        return _call((guarded,), _ANY_LEVEL, prepare_once)
 
     return handle
+
+
+def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], logging.LogRecord]) -> bool:
+    """Call the handlers for the record that `make` returns; return True unless it is dropped. Never raises."""
+    depth = getattr(_nested, "depth", 0)
+    if depth == _DEEPEST:
+        for guarded in handlers:
+            if level >= guarded.handler.level:
+                _drop(guarded)
+        return False
+    _nested.depth = depth + 1
+    try:
+        if threading.get_ident() in reports.own_threads:
+            return False  # what a handler's library logs about its delivery would cause further records
+        record = make()
+        for guarded in handlers:
+            if level >= guarded.handler.level:
+                guarded.handle(record)
+    except Exception:  # noqa: BLE001 - a log call never raises into the application
+        return False
+    finally:
+        _nested.depth = depth
+    return True
