@@ -159,7 +159,7 @@ def work(queue):
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
-        level("my_service.db=DEBUG")
+        level("my_service=DEBUG")  # which each set-up sets anew
         for method in ("fork", "spawn", "forkserver"):
             multiprocessing.set_start_method(method, force=True)
             worker = multiprocessing.Process(target=work, args=(logs.queue,))
@@ -214,6 +214,30 @@ if __name__ == "__main__":
 """
         body = "from gevent import monkey; monkey.patch_all()\n" + body
         assert "line child" in run_here(project, tmp_path, body, LOG_LEVEL="INFO").stdout
+
+    def test_no_greenlet_runs_in_a_forked_child(self, project: Project, tmp_path: Path) -> None:
+        """Starting a thread amid a fork would switch to another greenlet of the parent."""
+        pytest.importorskip("gevent")
+        body = """
+main, child = os.getpid(), 0
+def other():
+    while True:
+        if os.getpid() != main:
+            os._exit(1)
+        gevent.sleep(0)
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs:
+        greenlet = gevent.spawn(other)
+        gevent.sleep(0)
+        for _ in range(5):
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0
+        greenlet.kill()
+"""
+        run_here(project, tmp_path, "from gevent import monkey; monkey.patch_all()\nimport gevent\n" + body)
 
 
 class TestSinks:

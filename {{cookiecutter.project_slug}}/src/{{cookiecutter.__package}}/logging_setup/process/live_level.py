@@ -85,8 +85,11 @@ class LiveLevels:
             self._former.close()
 
     def _watch(self, ended: threading.Event) -> None:
+        owner = os.getpid()
         while not ended.wait(_INTERVAL):
             self._look()
+        if os.getpid() != owner:  # gevent's copy in a forked child, where a Thread cannot end
+            threading.Event().wait()
 
     def _look(self) -> None:
         change: tuple[str, Levels] = "", ()
