@@ -8,7 +8,7 @@ from typing import Any
 
 from ..process import reports
 from ..process.session import LoggingSession
-from ..records.serialize import Flat, prepare, restore
+from ..records.serialize import flatten_call, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
@@ -39,9 +39,9 @@ class DirectSession(LoggingSession):
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
-    def deliver(self, flat: Flat, level: int) -> None:
-        """Call the handlers for a record that is flat already. Never raises."""
-        _call(self._dispatcher.handlers, level, restore, flat)
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> None:
+        """Call the handlers for the record of a log call. Never raises."""
+        _call(self._dispatcher.handlers, level, _prepare_call, (origin, msg, args))
 
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
@@ -60,6 +60,10 @@ def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:
     if _PREPARED not in record.__dict__:
         record.__dict__[_PREPARED] = prepare(record)
     return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
+
+
+def _prepare_call(call: tuple[bytes, object, Any]) -> logging.LogRecord:
+    return restore(flatten_call(*call))
 
 
 def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], logging.LogRecord], data: Any) -> bool:
