@@ -321,7 +321,8 @@ logging.basicConfig()
 def state():
     return {
         "excepthook": sys.excepthook, "threads": threading.excepthook, "unraisable": sys.unraisablehook,
-        "sigterm": signal.getsignal(signal.SIGTERM), "factory": logging.getLogRecordFactory(),
+        "sigterm": signal.getsignal(signal.SIGTERM),
+        "classes": (logging.getLoggerClass(), type(logging.getLogger("early"))),
         "root": logging.getLogger().level, "own": logging.getLogger("my_service").level,
         "main": logging.getLogger("__main__").level, "warnings": warnings.showwarning,
         "print_exc": traceback.print_exc, "faults": faulthandler.is_enabled(),
@@ -351,11 +352,12 @@ for number in range(2):
     def test_stop_keeps_what_other_code_has_set(self, bake: Bake, tmp_path: Path) -> None:
         code = f"""{STOPPED}
 logs = setup_main_logging()
-class Record(logging.LogRecord): pass
+class Theirs(logging.getLoggerClass()): pass
 def hook(*_): pass
 sys.excepthook = threading.excepthook = sys.unraisablehook = warnings.showwarning = hook
 signal.signal(signal.SIGTERM, hook)
-logging.setLogRecordFactory(Record)
+logging.setLoggerClass(Theirs)
+logging.getLogger("early").__class__ = Theirs
 for name, level in (("", 41), ("my_service", 42), ("__main__", 43)):
     logging.getLogger(name).setLevel(level)
 logging.getLogger().addHandler(logging.NullHandler())

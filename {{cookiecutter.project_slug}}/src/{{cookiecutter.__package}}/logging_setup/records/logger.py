@@ -1,33 +1,45 @@
-"""Loggers that make a record for the queue without a LogRecord, which would be most of the time of a log call.
+"""Loggers that make a record for this package's handlers without a LogRecord, which is most of a log call's time.
 
-`logging` works file, line and function out for every record; here the place in the code, with the thread and the
-logger, leads straight to what they were the last time. That holds as long as only this package's handlers would get
-the record: for any other one, and for `extra=`, `exc_info=`, `stack_info=` and `stacklevel=`, the call goes the way
-of `logging`. So it does for loggers of the application's own class, and with a record factory of the application's.
+`logging` finds file, line and function out for every record. Here the place in the code, the thread and the logger
+lead to what they were the last time. For `extra=`, `exc_info=`, `stack_info=` and `stacklevel=`, and wherever other
+code could see or change the record (a handler, filter, factory, or method of its own), `logging` makes the record.
 """
 
 import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
+from operator import attrgetter
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from .record import BLANK
 from .redaction import redact
-from .serialize import Deliver, context_fields, merge, serialize_origin
+from .serialize import Deliver, serialize_origin, usual_message
 
 _MAX_PLACES: Final = 2048  # remembered
-_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
-_usual: Final = logging.Logger
-_make, _handle, _call = _usual.makeRecord, _usual.handle, _usual.callHandlers
+_SOURCE: Final = logging.Logger.info.__code__.co_filename
 _root: Final = logging.root
+_methods: Final = attrgetter("makeRecord", "handle", "callHandlers", "findCaller")  # error trackers replace some
+_USUAL: Final = _methods(logging.Logger)
+_ATTRIBUTES: Final = len(vars(logging.getLogger(__name__)))  # of a logger to which other code has added none
+
+# Place, level, and names -> the origin, and the code object: as long as that is kept, no other one has its id.
+_known: dict[tuple[Any, ...], tuple[bytes, CodeType]] = {}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_known.clear)  # another process
 
 
 class FastLogger(logging.Logger):
     """A logger of `logging`, with a shorter way to the handlers of this package."""
+
+    own: ClassVar[list[logging.Handler]] = []  # the root logger's handlers; none: `logging` makes every record
+    deliver: ClassVar[Deliver]  # gets what would go to these; never raises
+
+    def __init_subclass__(cls) -> None:
+        """Let the application's own class be one of `logging`: its findCaller() may count the frames."""
+        if cls._log is FastLogger._log:
+            cls._log = logging.Logger._log  # type: ignore[method-assign]  # noqa: SLF001
 
     def _log(
         self,
@@ -39,90 +51,73 @@ class FastLogger(logging.Logger):
         stack_info: bool = False,
         stacklevel: int = 1,
     ) -> None:
-        if not (exc_info or extra or stack_info) and stacklevel == 1 and is_free(self):
-            frame = sys._getframe(2)  # noqa: SLF001 - as `logging` does
-            thread, name, library = threading.current_thread(), self.name, sys.modules.get("multiprocessing")
-            try:
-                process = library.current_process().name if library else "MainProcess"
-                key = id(frame.f_code), frame.f_lasti, level, name, thread.ident, thread.name, process
-                origin, code = _places.known.get(key) or _places.add(key, frame)
-                if code:
-                    task = _task_name() if _TASKS else None
-                    message = redact.text(merge(msg, args))
-                    _places.deliver((origin, time.time(), task, message, None, None, context_fields()), level)
-                    return
-            except Exception:  # noqa: BLE001, S110 - a name that is no text, for example: as `logging` does it
-                pass
-        super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
+        origin = None
+        try:
+            if not (exc_info or extra or stack_info) and stacklevel == 1 and _is_free(self):
+                origin = _origin(sys._getframe(1), self.name, level)  # noqa: SLF001 - as `logging` does
+        except Exception:  # noqa: BLE001, S110 - a name that is no text, for example
+            pass
+        if origin:
+            FastLogger.deliver(origin, msg, args, level)
+        else:
+            super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
 
 
-def is_free(logger: logging.Logger) -> bool:
-    """Return True if nothing but the handlers of this package would see the logger's records."""
-    usual = (
-        # Replaced by error trackers, for example.
-        _usual.makeRecord is _make
-        and _usual.handle is _handle
-        and _usual.callHandlers is _call
-        and logging.getLogRecordFactory() is logging.LogRecord
-        and _root.handlers == _places.handlers
-        and type(logger) is FastLogger
-    )
+def _is_free(logger: logging.Logger) -> bool:
+    """Return True if a record of `logger` would reach the own handlers, and nothing else would see it."""
+    if (
+        type(logger) is not FastLogger
+        or len(logger.__dict__) != _ATTRIBUTES
+        or _methods(FastLogger) != _USUAL
+        or logging.LogRecord.getMessage is not usual_message
+        or logging.getLogRecordFactory() is not logging.LogRecord
+        or logger.filters
+        or _root.handlers != FastLogger.own
+    ):
+        return False
+    for handler in FastLogger.own:
+        if handler.filters:
+            return False
     each: Any = logger
-    while usual and each is not _root:
-        usual = each.propagate and not (each.handlers or each.filters)
+    while each is not _root:
+        if each.handlers or not each.propagate:
+            return False
         each = each.parent
-    return usual
+    return True
 
 
-class _Places:
-    """The places in the code that have logged, and what their records have in common."""
-
-    deliver: Deliver
-
-    def __init__(self) -> None:
-        self.handlers: list[logging.Handler] = []  # of the root logger; none: no record goes this way
-        self.start()
-
-    def start(self) -> None:
-        """Forget all: at first, after a change of the settings, and in a forked child."""
-        self._process = os.getpid()  # cached, because it is a system call
-        # Place, level, and names -> the origin, and the code object: while that is kept, no other one has its id.
-        self.known: dict[tuple[Any, ...], tuple[bytes, CodeType | None]] = {}
-
-    def add(self, key: tuple[Any, ...], frame: FrameType) -> tuple[bytes, CodeType | None]:
-        """Return the origin of records of `frame`, and its code; None if that is a function of `logging` itself."""
-        _, _, level, name, thread, thread_name, process_name = key
-        code, path = frame.f_code, os.path.normcase(frame.f_code.co_filename)
-        if path == logging._srcfile:  # noqa: SLF001
-            return b"", None
-        if len(self.known) >= _MAX_PLACES:
-            self.known.clear()
-        values = name, process_name, thread_name, level, logging.getLevelName(level), path, frame.f_lineno, code.co_name
-        found = self.known[key] = serialize_origin(redact.text, (*values, self._process, thread)), code
-        return found
-
-
-def _task_name() -> str | None:
-    library = sys.modules.get("asyncio")
-    try:
-        # current_task() would raise where no loop runs, which takes as long as the rest of this module.
-        task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
-        return task.get_name() if task else None
-    except Exception:  # noqa: BLE001 - the class of a task may be the application's
-        return None
+def _origin(method: FrameType, name: str, level: int) -> bytes:
+    """Return the origin of a record of the code that has called this method of `logging`; ValueError: unknown."""
+    frame: Any = method.f_back
+    code, at = frame.f_code, frame.f_lasti
+    # A wrapper around _log(); a function of `logging` itself; compiled code, which has a line and no instruction.
+    if method.f_code.co_filename != _SOURCE or code.co_filename == _SOURCE or at <= 0:
+        raise ValueError
+    library = sys.modules.get("multiprocessing")
+    process = library.current_process().name if library else "MainProcess"
+    thread, thread_name = threading.get_ident(), threading.current_thread().name
+    level_name = logging.getLevelName(level)
+    key = id(code), at, name, level, level_name, thread, thread_name, process
+    if known := _known.get(key):
+        return known[0]
+    if len(_known) >= _MAX_PLACES:
+        _known.clear()
+    place = code.co_filename, frame.f_lineno, code.co_name
+    values = name, process, thread_name, level, level_name, *place, os.getpid(), thread
+    origin = serialize_origin(redact.text, values)
+    _known[key] = origin, code
+    return origin
 
 
 def use_fast_loggers(handlers: list[logging.Handler], deliver: Deliver) -> Callable[[], None]:
-    """Make the loggers of this process fast ones, and return a function that makes them usual ones again.
+    """Make the loggers of `logging` fast ones, and return a function that undoes that.
 
-    `deliver` gets what would go to `handlers` of the root logger. Changes nothing if other code has set a class.
+    `deliver` gets what would go to `handlers` of the root logger.
     """
-    _places.start()
+    _known.clear()  # masked by other settings
     switches = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
     on = all(getattr(logging, switch, True) for switch in switches)
-    if not on or logging.getLoggerClass() not in (logging.Logger, FastLogger):
-        return lambda: None
-    _places.handlers, _places.deliver = handlers, deliver
+    FastLogger.own, FastLogger.deliver = handlers if on else [], deliver
     _convert(logging.Logger, FastLogger)
     return lambda: _convert(FastLogger, logging.Logger)
 
@@ -130,11 +125,6 @@ def use_fast_loggers(handlers: list[logging.Handler], deliver: Deliver) -> Calla
 def _convert(old: type[logging.Logger], new: type[logging.Logger]) -> None:
     if logging.getLoggerClass() is old:
         logging.setLoggerClass(new)
-    for each in list(logging.root.manager.loggerDict.values()):
+    for each in list(_root.manager.loggerDict.values()):
         if type(each) is old:
-            each.__class__ = new  # loggers are made before logging is set up, at import
-
-
-_places = _Places()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_places.start)
+            each.__class__ = new  # most loggers are made at import, before logging is set up

@@ -1,6 +1,7 @@
 """Logging in one process, without a queue: the handlers are attached to the root logger."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,13 +9,14 @@ from typing import Any
 from ..process import reports
 from ..process.flood import flood_control
 from ..process.session import LoggingSession
-from ..records.serialize import Flat, prepare, restore
+from ..records.serialize import flatten_call, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
 # that log about each record.
 _DEEPEST = 3
+_ANY_LEVEL = sys.maxsize  # of a record that is above the handler's level
 _nested = threading.local()
 
 
@@ -39,9 +41,9 @@ class DirectSession(LoggingSession):
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
-    def deliver(self, flat: Flat, level: int) -> None:
-        """Call the handlers for a record that is flat already. Never raises."""
-        _call(self._dispatcher.handlers, level, lambda: restore(flat))
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> None:
+        """Call the handlers for the record of a log call. Never raises."""
+        _call(self._dispatcher.handlers, level, _prepare_call, (origin, msg, args))
 
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
@@ -51,18 +53,23 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
-        def prepare_once() -> logging.LogRecord:
-            if _PREPARED not in record.__dict__:
-                record.__dict__[_PREPARED] = prepare(record)
-            return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
-
-        return _call((guarded,), record.levelno, prepare_once)
+        return _call((guarded,), _ANY_LEVEL, _prepare_once, record)
 
     return handle
 
 
-def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], logging.LogRecord]) -> bool:
-    """Call the handlers for the record that `make` returns; return True unless it is dropped. Never raises."""
+def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:
+    if _PREPARED not in record.__dict__:
+        record.__dict__[_PREPARED] = prepare(record)
+    return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
+
+
+def _prepare_call(call: tuple[bytes, object, Any]) -> logging.LogRecord:
+    return restore(flatten_call(*call))
+
+
+def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], logging.LogRecord], data: Any) -> bool:
+    """Call the handlers for the record that `make` makes of `data`; return True unless it is dropped. Never raises."""
     depth = getattr(_nested, "depth", 0)
     if depth == _DEEPEST:
         for guarded in handlers:
@@ -71,9 +78,9 @@ def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], log
         return False
     _nested.depth = depth + 1
     try:
-        if threading.get_ident() in reports.own_threads:
+        if reports.own_threads and threading.get_ident() in reports.own_threads:
             return False  # what a handler's library logs about its delivery would cause further records
-        record = make()
+        record = make(data)
         for guarded in handlers:
             if level >= guarded.handler.level:
                 guarded.handle(record)

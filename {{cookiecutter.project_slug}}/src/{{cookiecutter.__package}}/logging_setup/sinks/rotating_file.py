@@ -88,15 +88,15 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._append()
 
     def _append(self) -> None:
-        lines, self._lines = self._lines, []
-        if not self._file or not lines:
+        file, lines, self._lines = self._file, self._lines, []
+        if not file or not lines:
             self.lost += len(lines)
             return
-        before = self._file.size
+        before = file.size
         try:
-            self._file.append(lines)
+            file.append(lines)
         except OSError as error:
-            written = self._file.size - before
+            written = file.size - before
             self.lost += sum(end > written for end in itertools.accumulate(map(len, lines)))
             self._fail(error)
             return
