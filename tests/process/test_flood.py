@@ -142,10 +142,12 @@ class TestWindow:
 with setup_main_logging() as logs:
     flood(5)
     time.sleep(1.1)
-    logger.info("other line")
+    with log_context(request_id="7"):
+        logger.info("other line")
     flood(1)
 """
         lines = run(bake(multiprocessing=multiprocessing), tmp_path, body, LOG_REPEAT="2/1s")
+        assert [line for line in lines if "request_id" in line] == [line for line in lines if "other line" in line]
         assert repeated(lines) == [3, 3, 3]
         assert ["flood control" in line for line in lines[-7:]] == [True] * 3 + [False] * 4
 
