@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from typing import Any, Final
 
 from ..records.redaction import redact
@@ -43,7 +44,7 @@ class _FloodControl:
         self._most, self._seconds = map(int, rate.rstrip("s").split("/"))
         for handler in handlers:
             handler.handle = self._limited(handler.handle)  # type: ignore[method-assign, assignment]
-        return lambda flat, level: self._admits(flat[0], flat[3]) and deliver(flat, level)
+        return lambda origin, msg, *rest: self._admits(origin, msg) and deliver(origin, msg, *rest)
 
     def _limited(self, handle: Callable[[logging.LogRecord], bool]) -> Callable[[logging.LogRecord], bool]:
         def limited(record: logging.LogRecord) -> bool:
@@ -52,18 +53,18 @@ class _FloodControl:
                 data[ADMITTED] = True
                 with contextlib.suppress(Exception):  # the application may put anything into a record
                     origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
-                    data[ADMITTED] = self._admits(origin, safe_str(data["msg"]))
+                    data[ADMITTED] = self._admits(origin, data["msg"])
             return data[ADMITTED] and handle(record)
 
         return limited
 
-    def _admits(self, origin: bytes, template: str) -> bool:
+    def _admits(self, origin: bytes, template: object) -> bool:
         """Count a record; return False if it is beyond the limit."""
         place = deserialize_origin(origin)
         if place["levelno"] >= logging.CRITICAL or threading.get_ident() in reports.own_threads:
             return True
         self.report(now=False)
-        line = place["pathname"], place["lineno"] or (place["name"], template)
+        line = place["pathname"], place["lineno"] or (place["name"], safe_str(template))
         with self._lock:
             count, highest = self._lines.get(line, (0, (0, b"")))
             self._lines[line] = count + 1, max(highest, (place["levelno"], origin))
@@ -87,7 +88,7 @@ class _FloodControl:
                 line = f"{place['filename']}:{place['lineno']}" if place["lineno"] else place["name"]
                 repeated = f"{line} repeated {count - self._most} times"
                 text = f"flood control: {repeated}, not logged: LOG_REPEAT={self._rate}"
-                self._deliver((origin, time.time(), None, text, None, None, None), level)
+                Context().run(self._deliver, origin, text, None, level)  # not that of another line's log call
 
 
 flood_control: Final = _FloodControl()

@@ -36,7 +36,7 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
-_REPR: Final = re.compile(r"<(?:function|\w+ object) (\S+) at ")  # as of functions, generators and coroutines
+_REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # as of functions, generators and coroutines
 _UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
 _STARTED: Final = "started "  # begins a line of the fault file
 _extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
@@ -133,7 +133,7 @@ def _log_unraisable(args: Any) -> None:
     if args.object is not None:
         name = getattr(args.object, "__qualname__", type(args.object).__qualname__)
     else:  # from CPython 3.14 on, only `err_msg` may contain it
-        found = _REPR.search(args.err_msg or "")
+        found = re.search(_REPR, args.err_msg or "")
         name = found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
     log_once(args.exc_value, name)
 

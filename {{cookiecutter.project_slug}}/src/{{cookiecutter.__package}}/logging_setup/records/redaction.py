@@ -46,11 +46,11 @@ class Redactor:
             or ("I" in text and ("IA" in text or "AIza" in text))
             or ("J" in text and "eyJ" in text)
         ):
-            return TOKENS.sub(MASK, text)
+            return re.sub(TOKENS, MASK, text)
         return text
 
     def _mask(self, text: str) -> str:
-        text = TOKENS.sub(MASK, text)
+        text = re.sub(TOKENS, MASK, text)
         small = _small(text)
         for lead, value, shown in self._rules():
             parts, at, found = [""], 0, lead.search(small)

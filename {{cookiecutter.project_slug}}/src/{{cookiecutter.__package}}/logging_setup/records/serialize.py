@@ -7,6 +7,7 @@ and its context exist. For the queue it is serialized to a flat tuple, which que
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,7 +22,7 @@ from .values import exception_fields, to_builtin, to_key, to_scalar
 
 # Origin, time, task, message, details.
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None]
-Deliver = Callable[[Flat, int], object]  # the record, its level
+Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -34,6 +35,7 @@ ADMITTED: Final = "(admitted)"  # set by flood control: no name for an `extra=`
 # Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
 _STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", ADMITTED}
 _STANDARD_LENGTH: Final = len(BLANK)
+_HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 usual_message: Final = logging.LogRecord.getMessage
 _LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
 
@@ -55,6 +57,12 @@ def flatten(record: logging.LogRecord) -> Flat:
         origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
     return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields
+
+
+def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
+    """Serialize the record of a log call without an exception or extras."""
+    task = _task_name() if _HAVE_TASKS else None
+    return origin, time.time(), task, redact.text(_merge(msg, args)), None, None, _context_fields()
 
 
 def restore(flat: Flat) -> PreparedRecord:
@@ -104,20 +112,30 @@ def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, d
     extras = None
     if len(data) != _STANDARD_LENGTH:
         extras = {key: value for key, value in data.items() if key not in _STANDARD}
-    fields = context_fields(extras)
+    fields = _context_fields(extras)
     info, text = data["exc_info"], data["exc_text"]
     exception = exception_fields(info, text, redact.text) if info or text else None
     stack = redact.text(str(data["stack_info"])) if data["stack_info"] else None
     return stack, exception, fields
 
 
-def context_fields(extras: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+def _context_fields(extras: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
     """Return the fields of log_context and the extras, masked; None if there are none."""
     context = current_context()
     if not (context or extras):
         return None
     found = {**context, **(extras or {})}
     return redact.fields({to_key(key): to_builtin(value) for key, value in found.items()})
+
+
+def _task_name() -> str | None:
+    library = sys.modules.get("asyncio")
+    try:
+        # current_task() would raise where no loop runs, which takes longer than all else here.
+        task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
+        return task.get_name() if task else None
+    except Exception:  # noqa: BLE001 - the class of a task may be the application's
+        return None
 
 
 def _usable_time(created: Any) -> float:
@@ -128,14 +146,14 @@ def _usable_time(created: Any) -> float:
 
 def _message(record: logging.LogRecord) -> str:
     if type(record) is logging.LogRecord and logging.LogRecord.getMessage is usual_message:
-        return merge(record.msg, record.args)
+        return _merge(record.msg, record.args)
     try:
         return str(to_builtin(record.getMessage()))
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
         return _not_merged(record.msg, record.args, error)
 
 
-def merge(msg: object, args: Any) -> str:
+def _merge(msg: object, args: Any) -> str:
     """Return the message of a log call, as logging.LogRecord.getMessage() does. Never raises."""
     try:
         if args and len(args) == 1 and type(args) is tuple and isinstance(args[0], Mapping) and args[0]:

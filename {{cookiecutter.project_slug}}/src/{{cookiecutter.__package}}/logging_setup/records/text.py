@@ -3,10 +3,10 @@
 No record can forge another one (CWE-117): control characters are escaped, and further lines are indented.
 """
 
-import datetime
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -139,4 +139,5 @@ def format_time(milliseconds: int) -> str:
 
 @lru_cache(4)
 def _format_second(second: int) -> str:
-    return datetime.datetime.fromtimestamp(second).astimezone().isoformat()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))  # `datetime` takes a millisecond to import
+    return f"{stamp[:-2]}:{stamp[-2:]}"

@@ -10,7 +10,7 @@ from ..process import reports
 from ..process.flood import flood_control
 from ..process.session import LoggingSession
 from ..records.record import PreparedRecord
-from ..records.serialize import Flat, prepare, restore
+from ..records.serialize import flatten_call, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord
@@ -43,9 +43,9 @@ class DirectSession(LoggingSession):
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
-    def deliver(self, flat: Flat, level: int) -> None:
-        """Call the handlers for a record that is flat already. Never raises."""
-        _call(self._dispatcher.handlers, level, restore, flat)
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> None:
+        """Call the handlers for the record of a log call. Never raises."""
+        _call(self._dispatcher.handlers, level, _prepare_call, (origin, msg, args))
 
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
@@ -72,6 +72,10 @@ def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:
     if not isinstance(prepared, PreparedRecord):  # there is none, or a field of an `extra=` has that name
         prepared = record.__dict__[_PREPARED] = prepare(record)
     return prepared
+
+
+def _prepare_call(call: tuple[bytes, object, Any]) -> logging.LogRecord:
+    return restore(flatten_call(*call))
 
 
 def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], logging.LogRecord], data: Any) -> bool:
