@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, SimpleNamespace
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -256,10 +256,9 @@ class TestOrigin:
     def test_deleted_code_is_not_taken_for_later_code(self, package: SimpleNamespace) -> None:
         with fast_loggers(package) as seen:
             for number in range(50):
-                names: dict[str, Any] = {"logger": logger}
-                exec(f"def f{number}(): logger.info('{number}')", names)  # noqa: S102
-                names[f"f{number}"]()
-                del names  # and with it the code, whose id is free then
+                code = with_stacklevel.__code__.replace(co_name=f"f{number}")
+                FunctionType(code, globals())(1)
+                del code  # its id is free then
         assert [record.funcName for record in seen.fast] == [f"f{number}" for number in range(50)]
 
     @pytest.mark.parametrize("instruction", [-1, 0])

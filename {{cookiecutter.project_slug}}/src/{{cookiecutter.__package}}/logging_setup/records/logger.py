@@ -33,7 +33,7 @@ if hasattr(os, "register_at_fork"):
 class FastLogger(logging.Logger):
     """A logger of `logging`, with a shorter way to the handlers of this package."""
 
-    own: ClassVar[list[logging.Handler]] = []  # the root logger's handlers; none: `logging` makes every record
+    own: ClassVar[list[logging.Handler]]  # the root logger's handlers
     deliver: ClassVar[Deliver]  # gets what would go to these; never raises
 
     def __init_subclass__(cls) -> None:
@@ -66,8 +66,7 @@ class FastLogger(logging.Logger):
 def _is_free(logger: logging.Logger) -> bool:
     """Return True if a record of `logger` would reach the own handlers, and nothing else would see it."""
     if (
-        type(logger) is not FastLogger
-        or len(logger.__dict__) != _ATTRIBUTES
+        len(logger.__dict__) != _ATTRIBUTES
         or _methods(FastLogger) != _USUAL
         or logging.LogRecord.getMessage is not usual_message
         or logging.getLogRecordFactory() is not logging.LogRecord
@@ -112,12 +111,13 @@ def _origin(method: FrameType, name: str, level: int) -> bytes:
 def use_fast_loggers(handlers: list[logging.Handler], deliver: Deliver) -> Callable[[], None]:
     """Make the loggers of `logging` fast ones, and return a function that undoes that.
 
-    `deliver` gets what would go to `handlers` of the root logger.
+    `deliver` gets what would go to `handlers` of the root logger. Changes nothing if a part of records is switched off.
     """
-    _known.clear()  # masked by other settings
     switches = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
-    on = all(getattr(logging, switch, True) for switch in switches)
-    FastLogger.own, FastLogger.deliver = handlers if on else [], deliver
+    if not all(getattr(logging, switch, True) for switch in switches):
+        return lambda: None
+    FastLogger.own, FastLogger.deliver = handlers, deliver
+    _known.clear()  # masked by other settings
     _convert(logging.Logger, FastLogger)
     return lambda: _convert(FastLogger, logging.Logger)
 
