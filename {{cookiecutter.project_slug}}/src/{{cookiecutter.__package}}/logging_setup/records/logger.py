@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final
 from .record import BLANK
 from .redaction import redact
 from .serialize import Flat, context_fields, merge, serialize_origin, usual_message
+from .trace import active_span
 
 Deliver = Callable[[Flat, int], object]
 
@@ -60,7 +61,8 @@ class FastLogger(logging.Logger):
             if not (exc_info or extra or stack_info) and stacklevel == 1 and _is_free(self):
                 origin = _origin(sys._getframe(1), self.name, level)  # noqa: SLF001 - as `logging` does
                 task = _task_name() if _TASKS else None
-                flat = origin, time.time(), task, redact.text(merge(msg, args)), None, None, context_fields()
+                message = redact.text(merge(msg, args))
+                flat = origin, time.time(), task, message, None, None, context_fields(), active_span()
         except Exception:  # noqa: BLE001, S110 - a name that is no text, for example: `logging` makes the record
             pass
         if flat:
