@@ -55,17 +55,15 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self.forget()
 
     def _reset(self) -> None:
-        self.failing = False  # the last attempt to deliver has failed
-        self._failure_reported = False
+        self.failing = self._failure_reported = False  # the last attempt to deliver has failed; and that was reported
         self._lost_before = self.lost  # when the last recovery was reported
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
         # Its lock is not the handler's: see handle(). It is re-entrant, for a signal handler that logs.
         self._changed = threading.Condition(threading.RLock())
         self._closing = threading.Event()
-        self._closed = False
         self._backlog: deque[Payload] = deque()
         self._size = 0  # of the backlog
-        self._due = False  # the backlog has a payload that starts a delivery
+        self._closed = self._due = False  # due: the backlog has a payload that starts a delivery
         self._in_delivery = 0
 
     @abstractmethod
