@@ -22,6 +22,8 @@ _MAX_LINES: Final = 2048  # counted at a time
 
 
 class _FloodControl:
+    """Counts the records of this process, by line of code, in one window after another."""
+
     _deliver: Deliver
     _end = 0.0  # of the present window, in monotonic seconds
 
@@ -49,7 +51,7 @@ class _FloodControl:
     def _limited(self, handle: Callable[[logging.LogRecord], bool]) -> Callable[[logging.LogRecord], bool]:
         def limited(record: logging.LogRecord) -> bool:
             data = record.__dict__
-            if ADMITTED not in data:  # by another handler
+            if ADMITTED not in data:  # else another handler has had this record
                 data[ADMITTED] = True
                 with contextlib.suppress(Exception):  # the application may put anything into a record
                     origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
