@@ -65,6 +65,7 @@ class WorkerSettings(NamedTuple):
     reattach: bool
     redact: bool
     redact_keys: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
     queue_timeout: float
     fault_file: str
 

@@ -7,7 +7,7 @@ import datetime
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class TextFormatter(logging.Formatter):
             message, newline, rest = escape_lines(message.rstrip("\n")).partition("\n")
             rest = newline + rest
         fields = data.get("fields")
-        pairs = "".join(f" {escape(str(key))}={_bare(value)}" for key, value in fields.items()) if fields else ""
+        pairs = key_values(fields) if fields else ""
         if data["exc_text"]:
             rest += f"\n{INDENT}{escape_lines(data['exc_text'])}"
         if data["stack_info"]:
@@ -64,10 +64,24 @@ def _head(level: str, logger: str, process: str | None, thread: str | None, colo
     return f"{word} {escape(logger)} [{where}]" if where else f"{word} {escape(logger)}"
 
 
+def key_values(fields: Mapping[str, Any]) -> str:
+    """Return context and extras as ` key=value` each."""
+    return "".join(f" {escape(str(key))}={_bare(value)}" for key, value in fields.items())
+
+
 def _bare(value: object) -> str:
     """Return the value of a `key=value` pair, in quotes where it could be taken for more than one."""
     text = value if isinstance(value, str) else str(value)
     return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
+
+
+def add_fields(entry: dict[str, Any], fields: Mapping[str, Any], reserved: Container[str] = ()) -> None:
+    """Add context and extras to `entry`; one whose name is taken or reserved gets "fields." before it."""
+    for name, value in fields.items():
+        key = name
+        while key in entry or key in reserved:
+            key = f"fields.{key}"
+        entry[key] = value
 
 
 def escape(text: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from ..records.text import TextFormatter, escape
+from ..records.format_strings import line_format
+from ..records.text import escape
 from ..records.values import cut
 from .background import BackgroundHandler
 
@@ -48,6 +49,7 @@ class EmailSink(Sink):
     sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
+    format: str = setting("LOG_EMAIL_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
     history: int = setting(
         "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
     )
@@ -63,8 +65,10 @@ class EmailSink(Sink):
         client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient)})
         recent = RecentRecords(self.history)
         handler = AlertHandler(self.name, client.send, recent, interval=self.interval, per_hour=self.per_hour)
-        handler.setFormatter(make_formatter("text"))
-        return [handler, recent]
+        handlers = [handler, recent]
+        for each in handlers:
+            each.setFormatter(make_formatter(self.format))
+        return handlers
 
     @classmethod
     def problems(cls, values: dict[str, Any]) -> Iterable[str]:
@@ -87,7 +91,6 @@ class RecentRecords(logging.Handler):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.name = "recent"
-        self.setFormatter(TextFormatter())
         self._records: collections.deque[logging.LogRecord] = collections.deque(maxlen=size)
 
     def emit(self, record: logging.LogRecord) -> None:
