@@ -296,7 +296,7 @@ class TestCelery:
             log = tmp_path / "app.log"
             wait_until(lambda: log.exists() and log.read_text("utf-8").count(" succeeded in ") == 24, "the tasks")
         finally:
-            output, errors = stop(worker)
+            stop(worker)
         ids = {number: f"id-{number}" if number < 15 else own[number - 15] for number in range(20)}
         expected = {(f"order {number} paid", name) for number, name in ids.items()}
         expected |= {(f"order {number} booked", ids[number]) for number in (0, 5, 10, 15)}

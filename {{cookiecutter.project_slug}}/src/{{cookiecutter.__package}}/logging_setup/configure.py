@@ -21,7 +21,10 @@ from .process.session import current, fork_lock
 from .queue.pipe import LogQueue, WorkerSettings
 from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
-from .records.context import drop_inherited_context
+from .records.context import constant_fields, drop_inherited_context
+# {% endif %}
+# {% if not cookiecutter.multiprocessing %}
+from .records.context import constant_fields
 # {% endif %}
 from .records.logger import use_fast_loggers
 from .records.redaction import redact
@@ -111,8 +114,10 @@ def adopt_loggers(*names: str) -> None:
 
 
 def use_settings(settings: ProcessSettings) -> None:
-    """Apply the levels and the masking of `settings` in this process; opens nothing."""
+    """Apply the levels, the masking and the constant fields of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
+    constant_fields.clear()
+    constant_fields.update(settings.fields)
     for name, level in (("", settings.level), *settings.levels):
         each = logging.getLogger(name)
         change(partial(getattr, each, "level"), each.setLevel, level)

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from .env import parsers as parse
 from .env.variables import BaseSettings, read, setting, variables
 from .get_handlers import sink_classes
+from .records.format_strings import time_format
 from .records.redaction import Redactor
 
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]  # the application's own package
@@ -42,6 +43,12 @@ class Settings(BaseSettings):
     level_control: bool = setting(
         "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
     )
+    date_format: str = setting(
+        "LOG_DATE_FORMAT",
+        time_format,
+        "",
+        "asctime in format strings, as in time.strftime; empty: 2026-01-31 23:59:59,123",
+    )
     reattach: bool = setting(
         "LOG_REATTACH",
         parse.switch,
@@ -54,6 +61,9 @@ class Settings(BaseSettings):
     )
     repeat: str = setting(
         "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
+    )
+    fields: tuple[tuple[str, str], ...] = setting(
+        "LOG_FIELDS", parse.fields, "", "constant fields of every record: name=value,name=value"
     )
     # {% if cookiecutter.multiprocessing %}
     listener: str = setting(

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from ..records.context import constant_fields
 from ..records.record import PreparedRecord
 from ..records.redaction import redact
 from ..records.text import TextFormatter, escape
@@ -91,7 +92,8 @@ def say(text: str, level: int = logging.WARNING) -> None:
     with contextlib.suppress(Exception):
         made = logging.LogRecord(_NAME, level, __file__, 0, redact.text(text), None, None, "report")
         made.processName, made.threadName = redact.text(f"{made.processName}"), redact.text(f"{made.threadName}")
-        record = PreparedRecord(vars(made))  # without log_context: that of the code that met the failure
+        # Without log_context: that of the code that met the failure.
+        record = PreparedRecord({**vars(made), "fields": redact.fields(dict(constant_fields))})
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)
 

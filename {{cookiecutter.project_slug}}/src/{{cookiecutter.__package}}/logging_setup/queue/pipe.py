@@ -66,6 +66,7 @@ class WorkerSettings(NamedTuple):
     redact: bool
     redact_keys: tuple[str, ...]
     level_control: bool
+    fields: tuple[tuple[str, str], ...]
     queue_timeout: float
     repeat: str
     fault_file: str

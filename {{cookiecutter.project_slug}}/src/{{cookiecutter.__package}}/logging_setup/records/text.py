@@ -51,7 +51,7 @@ class TextFormatter(logging.Formatter):
             message, newline, rest = escape_lines(message.rstrip("\n")).partition("\n")
             rest = newline + rest
         fields = data.get("fields")
-        pairs = "".join(f" {_bare(key)}={_bare(value)}" for key, value in fields.items()) if fields else ""
+        pairs = key_values(fields) if fields else ""
         if data["exc_text"]:
             rest += f"\n{INDENT}{escape_lines(data['exc_text'])}"
         if data["stack_info"]:
@@ -67,6 +67,11 @@ def _head(level: str, logger: str, process: str | None, thread: str | None, colo
         word = f"\x1b[{code}m{word}\x1b[0m"
     where = escape("/".join(name for name in (process, thread) if name not in (None, "", "MainProcess", "MainThread")))
     return f"{word} {escape(logger)} [{where}]" if where else f"{word} {escape(logger)}"
+
+
+def key_values(fields: Mapping[str, Any]) -> str:
+    """Return context and extras as ` key=value` each."""
+    return "".join(f" {_bare(key)}={_bare(value)}" for key, value in fields.items())
 
 
 def _bare(value: object) -> str:

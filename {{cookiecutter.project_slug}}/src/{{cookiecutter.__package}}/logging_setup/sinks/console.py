@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Final, TextIO
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
+from ..records.format_strings import line_format
 from ..records.text import syslog_severity
 # {% if cookiecutter.multiprocessing %}
 from .answers import RefusedError
@@ -46,9 +47,9 @@ class ConsoleSink(Sink):
     level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
     format: str = setting(
         "LOG_CONSOLE_FORMAT",
-        parse.one_of("text", "json"),
+        line_format,
         "{{ cookiecutter.console_handler }}",
-        "text or json",
+        "text, json, gcp, ecs, datadog, or a format string",
     )
     stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
 
