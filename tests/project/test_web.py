@@ -1,4 +1,4 @@
-"""docs/web.md: its code, run by real servers and frameworks. Each request's id is on its own lines and on no other's."""
+"""docs/web.md: its code, run by real servers and frameworks. Each request id is on its own lines and no other."""
 
 import asyncio
 import json
