@@ -12,15 +12,19 @@ BAD = {
     "LOG_LEVELS": ("urllib3", "comma-separated logger=LEVEL pairs"),
     "LOG_REDACT": ("perhaps", "on or off"),
     "LOG_REDACT_KEYS": ("iban,*", "comma-separated words"),
+    "LOG_FIELDS": ("env=prod,team", "comma-separated name=value pairs, for example env=prod"),
+    "LOG_DATE_FORMAT": ("%H:%Q", "a format of time.strftime() such as %Y-%m-%dT%H:%M:%S%z, without %Q"),
     "LOG_LISTENER": ("fork", "one of process, thread"),
     "LOG_QUEUE_TIMEOUT": ("nan", "a number of seconds from 0 to 60"),
     "LOG_CONSOLE_LEVEL": ("9" * 5000, "a level"),
-    "LOG_CONSOLE_FORMAT": ("xml", "one of text, json"),
+    "LOG_CONSOLE_FORMAT": ("xml", "one of text, json, gcp, ecs, datadog, or a format string such as %(asctime)s"),
     "LOG_CONSOLE_STREAM": ("stdin", "one of stdout, stderr"),
     "LOG_FILE": ("/tmp/", "the path of a file"),  # noqa: S108
+    "LOG_FILE_FORMAT": ("%(message)", "one of text, json, gcp, ecs, datadog, or a format string"),
     "LOG_FILE_BACKUPS": ("9" * 5000, "a whole number of files from 0 to 10000"),
     "LOG_FILE_WHEN": ("\x1b[2J", "one of midnight, hour"),
     "LOG_EMAIL_PORT": ("0", "a whole number"),
+    "LOG_EMAIL_FORMAT": ("{lvl} {message}", "one of text, json, gcp, ecs, datadog, or a format string"),
     "LOG_EMAIL_TO": ("ops", "comma-separated e-mail addresses"),
 }
 
@@ -60,9 +64,9 @@ def test_contradicting_settings_are_named(project: Project, tmp_path: Path) -> N
 @pytest.mark.parametrize("multiprocessing", [True, False])
 def test_misspelt_variable_is_named_in_the_log(bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
     project = bake(multiprocessing=multiprocessing)
-    run = project.run("-m", project.package, cwd=tmp_path, LOG_FIEL="x.log", LOG_DIR="another program's")
+    run = project.run("-m", project.package, cwd=tmp_path, LOG_FILR="x.log", LOG_DIR="another program's")
     (warning,) = (line for line in run.stdout.splitlines() if " WARNING " in line and "not a setting" in line)
-    assert "LOG_FIEL is not a setting: did you mean LOG_FILE?" in warning
+    assert "LOG_FILR is not a setting: did you mean LOG_FILE?" in warning
 
 
 def test_empty_value_counts_as_not_set(project: Project, tmp_path: Path) -> None:

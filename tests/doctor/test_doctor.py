@@ -247,10 +247,10 @@ def test_doctor_shows_values_and_origins_but_no_secrets(project: Project, tmp_pa
 
 
 def test_doctor_suggests_the_name_of_a_misspelt_variable(project: Project, tmp_path: Path) -> None:
-    report = examine(project, tmp_path, LOG_FIEL="x", LOG_CONSOL_LEVEL="DEBUG", LOG_XYZ="1")
+    report = examine(project, tmp_path, LOG_FILR="x", LOG_CONSOL_LEVEL="DEBUG", LOG_XYZ="1")
     assert report["faults"] == [
         "LOG_CONSOL_LEVEL is not a setting: did you mean LOG_CONSOLE_LEVEL?",
-        "LOG_FIEL is not a setting: did you mean LOG_FILE?",
+        "LOG_FILR is not a setting: did you mean LOG_FILE?",
         "LOG_XYZ is not a setting",
     ]
 

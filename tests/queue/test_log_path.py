@@ -114,23 +114,23 @@ with setup_main_logging() as logs:
 
 
 @listeners
-def test_every_process_uses_the_record_factory(script: Script, listener: str) -> None:
+def test_every_process_uses_the_fast_loggers(script: Script, listener: str) -> None:
     lines = script(
         """
 def work(queue):
     setup_proc_logging(queue)
-    logger.info("made by %s", logging.getLogRecordFactory().__module__)
+    logger.info("made by %s", type(logger).__module__)
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
-        logger.info("made by %s", logging.getLogRecordFactory().__module__)
+        logger.info("made by %s", type(logger).__module__)
         worker = multiprocessing.get_context("spawn").Process(target=work, args=(logs.queue,))
         worker.start()
         worker.join()
 """,
         LOG_LISTENER=listener,
     )
-    assert sum("made by my_service.logging_setup.records.factory" in line for line in lines) == 2
+    assert sum("made by my_service.logging_setup.records.logger" in line for line in lines) == 2
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

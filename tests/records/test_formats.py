@@ -51,7 +51,8 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
 def travelled(package: SimpleNamespace, record: logging.LogRecord) -> list[logging.LogRecord]:
     """Return the record as it reaches a handler: in one process, and through the queue."""
     records, wire = package.serialize, package.encoding
-    return [records.restore(records.flatten(record)), records.restore(wire.decode(wire.encode(record)))]
+    flat = records.flatten(record)
+    return [records.restore(flat), records.restore(wire.decode(wire.encode(flat)))]
 
 
 def strictly(line: str) -> Any:

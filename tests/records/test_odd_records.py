@@ -46,7 +46,8 @@ def sent(package: SimpleNamespace, message: object = "m", extra: dict[str, Any] 
     made = logging.getLogger("n").makeRecord("n", 40, "p.py", 1, message, (), attributes.pop("exc_info", None))
     made.__dict__ |= {**extra, **attributes}
     if package.encoding:
-        return package.serialize.restore(package.encoding.decode(package.encoding.encode(made)))
+        data = package.encoding.encode(package.serialize.flatten(made))
+        return package.serialize.restore(package.encoding.decode(data))
     return package.serialize.prepare(made)
 
 

@@ -18,6 +18,7 @@ from my_service.logging_setup.process import reports
 from my_service.logging_setup.queue.encoding import encode, encode_marker
 from my_service.logging_setup.queue.frames import AT_ONCE, FRAME, FrameDecoder, framed, split
 from my_service.logging_setup.queue.listener import handle
+from my_service.logging_setup.records.serialize import Flat, flatten
 
 GOOD, BAD = "sound", "wrong"  # three changed bytes cannot turn one into the other
 
@@ -41,10 +42,10 @@ class Sink:
         return {}
 
 
-def record(text: str, **fields: object) -> logging.LogRecord:
+def record(text: str, **fields: object) -> Flat:
     made = logging.LogRecord("my_service.fuzz", logging.INFO, __file__, 1, text, (), None, "record")
     made.__dict__.update(fields)
-    return made
+    return flatten(made)
 
 
 def main() -> None:
@@ -54,7 +55,7 @@ def main() -> None:
     samples = [
         encode(record(f"{BAD} 1")),
         encode(record(f"{BAD} 2", order=7, name_of={"a": [1, 2.5, None, True, "x"]})),
-        encode(logging.LogRecord("a", 40, __file__, 1, f"{BAD} 3", (), (ValueError, error, None), "f", "a stack")),
+        encode(record(f"{BAD} 3", exc_info=(ValueError, error, None), stack_info="a stack")),
         encode(record(f"{BAD} 4 " + "é" * 900)),
         encode(record(f"{BAD} 5 " + "x" * 9_000)),
         encode_marker(token=os.urandom(16)),
@@ -84,7 +85,9 @@ def main() -> None:
 
     def lengths() -> bytes:
         sizes = (chance.choice((0, 1, 300, 2**16 - 1)), *(chance.choice((0, 9, 2**28, 2**32 - 1)) for _ in range(2)))
-        return framed(struct.pack("<BdHII", 1, chance.choice((0.0, 1e308, float("nan"))), *sizes))
+        return framed(
+            struct.pack("<BdHIIB", 1, chance.choice((0.0, 1e308, float("nan"))), *sizes, chance.randrange(256))
+        )
 
     def part() -> bytes:
         head = struct.pack(

@@ -2,25 +2,33 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from .get_handlers import get_handlers
 from .process import reports, uncaught
+from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
-from .process.global_state import attach, change
+from .process.global_state import attach, change, undo
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-from .process.global_state import change
+from .process.global_state import change, undo
 # {% endif %}
+from .process.live_level import live
 from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
 from .queue.pipe import LogQueue, WorkerSettings
 from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
-from .records.context import drop_inherited_context
+from .records.context import constant_fields, drop_inherited_context
 # {% endif %}
-from .records.factory import LogRecord, is_usable
+# {% if not cookiecutter.multiprocessing %}
+from .records.context import constant_fields
+# {% endif %}
+from .records.logger import use_fast_loggers
 from .records.redaction import redact
+from .records.serialize import Deliver
 from .settings import Settings
 # {% if not cookiecutter.multiprocessing %}
 from .sinks.direct import DirectSession
@@ -60,7 +68,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         running = DirectSession(get_handlers(settings))
         # {% endif %}
         running.start(keep=settings.reattach)
-        _setup_process(settings)
+        _setup_process(settings, running.handlers, running.deliver, running.sinks)
     if from_environ:
         for line in settings.unknown_variables(os.environ):
             if "did you mean" in line:  # else it may be another program's
@@ -80,8 +88,9 @@ def setup_proc_logging(queue: LogQueue) -> None:
     nothing, and does not block.
     """
     drop_inherited_context()
-    attach([QueueHandler(queue)], keep=queue.settings.reattach)
-    _setup_process(queue.settings)
+    handler = QueueHandler(queue)
+    attach([handler], keep=queue.settings.reattach)
+    _setup_process(queue.settings, [handler], handler.deliver)
 
 
 # {% endif %}
@@ -105,8 +114,10 @@ def adopt_loggers(*names: str) -> None:
 
 
 def use_settings(settings: ProcessSettings) -> None:
-    """Apply the levels and the masking of `settings` in this process; opens nothing."""
+    """Apply the levels, the masking and the constant fields of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
+    constant_fields.clear()
+    constant_fields.update(settings.fields)
     for name, level in (("", settings.level), *settings.levels):
         each = logging.getLogger(name)
         change(partial(getattr, each, "level"), each.setLevel, level)
@@ -121,9 +132,15 @@ def settings_or_exit() -> Settings:
         raise SystemExit(2) from None
 
 
-def _setup_process(settings: ProcessSettings) -> None:
-    """Set up what every process needs, whatever its handlers."""
+def _setup_process(
+    settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
+) -> None:
+    """Set up what every process needs; `sinks`: the GuardedHandlers that run in it."""
+    live.stop()
     use_settings(settings)
-    if is_usable():
-        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
+    deliver = flood_control.limit(settings.repeat, handlers, deliver)
+    undo.callback(use_fast_loggers(handlers, deliver))
     uncaught.log_uncaught(settings.fault_file)
+    if settings.level_control:
+        live.start(sinks)
+        undo.callback(live.stop)

@@ -4,6 +4,7 @@ The class (see env/variables.py) declares the sink's LOG_* variables and makes i
 """
 
 import logging
+from functools import partial
 from importlib import import_module
 from typing import Final
 
@@ -43,8 +44,9 @@ def get_handlers(settings: BaseSettings) -> list[logging.Handler]:
     handler reports that, and retries.
     """
     handlers: list[logging.Handler] = []
+    formatter = partial(make_formatter, date_format=settings.date_format)
     for sink in settings.sinks.values():
-        for handler in sink.make_handlers(make_formatter) if sink.is_on else ():
+        for handler in sink.make_handlers(formatter) if sink.is_on else ():
             if getattr(handler, "delivers", True):  # else it keeps records for another handler
                 handler.setLevel(sink.level)
                 handler.name = handler.name or sink.name

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from .env import parsers as parse
 from .env.variables import BaseSettings, read, setting, variables
 from .get_handlers import sink_classes
+from .records.format_strings import time_format
 from .records.redaction import Redactor
 
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]  # the application's own package
@@ -39,6 +40,15 @@ class Settings(BaseSettings):
     levels: tuple[tuple[str, int], ...] = setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
+    level_control: bool = setting(
+        "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
+    )
+    date_format: str = setting(
+        "LOG_DATE_FORMAT",
+        time_format,
+        "",
+        "asctime in format strings, as in time.strftime; empty: 2026-01-31 23:59:59,123",
+    )
     reattach: bool = setting(
         "LOG_REATTACH",
         parse.switch,
@@ -48,6 +58,12 @@ class Settings(BaseSettings):
     redact: bool = setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = setting(
         "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, comma-separated"
+    )
+    repeat: str = setting(
+        "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
+    )
+    fields: tuple[tuple[str, str], ...] = setting(
+        "LOG_FIELDS", parse.fields, "", "constant fields of every record: name=value,name=value"
     )
     # {% if cookiecutter.multiprocessing %}
     listener: str = setting(

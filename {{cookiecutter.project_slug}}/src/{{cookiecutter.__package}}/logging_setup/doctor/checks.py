@@ -130,6 +130,6 @@ def _as_written(value: Any, *, is_level: bool) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
-        pairs = (f"{each[0]}={logging.getLevelName(each[1])}" if isinstance(each, tuple) else each for each in value)
-        return ",".join(pairs)
+        pairs = ((name, logging.getLevelName(text) if is_level else text) for name, text in value)
+        return ",".join(map("=".join, pairs) if value and isinstance(value[0], tuple) else value)
     return str(logging.getLevelName(value) if is_level else value)

@@ -33,15 +33,20 @@ def split(value: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, value.split(","))))
 
 
-def levels(value: str) -> tuple[tuple[str, int], ...]:
-    """Parse comma-separated `logger=LEVEL` pairs."""
-    pairs = []
-    for pair in split(value):
-        name, equals, word = (part.strip() for part in pair.partition("="))
-        if not name or not equals:
-            raise ValueError("comma-separated logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG")
-        pairs.append((name, level(word)))
-    return tuple(pairs)
+def pairs(form: str, parse_value: Parser) -> Parser:
+    """Return a parser of comma-separated `name=value` pairs; `form` is for the message."""
+
+    def parse(value: str) -> tuple[tuple[str, Any], ...]:
+        found = [[part.strip() for part in pair.partition("=")[::2]] for pair in split(value)]
+        if not all(map(all, found)):
+            raise ValueError(f"comma-separated {form}")
+        return tuple((name, parse_value(text)) for name, text in found)
+
+    return parse
+
+
+levels = pairs("logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG", level)
+fields = pairs("name=value pairs, for example env=prod,team=shop", str)
 
 
 def one_of(*choices: str) -> Parser:
@@ -81,6 +86,13 @@ def seconds(least: float, most: float) -> Parser:
 
 
 # {% endif %}
+def rate(value: str) -> str:
+    """Return the text if it is a number of records in a number of seconds, or empty."""
+    if not re.fullmatch(r"([1-9]\d{0,8}/[1-9]\d{0,5}s)?", value):
+        raise ValueError("a number of records / a number of seconds, for example 10/60s")
+    return value
+
+
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
     if value.lower() not in _YES + _NO:

@@ -110,6 +110,7 @@ class BaseSettings:
 
     level: int  # of the root logger
     levels: tuple[tuple[str, int], ...]  # of single loggers
+    date_format: str  # of format strings
     sinks: dict[str, Sink] = field(default_factory=dict)
 
     def variables(self) -> list[tuple[Field[Any], Any]]:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..records.factory import PreparedRecord
+from ..records.context import constant_fields
+from ..records.record import PreparedRecord
 from ..records.redaction import redact
 from ..records.text import TextFormatter, escape
 from ..records.values import safe_str
@@ -33,13 +34,14 @@ _NAME: Final = (__package__ or __name__).rpartition(".")[0]
 _formatter: Final = TextFormatter()
 
 
-def _renew_lock() -> None:
+def _reset_in_child() -> None:
     global _lock
     _lock = threading.RLock()  # a forked child inherits the lock, but not the thread that may hold it
+    own_threads.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def connect(dispatch: Callable[[logging.LogRecord], bool] | None) -> None:
@@ -90,7 +92,8 @@ def say(text: str, level: int = logging.WARNING) -> None:
     with contextlib.suppress(Exception):
         made = logging.LogRecord(_NAME, level, __file__, 0, redact.text(text), None, None, "report")
         made.processName, made.threadName = redact.text(f"{made.processName}"), redact.text(f"{made.threadName}")
-        record = PreparedRecord(vars(made))  # without log_context: that of the code that met the failure
+        # Without log_context: that of the code that met the failure.
+        record = PreparedRecord({**vars(made), "fields": redact.fields(dict(constant_fields))})
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)
 

@@ -9,10 +9,12 @@ import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
+from .flood import flood_control
 from .global_state import PACKAGE, attach, change, undo
 from .uncaught import exit_cause, log_end, logger
 
@@ -30,7 +32,8 @@ class LoggingSession(ABC):
 
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
-        self._handlers = handlers
+        self.handlers = handlers
+        self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
         self._is_stopping = False
@@ -70,7 +73,7 @@ class LoggingSession(ABC):
         # Those of basicConfig would write every line a second time; stop() attaches them again. Those of other
         # libraries (pytest, an error tracker) stay.
         self._replaced = [each for each in logging.root.handlers if type(each).__module__.split(".")[0] == "logging"]
-        attach(self._handlers, self._replaced, keep=keep)
+        attach(self.handlers, self._replaced, keep=keep)
         vars(logging.root)[PACKAGE] = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
@@ -88,7 +91,8 @@ class LoggingSession(ABC):
         self._is_stopping = self.stopped = True
         try:
             atexit.unregister(self.stop)
-            attach(self._replaced, self._handlers, keep=False)
+            attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
             self._stop(within)
             with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
                 undo.close()

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..process import reports
+from ..process.live_level import live
+from ..records.context import constant_fields
 from ..records.redaction import redact
 from ..records.serialize import restore
 from ..sinks.dispatcher import Dispatcher
@@ -65,7 +67,10 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
     hello = json.loads(control.recv(MAX_BYTES))
     settings = hello["settings"]
     redact.configure(on=settings["redact"], keys=settings["redact_keys"])  # for the reports of this process
+    constant_fields.update(settings["fields"])
     dispatcher = Dispatcher(make_handlers(settings))
+    if settings["level_control"]:
+        live.start(dispatcher.handlers)
     if hello["note"]:
         reports.say(hello["note"])
 

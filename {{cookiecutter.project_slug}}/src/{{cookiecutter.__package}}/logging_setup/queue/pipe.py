@@ -65,7 +65,10 @@ class WorkerSettings(NamedTuple):
     reattach: bool
     redact: bool
     redact_keys: tuple[str, ...]
+    level_control: bool
+    fields: tuple[tuple[str, str], ...]
     queue_timeout: float
+    repeat: str
     fault_file: str
 
 

@@ -11,8 +11,9 @@ from abc import abstractmethod
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
-from ..records.serialize import prepare
+from ..records.serialize import Flat, flatten, flatten_call, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
 from .pipe import LogQueue
 
@@ -46,23 +47,35 @@ class QueueHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Enqueue `record`; return False if it was filtered or dropped. Never raises."""
         try:
-            if self.filters and not self.filter(record):
-                return False
-            if (not self._unreported or self._report_drops(self._wait)) and self._put(encode(record), self._wait):
-                self.accepted = next(self._count)
-                self._wait = self._timeout
-                return True
-            self._wait = 0.0
-            with self._guard:
-                self.dropped += 1
-                self._unreported += 1
-            if record.levelno >= logging.WARNING:
-                reports.show(prepare(record))
+            return bool(self.filter(record)) and self._enqueue(flatten(record), record.levelno)
         except Exception as error:  # noqa: BLE001 - a log call never raises into the application
-            reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
+            _say_unserializable(error)
         return False
 
     emit = handle  # type: ignore[assignment] # for callers that skip handle()
+
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> bool:
+        """Enqueue the record of a log call, as handle() does."""
+        try:
+            return level >= self.level and self._enqueue(flatten_call(origin, msg, args), level)
+        except Exception as error:  # noqa: BLE001 - as above
+            _say_unserializable(error)
+        return False
+
+    def _enqueue(self, flat: Flat, level: int) -> bool:
+        if reports.own_threads and threading.get_ident() in reports.own_threads:
+            return False  # what a handler's library logs about its delivery would cause further records
+        if (not self._unreported or self._report_drops(self._wait)) and self._put(encode(flat), self._wait):
+            self.accepted = next(self._count)
+            self._wait = self._timeout
+            return True
+        self._wait = 0.0
+        with self._guard:
+            self.dropped += 1
+            self._unreported += 1
+        if level >= logging.WARNING:
+            reports.show(restore(flat))
+        return False
 
     def _report_drops(self, timeout: float) -> bool:
         """Send the listener the number of drops since the last report; return False if that fails too."""
@@ -82,6 +95,10 @@ class QueueHandler(logging.Handler):
         super().close()
 
 
+def _say_unserializable(error: Exception) -> None:
+    reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
+
+
 def _start_counts_in_child() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, QueueHandler):
@@ -98,6 +115,7 @@ class QueueSession(LoggingSession):
     def __init__(self, log_queue: LogQueue) -> None:
         self.queue = log_queue
         self._handler = QueueHandler(log_queue)
+        self.deliver = self._handler.deliver
         super().__init__([self._handler])
         # Token of a marker -> True once it is acknowledged, False after each restart of the listener. No lock is held:
         # a signal handler may call flush() while its own thread is in flush().
@@ -108,6 +126,7 @@ class QueueSession(LoggingSession):
         """See LoggingSession. After a restart of the listener the marker is sent again."""
         if not self.is_owner:
             return False
+        flood_control.report(now=False)
         until = time.monotonic() + timeout
         token = os.urandom(TOKEN_SIZE)  # which no other process can guess
         answers = self._flushing[token] = queue.SimpleQueue()

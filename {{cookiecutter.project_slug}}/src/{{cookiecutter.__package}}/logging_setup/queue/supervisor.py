@@ -126,9 +126,9 @@ class ThreadSession(QueueSession):
 
     def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
         super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
-        self._handler.addFilter(lambda record: record.thread not in reports.own_threads)
         self._closing = False
         self._dispatcher = Dispatcher(make_handlers(settings))
+        self.sinks = self._dispatcher.handlers
         self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
         self._thread.start()
 

@@ -8,13 +8,12 @@ import os
 # {% endif %}
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_NOTHING: Mapping[str, object] = MappingProxyType({})
-_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=_NOTHING)
+constant_fields: dict[str, object] = {}  # of LOG_FIELDS, in every context
+_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=constant_fields)
 
 current_context = _context.get  # returns the fields in force; the mapping must not be changed
 # {% if cookiecutter.multiprocessing %}
@@ -26,7 +25,7 @@ def drop_inherited_context() -> None:
     global _process
     if _process != os.getpid():
         _process = os.getpid()
-        _context.set(_NOTHING)
+        _context.set(constant_fields)
 # {% endif %}
 
 

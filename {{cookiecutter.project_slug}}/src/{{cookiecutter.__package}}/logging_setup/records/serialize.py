@@ -4,34 +4,26 @@ This happens in the process, thread and task that made the record, because only 
 and its context exist. For the queue it is serialized to a flat tuple, which queue/encoding.py turns into bytes.
 """
 
-# {% if cookiecutter.multiprocessing %}
 import json
-# {% endif %}
 import logging
+import os
+import sys
 import time
-from collections.abc import Callable
-# {% if cookiecutter.multiprocessing %}
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-# {% endif %}
 from functools import lru_cache
-# {% if cookiecutter.multiprocessing %}
 from operator import itemgetter
-# {% endif %}
 from typing import Any, Final
 
 from .context import current_context
-# {% if cookiecutter.multiprocessing %}
-from .factory import BLANK, START, LogRecord, PreparedRecord, file_and_module
-# {% endif %}
-# {% if not cookiecutter.multiprocessing %}
-from .factory import BLANK, LogRecord, PreparedRecord
-# {% endif %}
+from .record import BLANK, START, PreparedRecord
 from .redaction import redact
+from .trace import active_span, span_fields
 from .values import exception_fields, to_builtin, to_key, to_scalar
 
-# {% if cookiecutter.multiprocessing %}
-# Origin, time, task, message, details.
-Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None]
+# Origin, time, task, message; stack, exception and fields, if there are any; span (see trace.py).
+Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, bytes]
+Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -39,20 +31,18 @@ _ORIGIN: Final = (
     "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
 )  # fmt: skip
 _MAX_ORIGINS: Final = 2048  # remembered
-_origin_values = itemgetter(*_ORIGIN)
-# {% endif %}
-# {% if not cookiecutter.multiprocessing %}
-_NAMES: Final = ("name", "processName", "threadName")
-_ATTRIBUTES: Final = frozenset(BLANK) | {"taskName"}
-# {% endif %}
+origin_values = itemgetter(*_ORIGIN)
+ADMITTED: Final = "(admitted)"  # set by flood control: no name for an `extra=`
 # Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
-_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
+_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", ADMITTED}
 _STANDARD_LENGTH: Final = len(BLANK)
-_STANDARD_CLASSES: Final = (LogRecord, logging.LogRecord)
+_HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
+# First part of a logger's name -> the extra that is left out: a library adds it for its own use.
+_OWN_USE: Final = {"uvicorn": "color_message", "celery": "data", "django": "request"}
+usual_message: Final = logging.LogRecord.getMessage
 _LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
 
 
-# {% if cookiecutter.multiprocessing %}
 def prepare(record: logging.LogRecord) -> PreparedRecord:
     """Return the record that handlers get, without the queue between."""
     return restore(flatten(record))
@@ -65,17 +55,24 @@ def flatten(record: logging.LogRecord) -> Flat:
     if len(data) != _STANDARD_LENGTH or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
         stack, exception, fields = _details(data)
     try:
-        origin = _serialize_origin(redact.text, _origin_values(data))
+        origin = serialize_origin(redact.text, origin_values(data))
     except TypeError:  # one is not hashable
-        origin = _serialize_origin(redact.text, tuple(map(to_scalar, _origin_values(data))))
+        origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
-    return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields
+    created, task = _usable_time(data["created"]), data.get("taskName")
+    return origin, created, task, message, stack, exception, fields, active_span()
+
+
+def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
+    """Serialize the record of a log call without an exception or extras."""
+    task = _task_name() if _HAVE_TASKS else None
+    return origin, time.time(), task, redact.text(_merge(msg, args)), None, None, _context_fields(), active_span()
 
 
 def restore(flat: Flat) -> PreparedRecord:
     """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
-    origin, created, task, message, stack, exception, fields = flat
-    data = _deserialize_origin(origin).copy()
+    origin, created, task, message, stack, exception, fields, span = flat
+    data = deserialize_origin(origin).copy()
     data["created"] = created
     data["msecs"] = created % 1 * 1000 // 1
     data["relativeCreated"] = (created - START) * 1000
@@ -87,13 +84,16 @@ def restore(flat: Flat) -> PreparedRecord:
     if exception:
         data["exception"] = exception
         data["exc_text"] = exception["stacktrace"]
+    if span and (ids := span_fields(span)).keys().isdisjoint(fields or ()):  # else the application has its own ids
+        fields = {**(fields or {}), **ids}
     if fields:  # which may have the names of attributes
         data = {**fields, **data, "exception": exception, "fields": fields}
     return PreparedRecord(data)
 
 
 @lru_cache(_MAX_ORIGINS)
-def _serialize_origin(mask: Callable[[str], str], values: tuple[Any, ...]) -> bytes:
+def serialize_origin(mask: Callable[[str], str], values: tuple[Any, ...]) -> bytes:
+    """Serialize the attributes of _ORIGIN, in that order, with `mask` for the names."""
     name, process, thread, _, *others = map(to_scalar, values)
     names = (each if each is None else mask(str(each)) for each in (name, process, thread))
     level = logging.WARNING
@@ -104,59 +104,45 @@ def _serialize_origin(mask: Callable[[str], str], values: tuple[Any, ...]) -> by
 
 
 @lru_cache(_MAX_ORIGINS)
-def _deserialize_origin(origin: bytes) -> dict[str, Any]:
+def deserialize_origin(origin: bytes) -> dict[str, Any]:
     values = dict(zip(_ORIGIN, json.loads(origin.decode("utf-8", "surrogatepass")), strict=True))
     scalars = all(isinstance(each, str | int | float | None) for each in values.values())
     if type(values["levelno"]) is not int or not scalars:
         raise ValueError("no origin of a record")
-    filename, module = file_and_module(str(values["pathname"]))
-    return {**BLANK, **values, "filename": filename, "module": module, "args": None}
+    file = os.path.basename(str(values["pathname"]))  # noqa: PTH119 - text in, text out
+    return {**BLANK, **values, "filename": file, "module": os.path.splitext(file)[0], "args": None}  # noqa: PTH122
 
 
-# {% endif %}
-# {% if not cookiecutter.multiprocessing %}
-def prepare(record: logging.LogRecord) -> PreparedRecord:
-    """Return the record that handlers get. Never raises for what the application has put into `record`."""
-    found = record.__dict__
-    data = found.copy()
-    if len(data) != _STANDARD_LENGTH:
-        for key in data.keys() - _ATTRIBUTES:
-            del data[key]
-    try:
-        data["name"], data["processName"], data["threadName"] = _mask_names(
-            redact.text, data["name"], data["processName"], data["threadName"]
-        )
-    except TypeError:  # one is not hashable
-        texts = map(to_scalar, map(data.get, _NAMES))
-        data |= zip(_NAMES, _mask_names(redact.text, *texts), strict=True)
-    data["msg"] = redact.text(_message(record))
-    data["args"] = None
-    data["created"] = _usable_time(data["created"])
-    if len(found) != len(data) or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
-        data["stack_info"], exception, fields = _details(found)
-        data["exception"] = exception
-        data["exc_info"], data["exc_text"] = None, exception and exception["stacktrace"]
-        if fields:  # which may have the names of attributes
-            data = {**fields, **data, "fields": fields}
-    return PreparedRecord(data)
-
-
-@lru_cache(4096)  # nearly all records have the same few
-def _mask_names(mask: Callable[[str], str], *names: object) -> tuple[Any, ...]:
-    return tuple(name if name is None else mask(str(to_scalar(name))) for name in names)
-
-
-# {% endif %}
 def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, dict[str, Any] | None]:
     """Return the stack, the exception, and the context with the extras, of a record with these attributes."""
-    found = dict(current_context())
+    extras = None
     if len(data) != _STANDARD_LENGTH:
-        found |= {key: value for key, value in data.items() if key not in _STANDARD}
-    fields = redact.fields({to_key(key): to_builtin(value) for key, value in found.items()}) or None
+        own_use = _OWN_USE.get(str(data["name"]).partition(".")[0])
+        extras = {key: value for key, value in data.items() if key not in _STANDARD and key != own_use}
+    fields = _context_fields(extras)
     info, text = data["exc_info"], data["exc_text"]
     exception = exception_fields(info, text, redact.text) if info or text else None
     stack = redact.text(str(data["stack_info"])) if data["stack_info"] else None
     return stack, exception, fields
+
+
+def _context_fields(extras: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return the fields of log_context and the extras, masked; None if there are none."""
+    context = current_context()
+    if not (context or extras):
+        return None
+    found = {**context, **(extras or {})}
+    return redact.fields({to_key(key): to_builtin(value) for key, value in found.items()})
+
+
+def _task_name() -> str | None:
+    library = sys.modules.get("asyncio")
+    try:
+        # current_task() would raise where no loop runs, which takes longer than all else here.
+        task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
+        return task.get_name() if task else None
+    except Exception:  # noqa: BLE001 - the class of a task may be the application's
+        return None
 
 
 def _usable_time(created: Any) -> float:
@@ -166,11 +152,26 @@ def _usable_time(created: Any) -> float:
 
 
 def _message(record: logging.LogRecord) -> str:
+    if type(record) is logging.LogRecord and logging.LogRecord.getMessage is usual_message:
+        return _merge(record.msg, record.args)
     try:
-        text: Any = record.msg
-        if type(text) is str and type(record) in _STANDARD_CLASSES:  # as their getMessage() does
-            return text % record.args if record.args else text
-        text = record.getMessage()
+        return str(to_builtin(record.getMessage()))
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
-        return f"{to_builtin(record.msg)} [arguments not merged: {to_builtin(record.args)!r}: {type(error).__name__}]"
+        return _not_merged(record.msg, record.args, error)
+
+
+def _merge(msg: object, args: Any) -> str:
+    """Return the message of a log call, as logging.LogRecord.getMessage() does. Never raises."""
+    try:
+        if args and len(args) == 1 and type(args) is tuple and isinstance(args[0], Mapping) and args[0]:
+            args = args[0]  # for %(name)s
+        text = msg if type(msg) is str else str(msg)
+        if args:
+            text = text % args
+    except Exception as error:  # noqa: BLE001 - as above
+        return _not_merged(msg, args, error)
     return text if type(text) is str else str(to_builtin(text))
+
+
+def _not_merged(msg: object, args: object, error: Exception) -> str:
+    return f"{to_builtin(msg)} [arguments not merged: {to_builtin(args)!r}: {type(error).__name__}]"

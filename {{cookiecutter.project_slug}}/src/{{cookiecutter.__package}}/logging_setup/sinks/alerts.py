@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ..records.text import TextFormatter, escape
+from ..records.text import escape
 from ..records.values import cut
 from .background import BackgroundHandler
 
@@ -29,16 +29,15 @@ class RecentRecords(logging.Handler):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.name = "recent"
-        self.setFormatter(TextFormatter())
         self._records: collections.deque[logging.LogRecord] = collections.deque(maxlen=size)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record; it is formatted only when there is an alert."""
         self._records.append(record)
 
-    def lines(self) -> list[str]:
+    def lines(self, to_text: Callable[[logging.LogRecord], str]) -> list[str]:
         """Return the records as text, oldest first."""
-        return [cut(self.format(record), _LONGEST_RECORD) for record in self._records.copy()]
+        return [cut(to_text(record), _LONGEST_RECORD) for record in self._records.copy()]
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,8 @@ class AlertHandler(BackgroundHandler[Alert]):
     BackgroundHandler.deliver.
     """
 
+    keeps_level = True  # no alerts for the records of a level that is changed at run time
+
     def __init__(
         self, name: str, send: Callable[[Sequence[Alert]], None], history: int, *, interval: float, per_hour: int
     ) -> None:
@@ -74,7 +75,7 @@ class AlertHandler(BackgroundHandler[Alert]):
         """Return the record's text, with the records before it if it is the first of its message."""
         title = cut(escape(f"{record.levelname} {record.name}: {record.getMessage()}"), _LONGEST_TITLE)
         text = cut(self.format(record), _LONGEST_RECORD)
-        history = [] if self._backlog else self.recent.lines()
+        history = [] if self._backlog else self.recent.lines(self.format)
         # {% if cookiecutter.webhook_handler %}
         return Alert(title, text, history, record.levelno)
         # {% endif %}

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
+from ..records.format_strings import line_format
 from .alerts import AlertHandler
 
 
@@ -35,6 +36,7 @@ class EmailSink(Sink):
     sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
+    format: str = setting("LOG_EMAIL_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
     history: int = setting(
         "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
     )
@@ -49,7 +51,7 @@ class EmailSink(Sink):
 
         client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient) if each.init})
         handler = AlertHandler(self.name, client.send, self.history, interval=self.interval, per_hour=self.per_hour)
-        handler.setFormatter(make_formatter("text"))
+        handler.setFormatter(make_formatter(self.format))
         return [handler, handler.recent]
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
+from ..records.format_strings import line_format
 from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
@@ -23,7 +24,7 @@ class FileSink(Sink):
         "path of the log file",
     )
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
-    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    format: str = setting("LOG_FILE_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
     compress: str = setting(
         "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
     )

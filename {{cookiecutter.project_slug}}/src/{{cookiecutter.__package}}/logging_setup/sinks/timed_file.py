@@ -4,12 +4,12 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import ClassVar, Final, NamedTuple
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
+from ..records.format_strings import line_format
 from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
@@ -28,7 +28,7 @@ class FileSink(Sink):
         "path of the log file",
     )
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
-    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    format: str = setting("LOG_FILE_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
     compress: str = setting(
         "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
     )
@@ -59,6 +59,8 @@ def period_of(moment: float, when: str) -> Period:
 
     An hour that the local clock shows twice is one period.
     """
+    from datetime import datetime, timedelta
+
     start = datetime.fromtimestamp(moment).replace(minute=0, second=0, microsecond=0, fold=0)  # noqa: DTZ006
     if when == "hour":
         name, end = f"{start:%Y-%m-%d_%H}", start + timedelta(hours=1)
