@@ -201,6 +201,12 @@ class TestSettings:
         assert off.stdout == "[]\n"
         assert "http.client" in on.stdout
 
+    def test_secret_in_place_of_a_file_name_is_not_shown(self, direct: Imported) -> None:
+        with pytest.raises(ValueError, match="LOG_WEBHOOK_URL_FILE=") as caught:
+            direct.module("settings").Settings.from_environ({"LOG_WEBHOOK_URL_FILE": "https://h/s3cret"})
+        sink = direct.module("sinks.webhook").WebhookSink(url_file="https://h/s3cret", key_file="s3cret")
+        assert "s3cret" not in f"{caught.value} {sink}"
+
     def test_contradictions_are_named(self, direct: Imported, tmp_path: Path) -> None:
         (tmp_path / "empty").touch()
         for variables, message in (

@@ -32,7 +32,9 @@ class WebhookSink(Sink):
     name: ClassVar[str] = "webhook"
     switch: ClassVar[str] = "url"
     url: str = setting("LOG_WEBHOOK_URL", _url, "", "https:// URL to post to; empty: nothing is sent", secret=True)
-    url_file: str = setting("LOG_WEBHOOK_URL_FILE", str, "", "file that contains the URL, instead of LOG_WEBHOOK_URL")
+    url_file: str = setting(
+        "LOG_WEBHOOK_URL_FILE", str, "", "file that contains the URL, instead of LOG_WEBHOOK_URL", secret=True
+    )
     format: str = setting(
         "LOG_WEBHOOK_FORMAT",
         parse.one_of("slack", "teams", "pagerduty", "json"),
@@ -40,7 +42,9 @@ class WebhookSink(Sink):
         "slack, teams, pagerduty or json",
     )
     key: str = setting("LOG_WEBHOOK_KEY", str, "", "routing key of PagerDuty", secret=True)
-    key_file: str = setting("LOG_WEBHOOK_KEY_FILE", str, "", "file that contains the key, instead of LOG_WEBHOOK_KEY")
+    key_file: str = setting(
+        "LOG_WEBHOOK_KEY_FILE", str, "", "file that contains the key, instead of LOG_WEBHOOK_KEY", secret=True
+    )
     ca_file: str = setting("LOG_WEBHOOK_CA_FILE", parse.certificates, "", "certificates to trust; empty: the system's")
     level: int = setting("LOG_WEBHOOK_LEVEL", parse.level, "ERROR", "level of what is posted, whatever LOG_LEVEL is")
     history: int = setting(
