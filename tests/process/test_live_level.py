@@ -362,6 +362,8 @@ if __name__ == "__main__":
         file.write_text(text, "utf-8")
         date(file)
         assert "levels: change refused" in run_here(project, tmp_path, self.REFUSED, LOG_LEVEL="INFO").stdout
+        assert change(project, tmp_path, "--show").stdout.startswith("refused: ")
+        assert change(project, tmp_path, "--reset").stdout == "none\n"
 
     @posix
     @pytest.mark.parametrize("case", ["open folder", "open file", "link to a file", "link to a folder"])

@@ -4,6 +4,7 @@ Changes levels in the running service, for a time. Exit status 2 if that fails. 
 """
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str], program: str) -> int:
     parser.add_argument("--reset", action="store_true", help="end it")
     options = parser.parse_args(arguments)
     try:
-        read()  # refuse a file of another user
+        with contextlib.suppress(ValueError):  # contents that are no change may be replaced
+            read()  # refuses a file of another user
         if options.levels:
             change(",".join(options.levels), options.seconds)
         elif options.reset:
