@@ -12,7 +12,9 @@ import threading
 import time
 from array import array
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, Final
@@ -35,11 +37,18 @@ class Work:
     traceback: bool = False
     busy: bool = False  # the main process computes in Python meanwhile
     slow: bool = False  # there is a second sink, 100 times too slow
+    json: bool = False  # lines of JSON
+    threads: int = 1  # that log, if there are no workers
+    rate: int = 0  # records a second of each worker; 0: as many as it can
 
     @property
     def each(self) -> int:
-        """Records per worker."""
-        return self.records // max(1, self.workers)
+        """Records per worker or thread."""
+        return self.records // len(self.slots)
+
+    @property
+    def slots(self) -> range:
+        return range(self.workers or self.threads)
 
 
 def log_all(peer: Peer, work: Work, slot: int) -> dict[str, Any]:
@@ -53,6 +62,9 @@ def log_all(peer: Peer, work: Work, slot: int) -> dict[str, Any]:
     sabotage = os.environ.get("SABOTAGE", "") if slot == 0 else ""
     end = work.each - (sabotage == "withhold")
     began, cpu = time.perf_counter(), time.process_time()
+    if work.rate:
+        _log_paced(log, work.rate, [(template, slot, number, filler) for number in range(end)], times)
+        end = 0
     for first in range(0, end, TIMED):
         before = clock()
         log(template, slot, first, filler)
@@ -63,6 +75,17 @@ def log_all(peer: Peer, work: Work, slot: int) -> dict[str, Any]:
         log(template, slot, 0, filler)
     peer.leave()
     return {"began": began, "cpu": time.process_time() - cpu, "peak": peak(), "times": times.tobytes()}
+
+
+def _log_paced(log: Any, rate: int, calls: list[tuple[object, ...]], times: "array[int]") -> None:
+    """Call `log` so many times a second, and append the duration of each call."""
+    due = time.perf_counter()
+    for args in calls:
+        due += 1 / rate
+        time.sleep(max(0.0, due - time.perf_counter()))
+        before = time.perf_counter_ns()
+        log(*args)
+        times.append(time.perf_counter_ns() - before)
 
 
 def _raising(log: Any) -> Any:
@@ -83,7 +106,7 @@ def _deep(levels: int) -> None:
 
 def worker(work: Work, handle: Any, slot: int, ready: Any, reports: Any) -> None:
     """Run a worker process."""
-    peer = PEERS[work.peer](Path.cwd(), slow=work.slow)
+    peer = PEERS[work.peer](Path.cwd(), slow=work.slow, json=work.json)
     peer.join(handle)
     ready.wait()
     reports.put(log_all(peer, work, slot))
@@ -93,7 +116,7 @@ def run(work: Work) -> dict[str, Any]:
     """Run the main process, and return the figures."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.measure"])
-    peer = PEERS[work.peer](Path.cwd(), slow=work.slow)
+    peer = PEERS[work.peer](Path.cwd(), slow=work.slow, json=work.json)
     handle = peer.start(context)
     if not work.workers:
         peer.join(handle)
@@ -105,6 +128,10 @@ def run(work: Work) -> dict[str, Any]:
             begin = _start_workers(context, work, handle)
             cpu = _cpu(listener)
             reports = begin()
+        elif work.threads > 1:
+            cpu = _cpu(listener)
+            with ThreadPoolExecutor(work.threads) as pool:
+                reports = list(pool.map(partial(log_all, peer, work), work.slots))
         else:
             cpu = _cpu(listener)
             reports = [log_all(peer, work, 0)]
@@ -144,7 +171,7 @@ def _figures(work: Work, found: dict[str, Any]) -> dict[str, Any]:
     seconds = found["ended"] - min(each["began"] for each in found["reports"])
     times = sorted(time for each in found["reports"] for time in array("q", each["times"]))
     peaks = found["peaks"] + [found["listener_peak"] or 0]
-    expected = dict.fromkeys(range(work.workers or 1), work.each)
+    expected = dict.fromkeys(work.slots, work.each)
     return {
         "records_per_second": work.records / seconds,
         # A main process that computes uses all CPU it can get, so the figure has no meaning.

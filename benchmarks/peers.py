@@ -2,6 +2,8 @@
 
     time with milliseconds, level, logger, process, message
 
+or JSON with the same, as far as they can.
+
 Each process makes its own peer. Libraries are imported where they are used, so that a peer's memory
 does not include the others'.
 """
@@ -34,16 +36,18 @@ class SlowHandler(logging.Handler):
 
 
 class Peer(ABC):
-    """One way to log from many processes into `folder`; `slow` adds the sink that is too slow."""
+    """One way to log from many processes into `folder`; `slow` adds the sink that is too slow, `json` is the format."""
 
     title: ClassVar[str]
     template: ClassVar[str] = PERCENT
     listens: ClassVar[bool] = True  # True if one process or thread writes for all
     safe: ClassVar[bool] = True  # True if several processes may use it on one file
+    needs: ClassVar[str] = "logging"  # module that is not there on every Python
 
-    def __init__(self, folder: Path, *, slow: bool = False) -> None:
+    def __init__(self, folder: Path, *, slow: bool = False, json: bool = False) -> None:
         self.folder = folder
         self.slow = slow
+        self.json = json
 
     def start(self, context: BaseContext) -> Any:  # noqa: ARG002
         """Start in the main process; return what the workers need."""
@@ -82,6 +86,8 @@ class Ours(Peer):
     def start(self, context: BaseContext) -> Any:  # noqa: ARG002
         from my_service.logging_setup import setup_main_logging
 
+        if self.json:
+            os.environ["LOG_FILE_FORMAT"] = "json"
         self._logs: Any = setup_main_logging()
         self._logs.flush()
         return getattr(self._logs, "queue", None)
@@ -141,6 +147,8 @@ class Loguru(Peer):
         common: dict[str, Any] = {"format": form, "level": "INFO", "backtrace": False, "diagnose": False}
         if self.enqueue:
             common |= {"enqueue": True, "context": context}
+        if self.json:
+            common |= {"serialize": True}
         logger.remove()
         logger.add(str(self.folder / "app.log"), **common)
         for handler in self.slow_handlers():
@@ -256,6 +264,89 @@ class PlainFile(Peer):
         _attach(self.handlers())
 
 
+class JsonLogger(PlainFile):
+    title = "logging.FileHandler with python-json-logger"
+    needs = "pythonjsonlogger"
+
+    def handlers(self) -> list[logging.Handler]:
+        from pythonjsonlogger.json import JsonFormatter
+
+        file = logging.FileHandler(self.folder / "app.log")
+        file.setFormatter(JsonFormatter(["asctime", "levelname", "name", "processName", "message"]))
+        return [file]
+
+
+class Structlog(Peer):
+    title = "structlog, JSON"
+    needs = "structlog"
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        import structlog
+
+        process = structlog.processors.CallsiteParameterAdder({structlog.processors.CallsiteParameter.PROCESS_NAME})
+        structlog.configure(
+            cache_logger_on_first_use=True,
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.format_exc_info,
+                structlog.processors.TimeStamper(fmt="iso"),
+                process,
+                structlog.processors.JSONRenderer(),
+            ],
+            logger_factory=structlog.WriteLoggerFactory((self.folder / "app.log").open("a", encoding="utf-8")),
+        )
+
+    def calls(self) -> tuple[Log, Log]:
+        import structlog
+
+        logger = structlog.get_logger().bind(logger_name=NAME)
+        return logger.info, logger.exception
+
+
+class Picologging(Peer):
+    title = "picologging.FileHandler"
+    needs = "picologging"
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        import picologging
+
+        file = picologging.FileHandler(str(self.folder / "app.log"))
+        # It has no milliseconds, no width of a field, and no name of the process.
+        form = "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"
+        file.setFormatter(picologging.Formatter(form, "%Y-%m-%d %H:%M:%S"))
+        self._logger = picologging.getLogger(NAME)
+        self._logger.setLevel(picologging.INFO)
+        self._logger.addHandler(file)
+
+    def calls(self) -> tuple[Log, Log]:
+        return self._logger.info, self._logger.exception
+
+
+class Logly(Peer):
+    title = "logly"
+    template = BRACES
+    needs = "logly"
+
+    def join(self, handle: Any) -> None:  # noqa: ARG002
+        from logly import logger
+
+        form = {"serialize": True} if self.json else {"format": "{time} {level} {name} [{process}] {message}"}
+        logger.remove()
+        logger.add(str(self.folder / "app.log"), level="INFO", **form)
+
+    def calls(self) -> tuple[Log, Log]:
+        from logly import logger
+
+        return logger.info, logger.exception
+
+    def leave(self) -> None:
+        from logly import logger
+
+        logger.complete()
+
+
 def _formatted(handler: logging.Handler) -> logging.Handler:
     handler.setFormatter(logging.Formatter(FORMAT))
     return handler
@@ -278,4 +369,8 @@ PEERS: Final[dict[str, type[Peer]]] = {
     "plain": PlainFile,
     "loguru-direct": LoguruDirect,
     "logbook-direct": LogbookDirect,
+    "json-logger": JsonLogger,
+    "structlog": Structlog,
+    "picologging": Picologging,
+    "logly": Logly,
 }

@@ -31,7 +31,9 @@ _COLUMNS: Final[dict[str, tuple[str, int, bool | None]]] = {
     "written_ms": ("first line in the file, ms", 1, False),
     "disabled_ns": ("ns a call", 1, False),
 }
-_PEERS: Final = ("loguru", "concurrent-log-handler", "Logbook")
+_PEERS: Final = (
+    "loguru", "concurrent-log-handler", "Logbook", "structlog", "python-json-logger", "picologging", "logly",
+)  # fmt: skip
 _ABOUT: Final = """\
 Written by `make bench`. A round runs table after table, and the rows of a table one after another, so that
 slow moments of the machine affect all rows. Some tables have several turns per round: (b) three, (g) and (h) five.
@@ -135,5 +137,12 @@ def _machine() -> dict[str, str]:
         "machine": f"{len(os.sched_getaffinity(0))} cores of {cpu[0] if cpu else platform.machine()}",
         "system": f"{platform.system()} {platform.release()}",
         "Python": platform.python_version(),
-        "peers": ", ".join(f"{name} {metadata.version(name)}" for name in _PEERS),
+        "peers": ", ".join(f"{name} {_version(name)}" for name in _PEERS),
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not on this Python"

@@ -187,21 +187,21 @@ def test_logging_in_a_signal_handler_does_not_deadlock(
 
 NESTED = """
 class Interrupted:
-    def __str__(self):
+    def __repr__(self):
         signal.raise_signal(signal.SIGUSR1)
         return "end"
 
 def interrupt(*_):
     global depth
     depth += 1
-    logger.info("call %d %s", depth, Interrupted())
+    logger.info("call %d", depth, extra={"of": Interrupted()})
     depth -= 1
 
 signal.signal(signal.SIGUSR1, interrupt)
 with setup_main_logging() as logs:
     for _ in range(5):
         depth = 0
-        logger.info("call 0 %s", Interrupted())
+        logger.info("call 0", extra={"of": Interrupted()})
     counts = logs.counts()["handlers"]
 print(*(count["failed"] for count in counts.values()))
 """

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import CodeType, SimpleNamespace
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,8 +45,8 @@ class Seen(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.slow.append(self._serialize.prepare(record))
 
-    def deliver(self, flat: Any, level: int) -> None:
-        record = self._serialize.restore(flat)
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> None:
+        record = self._serialize.restore(self._serialize.flatten_call(origin, msg, args))
         assert record.levelno == level
         self.fast.append(record)
 
@@ -135,17 +135,23 @@ class TestSameRecord:
 
         asyncio.run(main())
 
-    def test_new_names_are_in_the_next_record(self, package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The same line logs again after a change of the thread's, the process's and the level's name."""
-        names = []
+    @pytest.mark.parametrize("kind", ["threadName", "processName", "levelname", "name"])
+    def test_new_name_is_in_the_next_record(
+        self, package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """The same line logs again after a change."""
         with fast_loggers(package) as seen:
-            for round_ in ("one", "two"):
-                monkeypatch.setattr(threading.current_thread(), "name", f"thread {round_}")
-                monkeypatch.setattr(multiprocessing.current_process(), "name", f"process {round_}")
-                monkeypatch.setitem(logging._levelToName, 20, f"level {round_}")  # noqa: SLF001
+            for name in ("one", "two"):
+                if kind == "threadName":
+                    monkeypatch.setattr(threading.current_thread(), "name", name)
+                elif kind == "processName":
+                    monkeypatch.setattr(multiprocessing.current_process(), "name", name)
+                elif kind == "levelname":
+                    monkeypatch.setitem(logging._levelToName, 20, name)  # noqa: SLF001 - as addLevelName() does
+                else:
+                    monkeypatch.setattr(logger, "name", name)
                 logger.info("m")
-                names.append((f"thread {round_}", f"process {round_}", f"level {round_}"))
-        assert [(r.threadName, r.processName, r.levelname) for r in seen.fast] == names
+        assert [getattr(record, kind) for record in seen.fast] == ["one", "two"]
 
     def test_forked_child_has_its_process_id(self, package: SimpleNamespace) -> None:
         reading, writing = os.pipe()
@@ -238,12 +244,21 @@ class TestOrigin:
             logging.error("m")  # noqa: LOG015
         assert [record.funcName for record in seen.slow] == ["test_module_functions_name_their_caller"]
 
+    def test_each_line_of_a_function_has_its_number(self, package: SimpleNamespace) -> None:
+        with fast_loggers(package) as seen:
+            for _ in range(2):
+                logger.info("m")
+                logger.info("m")
+        first, second, *again = [record.lineno for record in seen.fast]
+        assert second == first + 1
+        assert again == [first, second]
+
     def test_deleted_code_is_not_taken_for_later_code(self, package: SimpleNamespace) -> None:
         with fast_loggers(package) as seen:
             for number in range(50):
-                names: dict[str, Any] = {"logger": logger}
-                exec(f"def f{number}(): logger.info('{number}')", names)  # noqa: S102
-                names[f"f{number}"]()
+                code = with_stacklevel.__code__.replace(co_name=f"f{number}")
+                FunctionType(code, globals())(1)
+                del code  # its id is free then
         assert [record.funcName for record in seen.fast] == [f"f{number}" for number in range(50)]
 
     @pytest.mark.parametrize("instruction", [-1, 0])

@@ -289,7 +289,7 @@ def test_status_500_and_429_are_retried_after_the_pause(start: Start, sink: str)
     pauses = [after - before for before, after in zip(receiver.asked, receiver.asked[1:], strict=False)]
     assert max(pauses) > 1.9, "Retry-After: 2"
     assert without_doubles(receiver.texts) == logged
-    assert "the collector answered 500" in output
+    assert "the server answered 500" in output
 
 
 @pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
@@ -375,7 +375,7 @@ def test_batch_that_is_too_large_is_halved(start: Start, sink: str) -> None:
     assert [text for text in receiver.texts if text.startswith("record ")] == logged
     assert receiver.largest > 5_000, "records were still gathered"
     assert re.findall(r"(\d+ records dropped: .*413)", output) == [
-        "1 records dropped: refused: the collector answered 413"
+        "1 records dropped: refused: the server answered 413"
     ]
     assert "not delivered" not in output
 
@@ -476,7 +476,7 @@ def test_refused_batch_is_reported_and_the_next_is_sent(start: Start, sink: str,
         later = application.log(10)
         receiver.await_texts(*later)
         output = application.stop()
-    assert f"1 records dropped: refused: the collector answered {status}" in output
+    assert f"1 records dropped: refused: the server answered {status}" in output
     assert "record 0" not in receiver.texts
 
 

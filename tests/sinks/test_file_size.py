@@ -18,9 +18,8 @@ from tests.support.project import Bake, Project
 
 # Writes lines for two files, and stops in the compression of the first.
 STOPS = """
-import logging, sys, threading, time
+import logging, shutil, sys, threading, time
 from pathlib import Path
-from sized_file.logging_setup.sinks import log_files
 from sized_file.logging_setup.sinks.size_file import SizeFileHandler
 
 def stop(*args):
@@ -33,10 +32,10 @@ def half(source, target):
     stop()
 
 if sys.argv[1] == "halfway":
-    log_files.shutil.copyfileobj = half
+    shutil.copyfileobj = half
 else:  # when the compressed data has replaced the other, but has not got its name
-    rename = log_files.Path.replace
-    log_files.Path.replace = lambda self, to: stop() if self.suffix == ".gzipping" else rename(self, to)
+    rename = Path.replace
+    Path.replace = lambda self, to: stop() if self.suffix == ".gzipping" else rename(self, to)
 handler = SizeFileHandler("app.log", 10_000, 5, compress="gzip")
 for number in range(150):
     handler.handle(logging.makeLogRecord({"msg": f"{number:099d}"}))

@@ -16,8 +16,8 @@ from pathlib import Path
 _GENERATED = re.compile(
     r"^\d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d \w+ +\S+(?: \[[^]]*\])? id=(?P<slot>\d+)\.(?P<number>\d+) (?P<filler>#*)\.$"
 )
-# The end of a line, whatever the library that wrote it puts before.
-ANY_PREFIX = re.compile(r" id=(?P<slot>\d+)\.(?P<number>\d+) (?P<filler>x*)$")
+# The end of a line, or a text in a line of JSON, whatever the library that wrote it puts before.
+ANY_PREFIX = re.compile(r"""[ "]id=(?P<slot>\d+)\.(?P<number>\d+) (?P<filler>x*)(?:|\\?".*\})$""")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.project import TEMPLATE
 
-SCENARIOS = ["a", "b", "c", "d1", "d2", "e", "f", "g", "h"]
+SCENARIOS = ["a", "b", "c", "d1", "d2", "d3", "e", "f", "g", "h", "i", "j"]
 
 
 def benchmarks(out: Path, *args: str, **variables: str) -> "subprocess.CompletedProcess[str]":

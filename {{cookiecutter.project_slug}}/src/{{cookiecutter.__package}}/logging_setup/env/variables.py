@@ -54,7 +54,8 @@ def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]
     return values, problems
 
 
-# {% if cookiecutter.email_handler or cookiecutter.collector_handler in ("http", "otlp") %}
+# {% set alerts = cookiecutter.email_handler or cookiecutter.webhook_handler %}
+# {% if alerts or cookiecutter.collector_handler in ("http", "otlp") %}
 def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: parse.Parser) -> list[str]:
     """Read the file named by `variable`_FILE into `values[name]`; return a line for each problem."""
     file = values.get(f"{name}_file")

@@ -9,10 +9,12 @@ import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
+from .flood import flood_control
 from .global_state import PACKAGE, attach, change, undo
 from .uncaught import exit_cause, log_end, logger
 
@@ -31,6 +33,7 @@ class LoggingSession(ABC):
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
         self.handlers = handlers
+        self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
         self._is_stopping = False
@@ -89,6 +92,7 @@ class LoggingSession(ABC):
         try:
             atexit.unregister(self.stop)
             attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
             self._stop(within)
             with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
                 undo.close()

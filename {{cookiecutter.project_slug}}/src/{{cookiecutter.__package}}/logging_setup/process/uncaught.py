@@ -36,7 +36,7 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
-_REPR: Final = re.compile(r"<(?:function|\w+ object) (\S+) at ")  # as of functions, generators and coroutines
+_REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # as of functions, generators and coroutines
 _UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
 _STARTED: Final = "started "  # begins a line of the fault file
 _extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
@@ -50,8 +50,8 @@ def log_uncaught(fault_file: str = "") -> None:
     """
     shown = warnings.showwarning
     logging.captureWarnings(True)
-    if (ours := warnings.showwarning) is not shown:
-        undo.callback(lambda: logging.captureWarnings(warnings.showwarning is not ours))
+    if warnings.showwarning is not shown:
+        undo.callback(_release_warnings, warnings.showwarning)
     _extend(sys, "excepthook", lambda _, error, __: log_end(error))
     _extend(threading, "excepthook", _log_thread)
     _extend(sys, "unraisablehook", _log_unraisable)
@@ -76,6 +76,14 @@ def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
     _extended[place] = True
     undo.callback(lambda: _extended.update({place: getattr(module, name) is not previous}))
     change(partial(getattr, module, name), partial(setattr, module, name), extended)
+
+
+def _release_warnings(ours: Callable[..., None]) -> None:
+    """Stop capturing; keep what has replaced `ours`, as the end of a `catch_warnings` block does."""
+    theirs = warnings.showwarning
+    logging.captureWarnings(False)
+    if theirs is not ours:
+        warnings.showwarning = theirs
 
 
 def log_once(error: BaseException | None, origin: str, level: int = logging.CRITICAL) -> None:
@@ -133,7 +141,7 @@ def _log_unraisable(args: Any) -> None:
     if args.object is not None:
         name = getattr(args.object, "__qualname__", type(args.object).__qualname__)
     else:  # from CPython 3.14 on, only `err_msg` may contain it
-        found = _REPR.search(args.err_msg or "")
+        found = re.search(_REPR, args.err_msg or "")
         name = found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
     log_once(args.exc_value, name)
 

@@ -11,8 +11,9 @@ from abc import abstractmethod
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
-from ..records.serialize import Flat, flatten, restore
+from ..records.serialize import Flat, flatten, flatten_call, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
 from .pipe import LogQueue
 
@@ -53,26 +54,27 @@ class QueueHandler(logging.Handler):
 
     emit = handle  # type: ignore[assignment] # for callers that skip handle()
 
-    def deliver(self, flat: Flat, level: int) -> bool:
-        """Enqueue a record that is flat already; return False if it was dropped. Never raises."""
-        return level >= self.level and self._enqueue(flat, level)
-
-    def _enqueue(self, flat: Flat, level: int) -> bool:
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> bool:
+        """Enqueue the record of a log call, as handle() does."""
         try:
-            if reports.own_threads and threading.get_ident() in reports.own_threads:
-                return False  # what a handler's library logs about its delivery would cause further records
-            if (not self._unreported or self._report_drops(self._wait)) and self._put(encode(flat), self._wait):
-                self.accepted = next(self._count)
-                self._wait = self._timeout
-                return True
-            self._wait = 0.0
-            with self._guard:
-                self.dropped += 1
-                self._unreported += 1
-            if level >= logging.WARNING:
-                reports.show(restore(flat))
+            return level >= self.level and self._enqueue(flatten_call(origin, msg, args), level)
         except Exception as error:  # noqa: BLE001 - as above
             _say_unserializable(error)
+        return False
+
+    def _enqueue(self, flat: Flat, level: int) -> bool:
+        if reports.own_threads and threading.get_ident() in reports.own_threads:
+            return False  # what a handler's library logs about its delivery would cause further records
+        if (not self._unreported or self._report_drops(self._wait)) and self._put(encode(flat), self._wait):
+            self.accepted = next(self._count)
+            self._wait = self._timeout
+            return True
+        self._wait = 0.0
+        with self._guard:
+            self.dropped += 1
+            self._unreported += 1
+        if level >= logging.WARNING:
+            reports.show(restore(flat))
         return False
 
     def _report_drops(self, timeout: float) -> bool:
@@ -124,6 +126,7 @@ class QueueSession(LoggingSession):
         """See LoggingSession. After a restart of the listener the marker is sent again."""
         if not self.is_owner:
             return False
+        flood_control.report(now=False)
         until = time.monotonic() + timeout
         token = os.urandom(TOKEN_SIZE)  # which no other process can guess
         answers = self._flushing[token] = queue.SimpleQueue()

@@ -9,24 +9,19 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
+from operator import attrgetter
 from types import CodeType, FrameType
 from typing import Any, ClassVar, Final
 
-from .record import BLANK
 from .redaction import redact
-from .serialize import Flat, context_fields, merge, serialize_origin, usual_message
-from .trace import active_span
-
-Deliver = Callable[[Flat, int], object]
+from .serialize import Deliver, serialize_origin, usual_message
 
 _MAX_PLACES: Final = 2048  # remembered
-_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 _SOURCE: Final = logging.Logger.info.__code__.co_filename
-_USUAL: Final = logging.Logger
-_make, _handle, _call, _find = _USUAL.makeRecord, _USUAL.handle, _USUAL.callHandlers, _USUAL.findCaller
-_record, _root = logging.LogRecord, logging.root
+_root: Final = logging.root
+_methods: Final = attrgetter("makeRecord", "handle", "callHandlers", "findCaller")  # error trackers replace some
+_USUAL: Final = _methods(logging.Logger)
 _ATTRIBUTES: Final = len(vars(logging.getLogger(__name__)))  # of a logger to which other code has added none
 
 # Place, level, and names -> the origin, and the code object: as long as that is kept, no other one has its id.
@@ -38,8 +33,8 @@ if hasattr(os, "register_at_fork"):
 class FastLogger(logging.Logger):
     """A logger of `logging`, with a shorter way to the handlers of this package."""
 
-    own: ClassVar[list[logging.Handler]] = []  # the root logger's handlers; none: `logging` makes every record
-    deliver: ClassVar[Deliver]  # gets what would go to these
+    own: ClassVar[list[logging.Handler]]  # the root logger's handlers
+    deliver: ClassVar[Deliver]  # gets what would go to these; never raises
 
     def __init_subclass__(cls) -> None:
         """Let the application's own class be one of `logging`: its findCaller() may count the frames."""
@@ -56,17 +51,14 @@ class FastLogger(logging.Logger):
         stack_info: bool = False,
         stacklevel: int = 1,
     ) -> None:
-        flat = None
+        origin = None
         try:
             if not (exc_info or extra or stack_info) and stacklevel == 1 and _is_free(self):
                 origin = _origin(sys._getframe(1), self.name, level)  # noqa: SLF001 - as `logging` does
-                task = _task_name() if _TASKS else None
-                message = redact.text(merge(msg, args))
-                flat = origin, time.time(), task, message, None, None, context_fields(), active_span()
-        except Exception:  # noqa: BLE001, S110 - a name that is no text, for example: `logging` makes the record
+        except Exception:  # noqa: BLE001, S110 - a name that is no text, for example
             pass
-        if flat:
-            FastLogger.deliver(flat, level)
+        if origin:
+            FastLogger.deliver(origin, msg, args, level)
         else:
             super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
 
@@ -74,15 +66,10 @@ class FastLogger(logging.Logger):
 def _is_free(logger: logging.Logger) -> bool:
     """Return True if a record of `logger` would reach the own handlers, and nothing else would see it."""
     if (
-        type(logger) is not FastLogger
-        or len(logger.__dict__) != _ATTRIBUTES
-        # Methods that error trackers replace, for example.
-        or FastLogger.makeRecord is not _make
-        or FastLogger.handle is not _handle
-        or FastLogger.callHandlers is not _call
-        or FastLogger.findCaller is not _find
-        or _record.getMessage is not usual_message
-        or logging.getLogRecordFactory() is not _record
+        len(logger.__dict__) != _ATTRIBUTES
+        or _methods(FastLogger) != _USUAL
+        or logging.LogRecord.getMessage is not usual_message
+        or logging.getLogRecordFactory() is not logging.LogRecord
         or logger.filters
         or _root.handlers != FastLogger.own
     ):
@@ -121,25 +108,16 @@ def _origin(method: FrameType, name: str, level: int) -> bytes:
     return origin
 
 
-def _task_name() -> str | None:
-    library = sys.modules.get("asyncio")
-    try:
-        # current_task() would raise where no loop runs, which takes as long as the rest of this module.
-        task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
-        return task.get_name() if task else None
-    except Exception:  # noqa: BLE001 - the class of a task may be the application's
-        return None
-
-
 def use_fast_loggers(handlers: list[logging.Handler], deliver: Deliver) -> Callable[[], None]:
     """Make the loggers of `logging` fast ones, and return a function that undoes that.
 
-    `deliver` gets what would go to `handlers` of the root logger.
+    `deliver` gets what would go to `handlers` of the root logger. Changes nothing if a part of records is switched off.
     """
-    _known.clear()  # masked by other settings
     switches = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
-    on = all(getattr(logging, switch, True) for switch in switches)
-    FastLogger.own, FastLogger.deliver = handlers if on else [], deliver
+    if not all(getattr(logging, switch, True) for switch in switches):
+        return lambda: None
+    FastLogger.own, FastLogger.deliver = handlers, deliver
+    _known.clear()  # masked by other settings
     _convert(logging.Logger, FastLogger)
     return lambda: _convert(FastLogger, logging.Logger)
 

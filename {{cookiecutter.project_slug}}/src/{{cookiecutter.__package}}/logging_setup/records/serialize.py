@@ -7,6 +7,7 @@ and its context exist. For the queue it is serialized to a flat tuple, which que
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from .values import exception_fields, to_builtin, to_key, to_scalar
 
 # Origin, time, task, message; stack, exception and fields, if there are any; span (see trace.py).
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, bytes]
+Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -29,10 +31,12 @@ _ORIGIN: Final = (
     "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
 )  # fmt: skip
 _MAX_ORIGINS: Final = 2048  # remembered
-_origin_values = itemgetter(*_ORIGIN)
+origin_values = itemgetter(*_ORIGIN)
+ADMITTED: Final = "(admitted)"  # set by flood control: no name for an `extra=`
 # Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
-_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
+_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", ADMITTED}
 _STANDARD_LENGTH: Final = len(BLANK)
+_HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 # First part of a logger's name -> the extra that is left out: a library adds it for its own use.
 _OWN_USE: Final = {"uvicorn": "color_message", "celery": "data", "django": "request"}
 usual_message: Final = logging.LogRecord.getMessage
@@ -51,18 +55,24 @@ def flatten(record: logging.LogRecord) -> Flat:
     if len(data) != _STANDARD_LENGTH or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
         stack, exception, fields = _details(data)
     try:
-        origin = serialize_origin(redact.text, _origin_values(data))
+        origin = serialize_origin(redact.text, origin_values(data))
     except TypeError:  # one is not hashable
-        origin = serialize_origin(redact.text, tuple(map(to_scalar, _origin_values(data))))
+        origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
     created, task = _usable_time(data["created"]), data.get("taskName")
     return origin, created, task, message, stack, exception, fields, active_span()
 
 
+def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
+    """Serialize the record of a log call without an exception or extras."""
+    task = _task_name() if _HAVE_TASKS else None
+    return origin, time.time(), task, redact.text(_merge(msg, args)), None, None, _context_fields(), active_span()
+
+
 def restore(flat: Flat) -> PreparedRecord:
     """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
     origin, created, task, message, stack, exception, fields, span = flat
-    data = _deserialize_origin(origin).copy()
+    data = deserialize_origin(origin).copy()
     data["created"] = created
     data["msecs"] = created % 1 * 1000 // 1
     data["relativeCreated"] = (created - START) * 1000
@@ -94,7 +104,7 @@ def serialize_origin(mask: Callable[[str], str], values: tuple[Any, ...]) -> byt
 
 
 @lru_cache(_MAX_ORIGINS)
-def _deserialize_origin(origin: bytes) -> dict[str, Any]:
+def deserialize_origin(origin: bytes) -> dict[str, Any]:
     values = dict(zip(_ORIGIN, json.loads(origin.decode("utf-8", "surrogatepass")), strict=True))
     scalars = all(isinstance(each, str | int | float | None) for each in values.values())
     if type(values["levelno"]) is not int or not scalars:
@@ -109,20 +119,30 @@ def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, d
     if len(data) != _STANDARD_LENGTH:
         own_use = _OWN_USE.get(str(data["name"]).partition(".")[0])
         extras = {key: value for key, value in data.items() if key not in _STANDARD and key != own_use}
-    fields = context_fields(extras)
+    fields = _context_fields(extras)
     info, text = data["exc_info"], data["exc_text"]
     exception = exception_fields(info, text, redact.text) if info or text else None
     stack = redact.text(str(data["stack_info"])) if data["stack_info"] else None
     return stack, exception, fields
 
 
-def context_fields(extras: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+def _context_fields(extras: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
     """Return the fields of log_context and the extras, masked; None if there are none."""
     context = current_context()
     if not (context or extras):
         return None
     found = {**context, **(extras or {})}
     return redact.fields({to_key(key): to_builtin(value) for key, value in found.items()})
+
+
+def _task_name() -> str | None:
+    library = sys.modules.get("asyncio")
+    try:
+        # current_task() would raise where no loop runs, which takes longer than all else here.
+        task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
+        return task.get_name() if task else None
+    except Exception:  # noqa: BLE001 - the class of a task may be the application's
+        return None
 
 
 def _usable_time(created: Any) -> float:
@@ -133,14 +153,14 @@ def _usable_time(created: Any) -> float:
 
 def _message(record: logging.LogRecord) -> str:
     if type(record) is logging.LogRecord and logging.LogRecord.getMessage is usual_message:
-        return merge(record.msg, record.args)
+        return _merge(record.msg, record.args)
     try:
         return str(to_builtin(record.getMessage()))
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
         return _not_merged(record.msg, record.args, error)
 
 
-def merge(msg: object, args: Any) -> str:
+def _merge(msg: object, args: Any) -> str:
     """Return the message of a log call, as logging.LogRecord.getMessage() does. Never raises."""
     try:
         if args and len(args) == 1 and type(args) is tuple and isinstance(args[0], Mapping) and args[0]:

@@ -5,12 +5,8 @@ places of the marks (^^^^) in them, is nearly all of the work, and has the same 
 code. What differs each time, the exceptions' own lines, their causes and groups, is left to `traceback`.
 """
 
-import datetime
-import decimal
-import pathlib
 import sys
 import traceback
-import uuid
 from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any, Final
@@ -19,7 +15,9 @@ MAX_ITEMS: Final = 200  # members of one collection
 _MAX_ALL_ITEMS: Final = 1_000  # members of all collections in one value: they may share members, and be cyclic
 _MAX_DEPTH: Final = 6  # levels of nesting
 _MAX_BITS: Final = 1_024  # of an int; longer ones in hexadecimal, for Python refuses to write them in decimal
-_AS_STR: Final = (decimal.Decimal, pathlib.PurePath, uuid.UUID)
+# Modules and classes. A module that nothing has imported has no values, and takes milliseconds to import.
+_DATES: Final = (("datetime", "date"), ("datetime", "time"))
+_AS_STR: Final = (("decimal", "Decimal"), ("pathlib", "PurePath"), ("uuid", "UUID"))
 _MAX_STACKS: Final = 256  # remembered
 _MAX_FRAMES: Final = 100  # of a stack that is remembered
 
@@ -38,15 +36,19 @@ def to_builtin(value: object, depth: int = _MAX_DEPTH, left: list[int] | None = 
             return number if number.bit_length() <= _MAX_BITS else hex(number)
         if isinstance(value, dict | list | tuple | set | frozenset):
             return _members(value, depth, left or [_MAX_ALL_ITEMS])
-        if isinstance(value, datetime.date | datetime.time):
-            return value.isoformat()
+        if _is_one_of(value, _DATES):
+            return value.isoformat()  # type: ignore[attr-defined]
         if isinstance(value, float):
             return float.__float__(value)
-        if isinstance(value, _AS_STR):
+        if _is_one_of(value, _AS_STR):
             return str(value)
         return str.__str__(value if isinstance(value, str) else repr(value))
     except Exception as error:  # noqa: BLE001 - any code of the application may run in repr()
         return f"<{kind.__name__}: repr() failed with {type(error).__name__}>"
+
+
+def _is_one_of(value: object, classes: tuple[tuple[str, str], ...]) -> bool:
+    return isinstance(value, tuple(getattr(sys.modules.get(module), name, ()) for module, name in classes))
 
 
 def _members(value: Any, depth: int, left: list[int]) -> Any:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
 from ..records.record import PreparedRecord
-from ..records.serialize import Flat, prepare, restore
+from ..records.serialize import flatten_call, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord
@@ -26,11 +27,13 @@ class DirectSession(LoggingSession):
     def __init__(self, handlers: list[logging.Handler]) -> None:
         super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
-        for guarded in self._dispatcher.handlers:
+        self.sinks = self._dispatcher.handlers
+        for guarded in self.sinks:
             guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""
+        flood_control.report(now=False)
         self._dispatcher.flush()
         return True
 
@@ -40,9 +43,9 @@ class DirectSession(LoggingSession):
         accepted = max((count["handled"] + count["failed"] for count in counts.values()), default=0)
         return {"accepted": accepted, "dropped": 0, "handlers": counts}
 
-    def deliver(self, flat: Flat, level: int) -> None:
-        """Call the handlers for a record that is flat already. Never raises."""
-        _call(self._dispatcher.handlers, level, lambda: restore(flat))
+    def deliver(self, origin: bytes, msg: object, args: Any, level: int) -> None:
+        """Call the handlers for the record of a log call. Never raises."""
+        _call(self._dispatcher.handlers, level, _prepare_call, (origin, msg, args))
 
     def _stop(self, within: float) -> None:
         self._dispatcher.close(min(within, CLOSE_WITHIN))
@@ -59,19 +62,24 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
     def handle(record: logging.LogRecord) -> bool:
-        def prepare_once() -> logging.LogRecord:
-            prepared = record.__dict__.get(_PREPARED)
-            if not isinstance(prepared, PreparedRecord):  # there is none, or a field of an `extra=` has that name
-                prepared = record.__dict__[_PREPARED] = prepare(record)
-            return prepared
-
-        return _call((guarded,), _ANY_LEVEL, prepare_once)
+        return _call((guarded,), _ANY_LEVEL, _prepare_once, record)
 
     return handle
 
 
-def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], logging.LogRecord]) -> bool:
-    """Call the handlers for the record that `make` returns; return True unless it is dropped. Never raises."""
+def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:
+    prepared = record.__dict__.get(_PREPARED)
+    if not isinstance(prepared, PreparedRecord):  # there is none, or a field of an `extra=` has that name
+        prepared = record.__dict__[_PREPARED] = prepare(record)
+    return prepared
+
+
+def _prepare_call(call: tuple[bytes, object, Any]) -> logging.LogRecord:
+    return restore(flatten_call(*call))
+
+
+def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], logging.LogRecord], data: Any) -> bool:
+    """Call the handlers for the record that `make` makes of `data`; return True unless it is dropped. Never raises."""
     depth = getattr(_nested, "depth", 0)
     if depth == _DEEPEST:
         for guarded in handlers:
@@ -80,9 +88,9 @@ def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[], log
         return False
     _nested.depth = depth + 1
     try:
-        if threading.get_ident() in reports.own_threads:
+        if reports.own_threads and threading.get_ident() in reports.own_threads:
             return False  # what a handler's library logs about its delivery would cause further records
-        record = make()
+        record = make(data)
         for guarded in handlers:
             if level >= guarded.handler.level:
                 guarded.handle(record)

@@ -1,10 +1,8 @@
 """The files of a log: the open one, locked against other processes, and its backups, which are rolled-over files."""
 
 import contextlib
-import gzip
 import os
 import re
-import shutil
 import stat
 import sys
 import threading
@@ -182,6 +180,9 @@ def _compress(source: Path) -> None:
     The compressed data is renamed to `source` before: if the process is killed at any time, each line is in one
     complete file, and the next start continues.
     """
+    import gzip
+    import shutil
+
     whole, part = source.with_suffix(".gz"), source.with_suffix(".gz.part")
     with open(source, "rb", opener=open_file) as file:
         is_compressed = file.read(2) == b"\x1f\x8b"  # with which no text in UTF-8 begins

@@ -6,13 +6,14 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
+from .alerts import Alert, compose
 from .answers import RefusedError
 
 _SERVICE: Final = "{{ cookiecutter.project_slug }}"
@@ -43,11 +44,12 @@ class SmtpClient:
         """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
         return self.security == "tls" or (self.security == "auto" and self.port == smtplib.SMTP_SSL_PORT)
 
-    def send(self, subject: str, body: str) -> None:
-        """Send one mail. Blocks up to ten seconds for each answer of the server.
+    def send(self, batch: Sequence[Alert]) -> None:
+        """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server.
 
         Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise.
         """
+        subject, body = compose(batch)
         to = self._left.get((subject, body), self.to)
         context = ssl.create_default_context(cafile=self.ca_file or None)
         over_tls: Callable[..., smtplib.SMTP] = functools.partial(smtplib.SMTP_SSL, context=context)

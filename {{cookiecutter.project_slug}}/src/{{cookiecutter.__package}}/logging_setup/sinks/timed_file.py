@@ -4,7 +4,6 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import ClassVar, Final, NamedTuple
 
 from ..env import parsers as parse
@@ -59,6 +58,8 @@ def period_of(moment: float, when: str) -> Period:
 
     An hour that the local clock shows twice is one period.
     """
+    from datetime import datetime, timedelta
+
     start = datetime.fromtimestamp(moment).replace(minute=0, second=0, microsecond=0, fold=0)  # noqa: DTZ006
     if when == "hour":
         name, end = f"{start:%Y-%m-%d_%H}", start + timedelta(hours=1)
