@@ -1,4 +1,4 @@
-"""docs/web.md: its code, run by real servers and frameworks. Each request id is on its own lines and no other."""
+"""docs/web.md: its code, run by real servers and frameworks. A request's id is on its own lines and on no other's."""
 
 import asyncio
 import json
@@ -264,7 +264,6 @@ def book(number):
     logger.info("order %d booked", number)
 """
 SENDER = """
-import asyncio, logging
 from my_service.logging_setup import log_context
 from my_service.tasks import pay
 for number in range(20):
@@ -273,25 +272,31 @@ for number in range(20):
             pay.delay(number)
     else:
         print(pay.delay(number).id)
-pay.app.conf.task_always_eager = True
-with log_context(request_id="eager"):
-    pay.delay(99)
+"""
+EAGER = """
+from my_service.logging_setup import log_context, setup_main_logging
+from my_service.tasks import app, pay
+app.conf.task_always_eager = True
+with setup_main_logging(), log_context(request_id="mine"):
+    pay.delay(5)
 """
 
 
 class TestCelery:
-    def test_task_has_the_id_of_its_request(self, project: Project, tmp_path: Path) -> None:
-        copy = Project(tmp_path / "copy", project.slug)
-        shutil.copytree(project.path, copy.path)
-        code = block(project, "Celery(", "logging.md") + block(project, "before_task_publish") + TASKS
-        (copy.source / "tasks.py").write_text(code, "utf-8")
+    @pytest.fixture
+    def tasks(self, web: Project) -> Project:
+        """Add the tasks, with the blocks of both pages before them."""
+        code = block(web, "Celery(", "logging.md") + block(web, "before_task_publish") + TASKS
+        (web.source / "tasks.py").write_text(code, "utf-8")
+        return web
+
+    def test_task_has_the_id_of_its_request(self, tasks: Project, tmp_path: Path) -> None:
         (tmp_path / "q").mkdir()
-        sent = copy.run("-c", SENDER, cwd=tmp_path)
+        sent = tasks.run("-c", SENDER, cwd=tmp_path)
         assert sent.returncode == 0, sent.stderr
         own = sent.stdout.split()
-        worker = copy.start(
-            "-m", "celery", "-A", "my_service.tasks", "worker", "-c", "2", cwd=tmp_path, LOG_CONSOLE_LEVEL="60", **ENV
-        )
+        command = ("-m", "celery", "-A", "my_service.tasks", "worker", "-c", "2")
+        worker = tasks.start(*command, cwd=tmp_path, LOG_CONSOLE_LEVEL="60", **ENV)
         try:
             log = tmp_path / "app.log"
             wait_until(lambda: log.exists() and log.read_text("utf-8").count(" succeeded in ") == 24, "the tasks")
@@ -307,23 +312,11 @@ class TestCelery:
         assert ends == Counter(name for _, name in expected)
         assert not any("data" in entry for entry in entries)
 
-
-def test_eager_task_keeps_the_id_of_its_caller(project: Project, tmp_path: Path) -> None:
-    copy = Project(tmp_path / "copy", project.slug)
-    shutil.copytree(project.path, copy.path)
-    code = block(project, "Celery(", "logging.md") + block(project, "before_task_publish") + TASKS
-    (copy.source / "tasks.py").write_text(code, "utf-8")
-    program = (
-        "from my_service.logging_setup import log_context, setup_main_logging\n"
-        "from my_service.tasks import app, pay\n"
-        "app.conf.task_always_eager = True\n"
-        "with setup_main_logging(), log_context(request_id='mine'):\n"
-        "    pay.delay(5)\n"
-    )
-    run = copy.run("-c", program, cwd=tmp_path, **ENV)
-    assert run.returncode == 0, run.stderr
-    found = {entry["message"]: entry.get("request_id") for entry in read(tmp_path)}
-    assert (found["order 5 paid"], found["order 5 booked"]) == ("mine", "mine")
+    def test_eager_task_keeps_the_id_of_its_caller(self, tasks: Project, tmp_path: Path) -> None:
+        run = tasks.run("-c", EAGER, cwd=tmp_path, **ENV)
+        assert run.returncode == 0, run.stderr
+        found = {entry["message"]: entry.get("request_id") for entry in read(tmp_path)}
+        assert (found["order 5 paid"], found["order 5 booked"]) == ("mine", "mine")
 
 
 @pytest.mark.parametrize("multiprocessing", [True, False])
