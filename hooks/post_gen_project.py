@@ -15,8 +15,9 @@ LOGGING = PACKAGE / "logging_setup"
 SINKS, QUEUE_ROOM = LOGGING / "sinks", LOGGING / "queue"
 
 CONSOLE, FILE = ANSWERS["console_handler"], ANSWERS["file_handler"]
-EMAIL, QUEUE = ANSWERS["email_handler"], ANSWERS["multiprocessing"]
-COLLECTOR = ANSWERS["collector_handler"]
+EMAIL, WEBHOOK = ANSWERS["email_handler"], ANSWERS["webhook_handler"]
+COLLECTOR, QUEUE = ANSWERS["collector_handler"], ANSWERS["multiprocessing"]
+SLOW = EMAIL or WEBHOOK or COLLECTOR != "none" or (QUEUE and CONSOLE != "none")  # a sink with a backlog
 
 # Module -> True if the choice that it belongs to was made.
 OPTIONAL = {
@@ -35,10 +36,13 @@ OPTIONAL = {
     SINKS / "log_files.py": FILE != "none",
     SINKS / "timed_file.py": FILE == "timed",
     SINKS / "size_file.py": FILE == "size",
-    SINKS / "background.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
-    SINKS / "answers.py": EMAIL or COLLECTOR != "none" or (QUEUE and CONSOLE != "none"),
+    SINKS / "background.py": SLOW,
+    SINKS / "answers.py": SLOW,
+    SINKS / "alerts.py": EMAIL or WEBHOOK,
     SINKS / "email.py": EMAIL,
     SINKS / "smtp.py": EMAIL,
+    SINKS / "webhook.py": WEBHOOK,
+    SINKS / "webhook_client.py": WEBHOOK,
     SINKS / "collector.py": COLLECTOR != "none",
     SINKS / "syslog.py": COLLECTOR == "syslog",
     SINKS / "tcp.py": COLLECTOR == "tcp",
@@ -50,6 +54,7 @@ OPTIONAL = {
     Path("tests", "test_multi.py"): QUEUE,
     Path("tests", "test_file.py"): FILE != "none",
     Path("tests", "test_email.py"): EMAIL,
+    Path("tests", "test_webhook.py"): WEBHOOK,
 }
 
 
@@ -60,6 +65,7 @@ def chosen() -> list[str]:
         f"console: {CONSOLE}",
         f"log file: {FILE}",
         f"e-mail: {'yes, once LOG_EMAIL_HOST is set (.env.example)' if EMAIL else 'none'}",
+        f"webhook: {'yes, once LOG_WEBHOOK_URL is set (.env.example)' if WEBHOOK else 'none'}",
         f"collector: {f'{COLLECTOR}, once LOG_COLLECTOR_URL is set' if COLLECTOR != 'none' else 'none'}",
     ]
 

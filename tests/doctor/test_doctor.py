@@ -103,6 +103,38 @@ def test_probe_times_out_on_a_server_that_hangs(
     assert verdicts(report)["file"][0] == "reached"
 
 
+def test_probe_escapes_the_answers_of_servers(bake: Bake, tmp_path: Path, server: Callable[[bytes], int]) -> None:
+    """Case 69."""
+    project = bake(collector_handler="http")
+    attack = b"\x1b[2J\x1b]0;owned\x07\x9b31m"
+    refusing = mail_to(server(b"554 we know you " + attack + b"\r\n"))
+    collector = server(b"HTTP/1.1 400 Bad " + attack + b"\r\nContent-Length: 0\r\n\r\n")
+    url = {"LOG_COLLECTOR_URL": f"http://127.0.0.1:{collector}"}
+    for option in ("--json",), ():
+        run = project.run("-m", f"{project.package}.logging_setup", "--probe", *option, cwd=tmp_path, **refusing, **url)
+        assert run.returncode == 1
+        assert run.stdout.count("owned") == 2
+        assert all(line.isprintable() for line in (run.stdout + run.stderr).split("\n"))
+
+
+@pytest.mark.parametrize("name", ["LOG_EMAIL_PASSWORD_FILE", "LOG_COLLECTOR_TOKEN_FILE"])
+def test_secret_in_place_of_its_file_is_masked(bake: Bake, tmp_path: Path, name: str) -> None:
+    """Case 69: in the message, in the settings, and in their repr."""
+    project = bake(collector_handler="http")
+    code = f"from {project.package}.logging_setup import Settings; print(Settings.from_environ())"
+    variables = {**mail_to(1), name: "hunter2"}
+    for args in ("-m", f"{project.package}.logging_setup"), ("-c", code):
+        run = project.run(*args, cwd=tmp_path, **variables)
+        assert run.returncode != 0
+        assert f"{name}='***': must be a file that contains it: No such file" in run.stderr
+        assert "hunter2" not in run.stdout + run.stderr
+        (tmp_path / "hunter2").write_text("secret")
+        run = project.run(*args, cwd=tmp_path, **variables)
+        assert run.returncode == 0
+        assert "hunter2" not in run.stdout + run.stderr
+        (tmp_path / "hunter2").unlink()
+
+
 @pytest.mark.parametrize("multiprocessing", [True, False])
 def test_probe_reaches_every_working_sink(
     bake: Bake, tmp_path: Path, mail_server: tuple[int, list[bytes]], multiprocessing: bool

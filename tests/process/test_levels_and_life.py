@@ -213,17 +213,16 @@ class TestContextOfAWorker:
     def test_documented_way_passes_a_context_to_a_job(self, project: Project, tmp_path: Path, method: str) -> None:
         page = (project.path / "docs" / "logging.md").read_text("utf-8")
         (snippet,) = (each for each in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "fields" in each)
-        defined, _, submitted = snippet.rpartition("\n\n\n")
         body = (
             "from concurrent.futures import ProcessPoolExecutor\n"
-            f"{defined}\n\n\n"
+            f"{snippet}\n\n"
             "if __name__ == '__main__':\n"
             f"    context = multiprocessing.get_context({method!r})\n"
             "    with setup_main_logging() as logs:\n"
             "        pool = ProcessPoolExecutor(1, context, setup_proc_logging, (logs.queue,))\n"
-            "        with log_context(request=1):\n            future = {0}\n            future.result()\n"
-            "        with pool:\n            future = {0}\n            future.result()\n"
-        ).replace("{0}", submitted.strip())
+            "        with log_context(request=1):\n            submit(pool, 7).result()\n"
+            "        with pool:\n            submit(pool, 7).result()\n"
+        )
         lines = run_script(project, tmp_path, body)
         assert [line.partition("Job ")[2] for line in lines if " Job " in line] == ["7 request=1", "7"]
 
@@ -294,7 +293,7 @@ if __name__ == "__main__":
     {own}
     with setup_main_logging() as logs:
         {start}
-        time.sleep(120)
+        wait_for_signal()
 """
 CHILDREN = {
     "Pool": "pool = multiprocessing.Pool(2, setup_proc_logging, (logs.queue,)); pool.map_async(job, range(9), 1)",
@@ -362,7 +361,7 @@ if __name__ == "__main__":
     with setup_main_logging():
         multiprocessing.get_context("spawn").Process(target=time.sleep, args=(120,)).start()
         print("ready", flush=True)
-        time.sleep(120)
+        wait_for_signal()
 """
         program = app(tmp_path, body, multiprocessing=False)
         with bake(multiprocessing=False).start(program, cwd=tmp_path, LOG_CONSOLE_LEVEL="60") as service:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.processes import first_process
 from tests.support.project import DEADLINE, Bake, Project
-from tests.support.scripts import HEAD, run_script, with_handler
+from tests.support.scripts import HEAD, Script, run_script, with_handler
 
 LONG = 60  # seconds; children are killed at the end of the test
 STOP_WITHIN = 10.0  # seconds: process.session.STOP_WITHIN
@@ -201,7 +201,7 @@ if WHERE == "thread":
     threading.Thread(target=logs.stop).start()
 else:
     logs.stop()
-time.sleep(60)
+wait_for_signal()
 """
 WAITING_CUSTOM = """
 import logging, time
@@ -365,18 +365,26 @@ with setup_main_logging() as logs:
         body = """
 import random
 with setup_main_logging() as logs:
-    signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C: raises KeyboardInterrupt
-    blocked, raised = 0, []
+
+    def interrupt(*_):
+        if may_raise:  # it may come late
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    blocked, raised, may_raise = 0, [], False
     sys.unraisablehook = raised.append  # for an exception in a hook, which os.fork() does not raise
     for _ in range(1500):
         child = -1
         try:
+            may_raise = True
             signal.setitimer(signal.ITIMER_REAL, random.uniform(0.00001, 0.0004))
             child = os.fork()
             if child == 0:
                 os._exit(0)
             time.sleep(0.0005)
+            may_raise = False
         except KeyboardInterrupt as error:
+            may_raise = False
             raised.append(error)
         if child == 0:
             os._exit(0)
@@ -398,3 +406,22 @@ with setup_main_logging() as logs:
         raised, blocked = map(int, run.stdout.split())
         assert raised > 100
         assert blocked == 0
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_queue_is_passed_to_a_running_process(script: Script, method: str) -> None:
+    """As an argument of a job, not of the process."""
+    lines = script(
+        f"""
+from concurrent.futures import ProcessPoolExecutor
+
+def job(queue):
+    setup_proc_logging(queue)
+    logger.info("job")
+
+if __name__ == "__main__":
+    with setup_main_logging() as logs, ProcessPoolExecutor(1, multiprocessing.get_context("{method}")) as pool:
+        pool.submit(job, logs.queue).result()
+"""
+    )
+    assert sum(line.endswith(" job") for line in lines) == 1

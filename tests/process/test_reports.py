@@ -229,7 +229,7 @@ class TestStderr:
     def test_only_warnings_without_a_sink_go_to_stderr(
         self, parts: Imported, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        recent = parts.module("sinks.email").RecentRecords(5)  # a buffer, not a sink
+        recent = parts.module("sinks.alerts").RecentRecords(5)  # a buffer, not a sink
         picky = logging.NullHandler(logging.ERROR)
         parts.module("sinks.dispatcher").Dispatcher([recent, picky])
         for level in (logging.INFO, logging.WARNING, logging.ERROR):

@@ -19,8 +19,7 @@ def work(queue, name):
     setup_proc_logging(queue)
     try:
         logger.info("begins")
-        while True:
-            time.sleep(60)
+        wait_for_signal()
     except KeyboardInterrupt:
         for number in range(100):
             logger.info("clean-up %d of %s", number, name)
@@ -36,7 +35,7 @@ if __name__ == "__main__":
             logger.info("main %d", number)
         try:
             print("ready", flush=True)
-            workers[0].join()
+            wait_for_signal()
         except KeyboardInterrupt:
             logger.info("main cleans up")
             for worker in workers:
@@ -94,7 +93,7 @@ logs = setup_main_logging()
 for number in range(500):
     logger.info("main %d", number)
 print("ready", flush=True)
-time.sleep(60)
+wait_for_signal()
 """
     head = HEAD.replace(", setup_proc_logging", "")
     (tmp_path / "app.py").write_text(head + body, "utf-8")
@@ -112,7 +111,7 @@ def test_sigterm_handler_set_before_is_kept(project: Project, tmp_path: Path) ->
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 with setup_main_logging():
     print("ready", flush=True)
-    time.sleep(60)
+    wait_for_signal()
 """
     process = start(project, tmp_path, body)
     process.terminate()
@@ -188,29 +187,31 @@ def test_logging_in_a_signal_handler_does_not_deadlock(
 
 NESTED = """
 class Interrupted:
-    def __str__(self):
+    def __repr__(self):
         signal.raise_signal(signal.SIGUSR1)
         return "end"
 
 def interrupt(*_):
     global depth
     depth += 1
-    logger.info("call %d %s", depth, Interrupted())
+    log(depth)
     depth -= 1
 
 signal.signal(signal.SIGUSR1, interrupt)
 with setup_main_logging() as logs:
     for _ in range(5):
         depth = 0
-        logger.info("call 0 %s", Interrupted())
+        log(depth)
     counts = logs.counts()["handlers"]
 print(*(count["failed"] for count in counts.values()))
 """
 
 
-def test_too_deeply_nested_records_are_counted(bake: Callable[..., Project], tmp_path: Path) -> None:
+@pytest.mark.parametrize("rest", ['", depth, extra={"of": Interrupted()}', '%r", depth, Interrupted()'])
+def test_too_deeply_nested_records_are_counted(bake: Callable[..., Project], tmp_path: Path, rest: str) -> None:
     project = bake(multiprocessing=False)
-    (tmp_path / "app.py").write_text(HEAD.replace(", setup_proc_logging", "") + NESTED, "utf-8")
+    log = f'\ndef log(depth):\n    logger.info("call %d {rest})\n'
+    (tmp_path / "app.py").write_text(HEAD.replace(", setup_proc_logging", "") + log + NESTED, "utf-8")
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="INFO")
     assert (run.returncode, run.stderr) == (0, "")
     lines = log_lines(tmp_path / "app.log")

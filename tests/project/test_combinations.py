@@ -126,7 +126,7 @@ def test_handler_is_generated_only_if_chosen(everything: Baked) -> None:
     for answers, (words, project) in zip(combinations.every_combination(), everything, strict=True):
         assert (project.source / "multi.py").exists() == answers["multiprocessing"], words
         assert (project.logging / "queue").exists() == answers["multiprocessing"], words
-        for question in ("console", "file", "email"):
+        for question in ("console", "file", "email", "webhook"):
             chosen = answers[f"{question}_handler"] not in ("none", False)
             assert any((project.logging / "sinks").glob(f"*{question}.py")) == chosen, words
             for name in ("README.md", ".env.example"):

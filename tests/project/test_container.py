@@ -131,7 +131,8 @@ def test_sigterm_ends_pid_1_with_its_log_written(bake: Bake, tmp_path: Path, mul
         "setup_main_logging()\n"
         "assert os.getpid() == 1\n"
         "logging.warning('At work')\n"
-        "time.sleep(300)\n"
+        "while True:\n"
+        "    time.sleep(0.05)\n"  # a signal that comes just before a long sleep is handled after it
     )
     process = subprocess.Popen(
         [*first_process(), sys.executable, "-c", app],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import DEADLINE, QUESTIONS, TEMPLATE
+from tests.support.project import DEADLINE, TEMPLATE
 
 OVERWRITE = "--overwrite-if-exists"
 SKIP = "--skip-if-file-exists"
@@ -60,7 +60,7 @@ class TestExistingFolder:
     def test_module_of_another_choice_is_kept(self, tmp_path: Path, options: tuple[str, ...]) -> None:
         generated(tmp_path)
         project = tmp_path / "my-service"
-        kept = [SINKS / "email.py", QUEUE_ROOM / "handler.py", Path("src", "my_service", "multi.py")]
+        kept = [SINKS / "email.py", QUEUE_ROOM / "pipe.py", Path("src", "my_service", "multi.py")]
         for module in kept:
             (project / module).write_text('"""The owner\'s."""\n', "utf-8")
         message = generated(tmp_path, *options, *NO_QUEUE, "collector_handler=http")
@@ -101,8 +101,7 @@ class TestPrivateVariables:
         message = refusal(tmp_path, f"{name}=os", f"project_slug={slug}")
         assert f"{name} is 'os': expected " in message
 
-    def test_there_are_only_these_and_unknown_ones_are_ignored(self, tmp_path: Path) -> None:
-        assert [name for name in QUESTIONS if name.startswith("__")] == ["__asked_slug", "__package", "__prompts__"]
+    def test_variables_of_earlier_versions_are_ignored(self, tmp_path: Path) -> None:
         generated(tmp_path, "__folder=x", '__toml_description="', "__markdown_name=`", "project_slug=shop")
         assert [path.name for path in tmp_path.iterdir()] == ["shop"]
 

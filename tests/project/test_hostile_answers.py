@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.project import ASKED, DEADLINE, TEMPLATE, Bake
+from tests.support.project import ASKED, DEADLINE, QUESTIONS, TEMPLATE, Bake
 
-NO_HANDLER = {name: "none" for name in ASKED if name.endswith("_handler") and name != "email_handler"}
-NO_HANDLER["email_handler"] = "no"
+NO_HANDLER = {
+    name: "no" if isinstance(QUESTIONS[name], bool) else "none" for name in ASKED if name.endswith("_handler")
+}
 TEXTS = {
     "quotes": 'He said "no", \'\'\'twice\'\'\', """thrice""".',
     "backslash": "C:\\new\\table \\",

@@ -15,7 +15,9 @@ SOME = combinations.every_pair()
 PAGES = ("README.md", "docs/architecture.md", "docs/logging.md")
 # Words of a choice -> True if the answers have it; for all files but those of the logging package and the tests.
 CHOICE_WORDS: dict[str, Callable[[combinations.Answers], bool]] = {
-    r"e-?mails?|mails?|smtp|alerts?": lambda answers: answers["email_handler"],
+    r"e-?mails?|mails?|smtp": lambda answers: answers["email_handler"],
+    r"LOG_WEBHOOK\w*": lambda answers: answers["webhook_handler"],
+    r"alerts?": lambda answers: answers["email_handler"] or answers["webhook_handler"],
     r"queues?|listener|workers?|pools?|spawn(?:ed)?|multi\.py": lambda answers: answers["multiprocessing"],
     r"LOG_FILE|\w+\.log|logs/|log files?|roll(?:s|ed)?[- ]?over|backups?": lambda answers: (
         answers["file_handler"] != "none"
@@ -27,6 +29,7 @@ CHOICE_WORDS: dict[str, Callable[[combinations.Answers], bool]] = {
     r"udp|datagrams?": lambda answers: answers["collector_handler"] in ("syslog", "udp"),
     r"backlogs?|backoff": lambda answers: (
         answers["email_handler"]
+        or answers["webhook_handler"]
         or answers["collector_handler"] != "none"
         or (answers["multiprocessing"] and answers["console_handler"] != "none")
     ),

@@ -21,6 +21,8 @@ OF_LOGGING = {*dir(logging.makeLogRecord({})), *dir(logging.Handler()), "taskNam
 KNOWN = {
     "password_file": "read_secret_file() reads it, by the name of the secret and `_file`",
     "token_file": "as above",
+    "url_file": "as above",
+    "key_file": "as above",
     "trust_env": "an attribute of a session of requests",
     "stamp": "only for a file that rolls over by time",
     "_delivered_at": "for the due_in() of a subclass of BackgroundHandler",

@@ -24,7 +24,11 @@ def frames(bake: Bake) -> Iterator[SimpleNamespace]:
 # Bytes that look like the beginnings of frames, and lengths at and around every limit.
 DATA = st.one_of(
     st.binary(min_size=1, max_size=1500),
-    st.builds(bytes.__mul__, st.sampled_from([b"\0", b"\1", b"\2", b"\x81", b"\x88", b"\xff"]), st.integers(1, 65_536)),
+    st.builds(
+        lambda byte, size: byte * size,
+        st.sampled_from([b"\0", b"\1", b"\2", b"\x81", b"\x88", b"\xff"]),
+        st.integers(1, 65_536),
+    ),
     st.sampled_from([510, 511, 512, 513, 1022, 1023, 4067, 4068, 4069, 4087, 4088, 4089, 4096, 65_536]).map(os.urandom),
 )
 

@@ -289,7 +289,7 @@ def test_status_500_and_429_are_retried_after_the_pause(start: Start, sink: str)
     pauses = [after - before for before, after in zip(receiver.asked, receiver.asked[1:], strict=False)]
     assert max(pauses) > 1.9, "Retry-After: 2"
     assert without_doubles(receiver.texts) == logged
-    assert "the collector answered 500" in output
+    assert "the server answered 500" in output
 
 
 @pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
@@ -311,6 +311,92 @@ def test_rate_limit_is_not_fed_by_reports_on_it(start: Start, sink: str, multipr
     assert any("delivery restored" in text for text in receiver.texts), "with the next delivery, it arrives"
 
 
+def recoveries(output: str) -> list[str]:
+    return re.findall(r"delivery (restored.*|failed, will be retried)", output)
+
+
+def test_failure_is_not_reported_after_its_recovery(start: Start) -> None:
+    """Case 81: the second failure comes within a minute of the first, and is over before the exit."""
+    with HttpReceiver() as receiver:
+        receiver.answers = [(500, None)]
+        application = start("http", receiver.url)
+        receiver.await_texts(*application.log(1))
+        receiver.answers = [(500, None)]
+        receiver.await_texts(*application.log(1))
+        output = application.stop()
+    assert recoveries(output) == ["failed, will be retried", "restored, 0 records dropped meanwhile"]
+
+
+def test_failure_at_exit_is_not_reported_as_retried(start: Start) -> None:
+    """Case 81: the last report is that of the loss."""
+    application = start("http", HttpReceiver().url)
+    application.log(1)
+    application.await_failure()
+    output = application.stop()
+    assert "records dropped: not delivered before the deadline" in output.splitlines()[-1]
+    assert recoveries(output) == ["failed, will be retried"]
+
+
+@pytest.mark.parametrize(
+    ("sink", "end"),
+    [
+        ("tcp", ", not counting those that the receiver had not read"),
+        ("udp", ", not counting datagrams lost on the way"),
+        ("http", ""),
+    ],
+)
+def test_recovery_names_what_is_not_counted(start: Start, sink: str, end: str) -> None:
+    """Case 78."""
+    receiver = SINKS[sink]()
+    application = start(sink, receiver.url)
+    logged = application.log(10)
+    application.await_failure()
+    with receiver:
+        receiver.await_texts(*logged)
+        output = application.stop()
+    assert recoveries(output)[-1] == f"restored, 0 records dropped meanwhile{end}"
+
+
+@pytest.mark.parametrize("sink", ["http", "otlp"])
+def test_batch_that_is_too_large_is_halved(start: Start, sink: str) -> None:
+    """Case 79: only the record that is too large alone is dropped."""
+    receiver = SINKS[sink]()
+    receiver.limit = 20_000
+    application = start(sink, receiver.url, LOG_REDACT="off")  # which cuts
+    logged = application.log(200, padding=600)
+    application.log(1, padding=30_000)
+    logged += application.log(200, padding=600)
+    application.await_failure()
+    with receiver:
+        receiver.await_texts(*logged)
+        logged += application.log(200, padding=600)
+        receiver.await_texts(*logged)
+        output = application.stop()
+    assert [text for text in receiver.texts if text.startswith("record ")] == logged
+    assert receiver.largest > 5_000, "records were still gathered"
+    assert re.findall(r"(\d+ records dropped: .*413)", output) == [
+        "1 records dropped: refused: the server answered 413"
+    ]
+    assert "not delivered" not in output
+
+
+@needs("nginx")
+def test_nginx_with_a_small_limit_gets_every_record(start: Start, tmp_path: Path) -> None:
+    """Case 79."""
+    with HttpReceiver() as receiver:
+        nginx = Nginx(tmp_path, receiver.port, "100r/s", 429, body="20k")
+        nginx.start()
+        try:
+            application = start("http", f"http://127.0.0.1:{nginx.port}/logs")
+            logged = application.log(500, padding=600)
+            receiver.await_texts(*logged)
+            output = application.stop()
+        finally:
+            nginx.stop()
+    assert without_doubles(receiver.texts) == logged
+    assert not re.search(r"[1-9]\d* records dropped", output)
+
+
 NGINX = """
 daemon off;
 master_process off;
@@ -326,7 +412,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     limit_req_zone $server_port zone=logs:1m rate={rate};
     limit_req_status {status};
-    client_max_body_size 1m;  # the default
+    client_max_body_size {body};
     server {{
         listen 127.0.0.1:{port};
         location /logs {{
@@ -339,13 +425,13 @@ http {{
 
 
 class Nginx(Daemon):
-    """nginx in front of a receiver, with a limit of requests a second and its default limit of size."""
+    """nginx in front of a receiver, with a limit of requests a second, and one of size (by default 1 MB)."""
 
-    def __init__(self, folder: Path, behind: int, rate: str, status: int) -> None:
+    def __init__(self, folder: Path, behind: int, rate: str, status: int, body: str = "1m") -> None:
         super().__init__(folder, "nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
         self.port = free_port()
         (folder / "nginx.conf").write_text(
-            NGINX.format(folder=folder, port=self.port, behind=behind, rate=rate, status=status)
+            NGINX.format(folder=folder, port=self.port, behind=behind, rate=rate, status=status, body=body)
         )
 
     def is_up(self) -> bool:
@@ -390,7 +476,7 @@ def test_refused_batch_is_reported_and_the_next_is_sent(start: Start, sink: str,
         later = application.log(10)
         receiver.await_texts(*later)
         output = application.stop()
-    assert f"1 records dropped: refused: the collector answered {status}" in output
+    assert f"1 records dropped: refused: the server answered {status}" in output
     assert "record 0" not in receiver.texts
 
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import re
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import trustme
 from tests.support.imported import Imported, record
 from tests.support.mail_server import CA, PASSWORD, USER, MailServer, mail_server
 from tests.support.network import free_port, wait_until
-from tests.support.project import Bake, Project
+from tests.support.project import DEADLINE, Bake, Project
 
 APPLICATION = """
 import logging, sys
@@ -47,7 +49,8 @@ class Mailer:
     """The e-mail handlers of a generated project, in this process."""
 
     def __init__(self, direct: Imported, pause: float, **settings: Any) -> None:
-        made = direct.module("sinks.email").EmailSink(host="localhost", to=("ops@example.com",), **settings)
+        settings = {"host": "localhost", "to": ("ops@example.com",), **settings}
+        made = direct.module("sinks.email").EmailSink(**settings)
         self.email, self.recent = made.make_handlers(direct.module("formatters").make_formatter)
         self.email._first_pause = pause  # noqa: SLF001
         self.email.setLevel(logging.CRITICAL)
@@ -58,7 +61,7 @@ class Mailer:
             if level >= handler.level:
                 handler.handle(record(text, level=level))
 
-    def end(self, within: float = 5.0) -> None:
+    def end(self, within: float = DEADLINE) -> None:
         self.email.finish_by(time.monotonic() + within)
         self.email.close()
 
@@ -162,6 +165,41 @@ class TestApplication:
         assert "LINES 1" in done.stdout
         assert took < 9  # the deadline at the end is 5 s, the server's time-out 10
         assert "not delivered before the deadline" in (tmp_path / "app.log").read_text("utf-8")
+
+
+class TestCharacters:
+    """Case 76."""
+
+    def test_domain_of_other_characters_gets_the_mail(self, project: Project, ca_file: str, tmp_path: Path) -> None:
+        with mail_server() as server:
+            more = {"LOG_EMAIL_TO": "ops@exämple.com,boss@example.com", "LOG_EMAIL_FROM": "Zürich <alerts@example.ch>"}
+            variables = environment(server, ca_file, tmp_path, **more)
+            done = project.run("-c", APPLICATION.format(package=project.package), cwd=tmp_path, **variables)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert server.recipients == [["ops@xn--exmple-cua.com", "boss@example.com"]]
+        assert server.mails[0]["From"] == "Zürich <alerts@example.ch>"
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("LOG_EMAIL_PASSWORD", "gehöim"),
+            ("LOG_EMAIL_PASSWORD_FILE", "utf-8"),
+            ("LOG_EMAIL_PASSWORD_FILE", "latin-1"),
+            ("LOG_EMAIL_USER", "gehöim"),
+            ("LOG_EMAIL_TO", "ops@example.com,gehöim@example.com"),
+            ("LOG_EMAIL_FROM", "Zürich <gehöim@example.com>"),
+        ],
+    )
+    def test_value_that_smtp_cannot_encode_is_refused(
+        self, project: Project, tmp_path: Path, name: str, value: str
+    ) -> None:
+        (tmp_path / "utf-8").write_text("gehöim", "utf-8")
+        (tmp_path / "latin-1").write_text("gehöim", "latin-1")
+        settings = {"LOG_EMAIL_HOST": "localhost", "LOG_EMAIL_TO": "ops@example.com", name: value}
+        run = project.run("-m", project.package, cwd=tmp_path, **settings)
+        assert run.returncode == 2
+        assert re.search(rf"\n  - {name.removesuffix('_FILE')}(='.*')?: must be .*ASCII", run.stderr), run.stderr
+        assert "PASSWORD" not in name or not re.search("ö|geh|xf6|xc3", run.stderr), run.stderr
 
 
 class TestEncryption:
@@ -294,6 +332,91 @@ class TestTrouble:
             mail.end()
             assert (server.attempts, server.mails) == (1, [])
         assert "refused: 554" in direct.reported[0]
+
+    def test_recipient_refused_for_now_is_retried_alone(self, direct: Imported, mailer: Any) -> None:
+        """Case 75."""
+        with mail_server() as server:
+            server.recipient_answers = {"boss@example.com": ["450 greylisted", "450 greylisted"]}
+            mail = mailer(server, to=("ops@example.com", "boss@example.com", "me@example.com"))
+            mail.log("alarm")
+            wait_until(lambda: len(server.mails) == 2)
+            assert server.recipients == [["ops@example.com", "me@example.com"], ["boss@example.com"]]
+            assert server.mails[1]["To"] == server.mails[0]["To"]
+            mail.log("next")
+            mail.end()
+            assert len(server.recipients[2]) == 3
+        assert "450" in direct.reported[0]
+        assert direct.reported[1:] == ["email: delivery restored, 0 records dropped meanwhile"]
+
+    def test_recipient_refused_too_often_is_reported(self, direct: Imported, mailer: Any) -> None:
+        with mail_server() as server:
+            server.recipient_answers = {"boss@example.com": ["450 greylisted"] * 6}
+            mail = mailer(server, to=("ops@example.com", "boss@example.com"), interval=0.0)
+            mail.log("alarm")
+            wait_until(lambda: len(direct.reported) == 2)
+            mail.log("next")
+            mail.end()
+            assert server.recipients == [["ops@example.com"], ["ops@example.com", "boss@example.com"]]
+        assert "6 attempts failed" in direct.reported[1]
+        assert "boss@example.com" in direct.reported[1]
+
+    def test_recipient_refused_for_good_is_not_retried(self, direct: Imported, mailer: Any) -> None:
+        with mail_server() as server:
+            server.recipient_answers = {"boss@example.com": ["550 unknown"]}
+            mail = mailer(server, to=("ops@example.com", "boss@example.com"))
+            mail.log("alarm")
+            mail.end()
+            assert server.recipients == [["ops@example.com"]]
+        (line,) = direct.reported
+        assert line.startswith("email: recipients refused, mail sent to the others: {'boss@example.com': (550")
+
+    def test_server_hanging_at_quit_has_the_mail(self, direct: Imported, mailer: Any) -> None:
+        """Case 77."""
+        with mail_server() as server:
+            server.hangs_at_quit = True
+            mail = mailer(server)
+            mail.log("alarm")
+            wait_until(lambda: server.mails)
+            mail.end(within=3.0)
+            assert len(server.mails) == 1
+        assert direct.reported == []
+        assert mail.email.lost == 0
+
+    def test_server_without_a_common_login_is_refused(self, direct: Imported, mailer: Any) -> None:
+        """Case 80."""
+        with mail_server(xoauth2=True) as server:
+            mail = mailer(server)
+            mail.log("alarm")
+            mail.end()
+            assert server.greetings == 2, "before and after STARTTLS"
+        assert "email: 1 records dropped: refused: No suitable authentication" in direct.reported[0]
+
+    def test_server_of_tls_1_0_is_refused(self, direct: Imported, mailer: Any) -> None:
+        """Case 80. Not aiosmtpd, which closes the connection without the alert that other servers send."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        CA.issue_cert("localhost").configure_cert(context)
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        with pytest.deprecated_call():
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+        with socket.create_server(("localhost", 0)) as listening:
+            mail = mailer(port=listening.getsockname()[1], security="tls")
+            mail.log("alarm")
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+            wait_until(lambda: direct.reported)
+            mail.end()
+        (line,) = direct.reported
+        assert re.search("email: 1 records dropped: refused: .*PROTOCOL", line)
+
+    def test_characters_of_a_password_are_not_reported(self, direct: Imported, mailer: Any) -> None:
+        """Case 76: settings made by code are not checked."""
+        with mail_server() as server:
+            mail = mailer(server, password="gehöim")  # noqa: S106
+            mail.log("alarm")
+            mail.end()
+        (line,) = direct.reported
+        assert line == "email: 1 records dropped: refused: user name, password and addresses must be ASCII"
 
     def test_hanging_server_blocks_no_log_call(self, mailer: Any) -> None:
         with socket.create_server(("localhost", 0)) as silent:

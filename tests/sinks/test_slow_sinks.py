@@ -83,6 +83,7 @@ def test_slow_sink_costs_no_memory_and_no_line_of_the_file(project: Project, tmp
 def test_unread_console_does_not_affect_the_file(project: Project, tmp_path: Path) -> None:
     body = """
 with setup_main_logging() as logs:
+    logs.flush(60)  # the listener has started: that may take longer than LOG_QUEUE_TIMEOUT, and the pipe holds 1 MB
     for number in range(20000):
         logger.info("number %d %s", number, "x" * 100)
 """

@@ -244,6 +244,9 @@ with setup_main_logging():
     finally:
         process.kill()
         daemon.stop()
+    end = "those that the receiver had not read" if transport == "tcp" else "datagrams lost on the way"
+    log_file = "".join(file.read_text("utf-8") for file in (tmp_path / "logs").glob("*.log"))
+    assert f"delivery restored, 0 records dropped meanwhile, not counting {end}\n" in log_file  # case 78
     assert len([m for m in daemon.messages() if " " in m["text"].strip() and m["text"].strip()[-1].isdecimal()]) >= 80
 
 

@@ -174,7 +174,11 @@ class HttpReceiver(Receiver):
         self.answers: list[tuple[int, str | None]] = []
         self.asked: list[float] = []  # times of requests, in monotonic seconds
         self.headers: list[dict[str, str]] = []
-        self.largest = 0  # bytes of a body
+        self.paths: list[str] = []
+        self.largest = 0  # bytes of an accepted body
+        self.limit: int | None = None  # of these bytes: 413 above it
+        self.location = ""  # if set, the header of every answer
+        self.words = b""  # body of every answer
 
     @property
     def url(self) -> str:
@@ -207,19 +211,25 @@ class HttpReceiver(Receiver):
                         return
                 receiver.asked.append(time.monotonic())
                 receiver.headers.append(dict(self.headers))
-                receiver.largest = max(receiver.largest, len(body))
+                receiver.paths.append(self.path)
+                too_large = receiver.limit is not None and len(body) > receiver.limit
+                if not too_large:
+                    receiver.largest = max(receiver.largest, len(body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                status, retry_after = receiver.answer()
+                status, retry_after = (413, None) if too_large else receiver.answer()
                 if status == receiver.taken:
                     receiver.take_body(body)
                 with contextlib.suppress(OSError):
                     self.send_response(status)
                     if retry_after:
                         self.send_header("Retry-After", retry_after)
+                    if receiver.location:
+                        self.send_header("Location", receiver.location)
                     if status != 204:
-                        self.send_header("Content-Length", "0")
+                        self.send_header("Content-Length", str(len(receiver.words)))
                     self.end_headers()
+                    self.wfile.write(receiver.words)
 
             def handle_one_request(self) -> None:
                 # An idle connection stays open until the server is killed.
@@ -251,6 +261,16 @@ class HttpReceiver(Receiver):
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
+
+
+class WebhookReceiver(HttpReceiver):
+    """Receive one JSON object a request; the path is a secret."""
+
+    path = "/services/T0/B0/s3cret-hook?sig=s3cret-sig"
+
+    def take_body(self, body: bytes) -> None:
+        self.entries.append(json.loads(body))
+        self.texts.append(body.decode())
 
 
 class OtlpReceiver(HttpReceiver):

@@ -13,6 +13,10 @@ HEAD = """
 import logging, multiprocessing, os, signal, sys, threading, time
 from my_service.logging_setup import log_context, log_exit, logged, setup_main_logging, setup_proc_logging
 logger = logging.getLogger("my_service.app")
+
+def wait_for_signal():
+    while True:  # a signal that comes just before a sleep is handled after it
+        time.sleep(0.05)
 """
 Script = Callable[..., list[str]]
 listeners = pytest.mark.parametrize("listener", ["process", "thread"])

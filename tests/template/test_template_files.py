@@ -79,6 +79,7 @@ def test_links_to_files_resolve(document: str) -> None:
             ("multiprocessing=no", "console_handler=json", "file_handler=size", "email_handler=no"),
             ["one process", "console: json", "log file: size", "e-mail: none"],
         ),
+        (("webhook_handler=yes",), ["e-mail: yes", "webhook: yes, once LOG_WEBHOOK_URL is set"]),
         (("project_name=Tea Shop", "file_handler=none"), ["several processes", "console: text", "log file: none"]),
     ],
 )

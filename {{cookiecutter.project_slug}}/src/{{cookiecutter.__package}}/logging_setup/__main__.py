@@ -2,6 +2,8 @@
 
 Shows how logging would be set up in this environment, and its faults. Exit status: 0; 1 if a sink
 failed its probe; 2 if a LOG_* value is invalid. docs/logging.md has more.
+
+With `level` as the first word, the command that changes levels in the running service: doctor/level.py.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .configure import settings_or_exit, use_settings
+from .doctor import level
 from .doctor.checks import faults, loggers, settings_now
 from .doctor.probe import probe
 from .get_handlers import get_handlers
@@ -26,6 +29,8 @@ from .settings import OWN_LOGGERS, PACKAGE, Settings
 
 def main() -> int:
     """Examine logging, print the report, and return the exit status."""
+    if sys.argv[1:2] == ["level"]:
+        return level.main(sys.argv[2:], f"python -m {__package__} level")
     options = parse_options([f"{PACKAGE}.main"] if PACKAGE else [])
     settings = settings_or_exit()
     # What is printed meanwhile, and the console's test record, must not get into the JSON.
@@ -36,6 +41,7 @@ def main() -> int:
     report: dict[str, Any] = {
         "settings": settings_now(settings, Settings(), os.environ),
         "sinks": {name: logging.getLevelName(sink.level) for name, sink in settings.sinks.items() if sink.is_on},
+        "level_change": level.shown(),
         "loggers": loggers(),
         "faults": [*map(redact.text, failed), *faults(settings, OWN_LOGGERS, os.environ)],
         "probe": results,
@@ -69,12 +75,12 @@ def as_text(report: dict[str, Any]) -> str:
     lines = ["Settings"]
     lines += [f"  {each['variable']:24} {each['value'] or '-':32} {each['origin']}" for each in report["settings"]]
     lines += ["", "Sinks", *(f"  {name:24} {level}" for name, level in report["sinks"].items())]
-    lines += ["", "Loggers"]
+    lines += ["", "Level change", f"  {report['level_change']}", "", "Loggers"]
     for each in report["loggers"]:
         depth = 0 if each["name"] == "root" else 1 + each["name"].count(".")
         notes = [*each["handlers"], "" if each["propagate"] else "does not propagate", "disabled" * each["disabled"]]
-        level = each["level"] or f"({each['effective_level']})"
-        lines.append(f"  {'  ' * depth + each['name']:32} {level:10} {', '.join(filter(None, notes))}")
+        level_text = each["level"] or f"({each['effective_level']})"
+        lines.append(f"  {'  ' * depth + each['name']:32} {level_text:10} {', '.join(filter(None, notes))}")
     lines += ["", "Faults", *(f"  - {fault}" for fault in report["faults"] or ["none found"])]
     if report["probe"]:
         lines += ["", "Probe"]

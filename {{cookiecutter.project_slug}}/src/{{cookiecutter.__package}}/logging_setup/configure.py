@@ -2,16 +2,20 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from .get_handlers import get_handlers
 from .process import reports, uncaught
+from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
 from .process.global_state import attach, change, undo
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
 from .process.global_state import change, undo
 # {% endif %}
+from .process.live_level import live
 from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
 from .queue.pipe import LogQueue, WorkerSettings
@@ -19,8 +23,9 @@ from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import drop_inherited_context
 # {% endif %}
-from .records.logger import Deliver, use_fast_loggers
+from .records.logger import use_fast_loggers
 from .records.redaction import redact
+from .records.serialize import Deliver
 from .settings import Settings
 # {% if not cookiecutter.multiprocessing %}
 from .sinks.direct import DirectSession
@@ -60,7 +65,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         running = DirectSession(get_handlers(settings))
         # {% endif %}
         running.start(keep=settings.reattach)
-        _setup_process(settings, running.handlers, running.deliver)
+        _setup_process(settings, running.handlers, running.deliver, running.sinks)
     if from_environ:
         for line in settings.unknown_variables(os.environ):
             if "did you mean" in line:  # else it may be another program's
@@ -122,8 +127,15 @@ def settings_or_exit() -> Settings:
         raise SystemExit(2) from None
 
 
-def _setup_process(settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver) -> None:
-    """Set up what every process needs, whatever its handlers."""
+def _setup_process(
+    settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
+) -> None:
+    """Set up what every process needs; `sinks`: the GuardedHandlers that run in it."""
+    live.stop()
     use_settings(settings)
+    deliver = flood_control.limit(settings.repeat, handlers, deliver)
     undo.callback(use_fast_loggers(handlers, deliver))
     uncaught.log_uncaught(settings.fault_file)
+    if settings.level_control:
+        live.start(sinks)
+        undo.callback(live.stop)

@@ -60,8 +60,7 @@ class JsonFormatter(logging.Formatter):
         data = record.__dict__
         if data.get("exception") or data["stack_info"]:
             entry |= {name: value for name, value in optional_fields(record).items() if value is not None}
-        if fields := data.get("fields"):
-            add_fields(entry, fields, _RESERVED)
+        add_fields(entry, data.get("fields") or {}, _RESERVED)
         return to_json(entry)
 
 

@@ -20,6 +20,9 @@ SINKS: Final[list[str]] = [
     # {% if cookiecutter.email_handler %}
     "email:EmailSink",
     # {% endif %}
+    # {% if cookiecutter.webhook_handler %}
+    "webhook:WebhookSink",
+    # {% endif %}
     # {% if cookiecutter.collector_handler != "none" %}
     "collector:CollectorSink",
     # {% endif %}

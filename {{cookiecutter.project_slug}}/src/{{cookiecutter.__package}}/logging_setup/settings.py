@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     levels: tuple[tuple[str, int], ...] = setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
+    level_control: bool = setting(
+        "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
+    )
     reattach: bool = setting(
         "LOG_REATTACH",
         parse.switch,
@@ -48,6 +51,9 @@ class Settings(BaseSettings):
     redact: bool = setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = setting(
         "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, comma-separated"
+    )
+    repeat: str = setting(
+        "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
     )
     # {% if cookiecutter.multiprocessing %}
     listener: str = setting(

@@ -1,6 +1,7 @@
 """Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
 
-# {% set encrypted = cookiecutter.email_handler or cookiecutter.collector_handler not in ("none", "udp") %}
+# {% set alerts = cookiecutter.email_handler or cookiecutter.webhook_handler %}
+# {% set encrypted = alerts or cookiecutter.collector_handler not in ("none", "udp") %}
 import logging
 # {% if cookiecutter.file_handler != "none" %}
 import os
@@ -54,7 +55,7 @@ def one_of(*choices: str) -> Parser:
     return parse
 
 
-# {% if cookiecutter.email_handler or cookiecutter.file_handler != "none" %}
+# {% if alerts or cookiecutter.file_handler != "none" %}
 def whole(least: int, most: int, unit: str) -> Parser:
     """Return a parser of whole numbers from `least` to `most`."""
 
@@ -80,6 +81,13 @@ def seconds(least: float, most: float) -> Parser:
 
 
 # {% endif %}
+def rate(value: str) -> str:
+    """Return the text if it is a number of records in a number of seconds, or empty."""
+    if not re.fullmatch(r"([1-9]\d{0,8}/[1-9]\d{0,5}s)?", value):
+        raise ValueError("a number of records / a number of seconds, for example 10/60s")
+    return value
+
+
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
     if value.lower() not in _YES + _NO:
@@ -164,5 +172,11 @@ def words(form: str, expected: str) -> Parser:
 
 keys = words(r".*[^\W_].*", "words, for example iban,card_number")  # one without a letter would match everything
 # {% if cookiecutter.email_handler %}
-addresses = words(r"[^\s<>]+@[^\s<>@]+", "e-mail addresses, for example ops@example.com,me@example.com")
+_addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, such as ops@example.com,me@example.com")
+
+
+def addresses(value: str) -> tuple[str, ...]:
+    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    parts = (address.rpartition("@") for address in _addresses(value))
+    return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)
 # {% endif %}

@@ -54,7 +54,8 @@ def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]
     return values, problems
 
 
-# {% if cookiecutter.email_handler or cookiecutter.collector_handler in ("http", "otlp") %}
+# {% set alerts = cookiecutter.email_handler or cookiecutter.webhook_handler %}
+# {% if alerts or cookiecutter.collector_handler in ("http", "otlp") %}
 def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: parse.Parser) -> list[str]:
     """Read the file named by `variable`_FILE into `values[name]`; return a line for each problem."""
     file = values.get(f"{name}_file")
@@ -62,10 +63,10 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
         return [f"{variable}: must not be set together with {variable}_FILE"]
     try:
         if file:
-            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+            with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123
                 values[name] = parser(opened.read().strip("\r\n"))
-    except (OSError, ValueError) as error:
-        return [f"{variable}_FILE={file!r}: must be a file that contains it: {error}"]
+    except (OSError, ValueError) as error:  # without the name of the file, which may be the secret itself
+        return [f"{variable}_FILE={MASK!r}: must be a file that contains it: {getattr(error, 'strerror', error)}"]
     return []
 
 

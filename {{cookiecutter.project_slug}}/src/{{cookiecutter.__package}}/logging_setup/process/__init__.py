@@ -2,6 +2,6 @@
 
 In reading order: reports (report, say: how the other rooms report failures), open_file (the log file and those beside
 it), global_state (what set-up changes and stop() restores), uncaught (exceptions, warnings, fatal signals), session
-(LoggingSession: attach, shut down, signals).
-Exports: LoggingSession; log_once, log_exit and logged; report, say and describe.
+(LoggingSession: attach, shut down, signals), live_level (levels changed at run time).
+Exports: LoggingSession; live; log_once, log_exit and logged; report, say and describe.
 """

@@ -52,12 +52,13 @@ def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) 
     """Log `text`, unless this `cause` was reported less than INTERVAL ago; return True if it was logged.
 
     Otherwise `count` is added to that of the cause's next report, which has the sum in place of COUNT in `text`, or
-    after it. Never raises.
+    after it; with a count of 0 the text is discarded, as it may be out of date then. Never raises.
     """
     with _lock:
         count += _held.pop(cause, (0, ""))[0]
         if time.monotonic() < _next.get(cause, 0.0):
-            _held[cause] = count, text
+            if count:
+                _held[cause] = count, text
             return False
         _next[cause] = time.monotonic() + INTERVAL
     say(_counted(text, count), level)
@@ -76,7 +77,7 @@ def report_held() -> None:
 def _counted(text: str, count: int) -> str:
     if COUNT in text:
         return text.replace(COUNT, str(count))
-    return text if count == 1 else f"{text} ({count} times)"
+    return text if count <= 1 else f"{text} ({count} times)"
 
 
 def describe(error: BaseException | None) -> str:

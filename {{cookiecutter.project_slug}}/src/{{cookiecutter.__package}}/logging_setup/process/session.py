@@ -9,26 +9,31 @@ import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
+from .flood import flood_control
 from .global_state import PACKAGE, attach, change, undo
-from .uncaught import log_once
+from .uncaught import exit_cause, log_end, logger
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
-TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
+TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's end
+
+_ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 # Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
 fork_lock: Final = threading.RLock()
 
 
 class LoggingSession(ABC):
-    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, or at SIGTERM."""
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, SIGTERM or SIGHUP."""
 
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
         self.handlers = handlers
+        self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
         self._is_stopping = False
@@ -72,8 +77,9 @@ class LoggingSession(ABC):
         vars(logging.root)[PACKAGE] = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                change(partial(signal.getsignal, signal.SIGTERM), partial(signal.signal, signal.SIGTERM), _terminate)
+            for number in _ENDING:
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    change(partial(signal.getsignal, number), partial(signal.signal, number), _terminate)
 
     def _stop_within(self, within: float) -> bool:
         """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
@@ -86,8 +92,9 @@ class LoggingSession(ABC):
         try:
             atexit.unregister(self.stop)
             attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
             self._stop(within)
-            with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
+            with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
                 undo.close()
         finally:
             self._is_stopping = False
@@ -98,6 +105,8 @@ class LoggingSession(ABC):
 
     def end_by(self, number: int) -> None:
         """Stop, then end this process by that signal; during a stop, return, and end once that is finished or late."""
+        if not self.stopped and self.flush(0.5):  # else the line would wait for room in the queue
+            logger.info("process: ended: %s", exit_cause(-number))
         if self._stop_within(TERMINATE_WITHIN):
             _end(number)
         self._terminated_by = number
@@ -109,7 +118,7 @@ class LoggingSession(ABC):
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        log_once(error, "the main thread")  # sys.excepthook will come too late for it
+        log_end(error)  # sys.excepthook will come too late for it
         # Threads that the interpreter waits for log until its exit, where atexit calls stop().
         others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
         self.flush() if others else self.stop()
@@ -149,22 +158,21 @@ def _end_children() -> None:
             child.terminate()
 
 
-# A SIGTERM that comes during a fork is blocked until the child has its default action back: otherwise Python could
-# note the signal for a handler that is replaced before it is called.
-_blocked: set[int] = set()  # to unblock after the fork; empty if the application has blocked SIGTERM itself
+# A SIGTERM or SIGHUP that comes during a fork is blocked until the child has its default action back: otherwise Python
+# could note the signal for a handler that is replaced before it is called.
+_blocked: set[int] = set()  # to unblock after the fork; not those that the application has blocked itself
 
 
 def _before_fork() -> None:
     _blocked.clear()
-    ours = signal.getsignal(signal.SIGTERM) is _terminate
-    if ours and signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-        _blocked.add(signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _blocked)
+    _blocked.update(number for number in _ENDING if signal.getsignal(number) is _terminate)
+    _blocked.difference_update(signal.pthread_sigmask(signal.SIG_BLOCK, _blocked))
 
 
 def _reset_in_child() -> None:
-    if signal.getsignal(signal.SIGTERM) is _terminate:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in _ENDING:
+        if signal.getsignal(number) is _terminate:
+            signal.signal(number, signal.SIG_DFL)
 
 
 if hasattr(os, "register_at_fork"):

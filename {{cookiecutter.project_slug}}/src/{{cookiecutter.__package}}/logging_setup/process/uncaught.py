@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 import threading
+import time
 # {% if cookiecutter.multiprocessing %}
 import traceback
 # {% endif %}
@@ -18,8 +19,9 @@ import warnings
 from collections.abc import Callable
 from functools import partial, wraps
 from multiprocessing.process import BaseProcess
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TextIO, TypeVar
 
+from ..records.text import format_time
 from .global_state import change, undo
 from .open_file import open_file
 
@@ -36,20 +38,21 @@ logger = logging.getLogger(__name__)
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
 _REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # as of functions, generators and coroutines
 _UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
+_STARTED: Final = "started "  # begins a line of the fault file
 _extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
 
 
 def log_uncaught(fault_file: str = "") -> None:
     """Install the hooks that log what is not caught in this process, each exception once. stderr keeps its lines.
 
-    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, or written to stderr if there is
-    none, or if it cannot be opened.
+    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, below a line per start, and the next
+    start logs that there is one. Without such a file, or if it cannot be opened, it is written to stderr.
     """
     shown = warnings.showwarning
     logging.captureWarnings(True)
     if (ours := warnings.showwarning) is not shown:
         undo.callback(lambda: logging.captureWarnings(warnings.showwarning is not ours))
-    _extend(sys, "excepthook", lambda _, error, __: log_once(error, "the main thread"))
+    _extend(sys, "excepthook", lambda _, error, __: log_end(error))
     _extend(threading, "excepthook", _log_thread)
     _extend(sys, "unraisablehook", _log_unraisable)
     # {% if cookiecutter.multiprocessing %}
@@ -83,6 +86,16 @@ def log_once(error: BaseException | None, origin: str, level: int = logging.CRIT
         setattr(error, _LOGGED, level)
     text = "Exception in %s" if level < logging.CRITICAL else "Uncaught exception in %s"
     logger.log(level, text, origin, exc_info=error)
+
+
+def log_end(error: BaseException | None) -> None:
+    """Log what ends the main thread, once: an exception, Ctrl-C, or an exit with a text or a status that is not 0."""
+    if isinstance(error, SystemExit) and error.code:
+        logger.error("process: ended: %s", exit_cause(error.code) if isinstance(error.code, int) else error.code)
+    elif isinstance(error, KeyboardInterrupt) and _LOGGED not in vars(error):
+        vars(error)[_LOGGED] = logging.INFO
+        logger.info("process: ended: Ctrl-C")
+    log_once(error, "the main thread")
 
 
 def logged(job: Callable[P, R]) -> Callable[P, R]:
@@ -142,8 +155,10 @@ def _write_fatal_signals_to(path: str) -> None:
     file = sys.stderr
     if path:
         try:
-            file = open(path, "a", encoding="utf-8", opener=open_file)  # noqa: SIM115 - open before a fault
+            file = open(path, "a+", encoding="utf-8", errors="replace", opener=open_file)  # noqa: SIM115 - before a fault
             undo.callback(file.close)
+            if not multiprocessing.parent_process():
+                _note_start(file)
         except (OSError, ValueError, RuntimeError) as error:
             if os.path.lexists(path):  # else the log file cannot be opened either, and is reported
                 logger.warning("faults: %s cannot be opened, stacks of fatal signals go to stderr: %s", path, error)
@@ -151,6 +166,15 @@ def _write_fatal_signals_to(path: str) -> None:
         undo.callback(_enable_faulthandler, sys.stderr)
     undo.callback(faulthandler.disable)  # before the file is closed
     _enable_faulthandler(file)
+
+
+def _note_start(file: TextIO) -> None:
+    written = format_time(int(os.fstat(file.fileno()).st_mtime * 1000))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 99))  # not the whole file, which may be large
+    lines = file.readlines()
+    if lines and not lines[-1].startswith(_STARTED):
+        logger.error("process: an earlier one ended by a fatal signal, stack written at %s: %s", written, file.name)
+    os.write(file.fileno(), f"{_STARTED}{format_time(int(time.time() * 1000))} (pid {os.getpid()})\n".encode())
 
 
 def _enable_faulthandler(file: Any) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..process import reports
+from ..process.live_level import live
 from ..records.redaction import redact
 from ..records.serialize import restore
 from ..sinks.dispatcher import Dispatcher
@@ -66,6 +67,8 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
     settings = hello["settings"]
     redact.configure(on=settings["redact"], keys=settings["redact_keys"])  # for the reports of this process
     dispatcher = Dispatcher(make_handlers(settings))
+    if settings["level_control"]:
+        live.start(dispatcher.handlers)
     if hello["note"]:
         reports.say(hello["note"])
 

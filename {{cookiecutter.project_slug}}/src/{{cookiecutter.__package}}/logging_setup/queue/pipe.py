@@ -65,7 +65,9 @@ class WorkerSettings(NamedTuple):
     reattach: bool
     redact: bool
     redact_keys: tuple[str, ...]
+    level_control: bool
     queue_timeout: float
+    repeat: str
     fault_file: str
 
 

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
 from ..records.serialize import Flat, flatten, flatten_call, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
@@ -125,6 +126,7 @@ class QueueSession(LoggingSession):
         """See LoggingSession. After a restart of the listener the marker is sent again."""
         if not self.is_owner:
             return False
+        flood_control.report(now=False)
         until = time.monotonic() + timeout
         token = os.urandom(TOKEN_SIZE)  # which no other process can guess
         answers = self._flushing[token] = queue.SimpleQueue()

@@ -128,6 +128,7 @@ class ThreadSession(QueueSession):
         super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
         self._closing = False
         self._dispatcher = Dispatcher(make_handlers(settings))
+        self.sinks = self._dispatcher.handlers
         self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
         self._thread.start()
 

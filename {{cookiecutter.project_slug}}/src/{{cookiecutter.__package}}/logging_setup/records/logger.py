@@ -15,9 +15,7 @@ from types import CodeType, FrameType
 from typing import Any, ClassVar, Final
 
 from .redaction import redact
-from .serialize import serialize_origin, usual_message
-
-Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
+from .serialize import Deliver, serialize_origin, usual_message
 
 _MAX_PLACES: Final = 2048  # remembered
 _SOURCE: Final = logging.Logger.info.__code__.co_filename

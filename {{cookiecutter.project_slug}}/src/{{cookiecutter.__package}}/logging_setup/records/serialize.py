@@ -22,6 +22,7 @@ from .values import exception_fields, to_builtin, to_key, to_scalar
 
 # Origin, time, task, message, details.
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None]
+Deliver = Callable[[bytes, object, Any, int], object]  # of a log call: origin, message, arguments, level
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -29,9 +30,10 @@ _ORIGIN: Final = (
     "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
 )  # fmt: skip
 _MAX_ORIGINS: Final = 2048  # remembered
-_origin_values = itemgetter(*_ORIGIN)
+origin_values = itemgetter(*_ORIGIN)
+ADMITTED: Final = "(admitted)"  # set by flood control: no name for an `extra=`
 # Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
-_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName"}
+_STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", ADMITTED}
 _STANDARD_LENGTH: Final = len(BLANK)
 _HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 usual_message: Final = logging.LogRecord.getMessage
@@ -50,14 +52,11 @@ def flatten(record: logging.LogRecord) -> Flat:
     if len(data) != _STANDARD_LENGTH or data["exc_info"] or data["exc_text"] or data["stack_info"] or current_context():
         stack, exception, fields = _details(data)
     try:
-        origin = serialize_origin(redact.text, _origin_values(data))
+        origin = serialize_origin(redact.text, origin_values(data))
     except TypeError:  # one is not hashable
-        origin = serialize_origin(redact.text, tuple(map(to_scalar, _origin_values(data))))
+        origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
-    created = data["created"]
-    if type(created) is not float or not 0 <= created < _LATEST:
-        created = _usable_time(created)
-    return origin, created, data.get("taskName"), message, stack, exception, fields
+    return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields
 
 
 def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
@@ -69,7 +68,7 @@ def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
 def restore(flat: Flat) -> PreparedRecord:
     """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
     origin, created, task, message, stack, exception, fields = flat
-    data = _deserialize_origin(origin).copy()
+    data = deserialize_origin(origin).copy()
     data["created"] = created
     data["msecs"] = created % 1 * 1000 // 1
     data["relativeCreated"] = (created - START) * 1000
@@ -99,7 +98,7 @@ def serialize_origin(mask: Callable[[str], str], values: tuple[Any, ...]) -> byt
 
 
 @lru_cache(_MAX_ORIGINS)
-def _deserialize_origin(origin: bytes) -> dict[str, Any]:
+def deserialize_origin(origin: bytes) -> dict[str, Any]:
     values = dict(zip(_ORIGIN, json.loads(origin.decode("utf-8", "surrogatepass")), strict=True))
     scalars = all(isinstance(each, str | int | float | None) for each in values.values())
     if type(values["levelno"]) is not int or not scalars:
@@ -140,12 +139,9 @@ def _task_name() -> str | None:
 
 
 def _usable_time(created: Any) -> float:
-    """Return the time of a record, or the present one if no calendar or no sink has it."""
-    try:
-        seconds = float(created)
-    except Exception:  # noqa: BLE001 - no number
-        return time.time()
-    return seconds if 0 <= seconds < _LATEST else time.time()
+    """Return the time of a record, or the present one if it is no number, or one that a calendar or a sink lacks."""
+    is_usable = type(created) in (float, int) and 0 <= created < _LATEST
+    return float(created) if is_usable else time.time()
 
 
 def _message(record: logging.LogRecord) -> str:

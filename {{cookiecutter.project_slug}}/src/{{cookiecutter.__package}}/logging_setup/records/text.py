@@ -23,6 +23,9 @@ _CONTROL: Final = f"[{_ASCII}{_OTHERS}{_SURROGATES}]"
 _ASCII_CONTROL: Final = bytes((*range(0x20), 0x7F))
 _NOT_BARE: Final = re.compile(r"""[\s"'=\\]|^$""")
 
+# {% if cookiecutter.console_handler != "none" or cookiecutter.collector_handler == "syslog" %}
+_SEVERITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # RFC 5424
+# {% endif %}
 _COLOURS: Final = {1: "2", 3: "33", 4: "31", 5: "1;31"}  # a tenth of the level's number -> ANSI code
 
 
@@ -100,6 +103,13 @@ def is_printable(text: str) -> bool:
     return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as fast
 
 
+# {% if cookiecutter.console_handler != "none" or cookiecutter.collector_handler == "syslog" %}
+def syslog_severity(level: int) -> int:
+    """Return the number of a level in syslog and in systemd's journal."""
+    return next((number for least, number in _SEVERITIES if level >= least), 7)  # 7: debug
+
+
+# {% endif %}
 def to_json(entry: Mapping[str, Any]) -> str:
     """Return `entry` as one line of strict JSON, without control characters."""
     try:

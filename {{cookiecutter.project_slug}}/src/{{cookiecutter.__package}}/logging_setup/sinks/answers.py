@@ -1,5 +1,5 @@
 """Meaning of a server's answer for the batch that was sent: delivered, refused or retry later."""
-# {% if cookiecutter.collector_handler in ("http", "otlp") %}
+# {% if cookiecutter.collector_handler in ("http", "otlp") or cookiecutter.webhook_handler %}
 
 import time
 from email.utils import parsedate_to_datetime
@@ -19,14 +19,14 @@ class RetryLaterError(Exception):
     def __init__(self, reason: object, seconds: float) -> None:
         super().__init__(reason)
         self.seconds = seconds
-# {% if cookiecutter.collector_handler in ("http", "otlp") %}
+# {% if cookiecutter.collector_handler in ("http", "otlp") or cookiecutter.webhook_handler %}
 
 
 def check(status: int, reason: str, retry_after: str | None) -> None:
     """Return for 2xx; raise RetryLaterError for 408, 425, 429 and 5xx, else RefusedError."""
     if 200 <= status < 300:
         return
-    answer = f"the collector answered {status} {reason}".rstrip()
+    answer = f"the server answered {status} {reason}".rstrip()
     if status in _RETRY or status >= 500:
         raise RetryLaterError(answer, _seconds(retry_after))
     raise RefusedError(answer)

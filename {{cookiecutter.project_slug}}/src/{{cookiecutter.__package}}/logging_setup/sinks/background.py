@@ -39,6 +39,9 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         super().__init__()
         self.name = name
         self.lost = 0  # records that were not delivered and will not be
+        # {% if cookiecutter.collector_handler in ("syslog", "tcp", "udp") %}
+        self.uncounted = ""  # other possible losses, for the report of a recovery
+        # {% endif %}
         self._batch, self._batch_size = batch, batch_size
         self._attempts, self._first_pause = attempts, pause
         self._deadline = float("inf")  # for the last delivery, in monotonic seconds
@@ -178,7 +181,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
                     self._drop(len(batch), f"refused: {error}" if refused else f"{attempt} attempts failed: {reason}")
                     return True
                 failure = f"{self.name}: delivery failed, will be retried: {reason}"
-                self._failure_reported |= reports.report(f"{self.name} failing", failure)
+                self._failure_reported |= reports.report(f"{self.name} failing", failure, 0)
                 wait = min(error.seconds, _LONGEST_WAIT) if isinstance(error, RetryLaterError) else 0.0
                 if self._closing.wait(max(pause, wait)):
                     time.sleep(_PAUSE_AT_CLOSE)
@@ -190,8 +193,13 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
                 if self._failure_reported:
                     self._failure_reported = False
                     dropped, self._lost_before = self.lost - self._lost_before, self.lost
-                    level = logging.WARNING if dropped else logging.INFO
-                    reports.say(f"{self.name}: delivery restored, {dropped} records dropped meanwhile", level)
+                    # {% if cookiecutter.collector_handler in ("syslog", "tcp", "udp") %}
+                    text = f"{self.name}: delivery restored, {dropped} records dropped meanwhile{self.uncounted}"
+                    # {% endif %}
+                    # {% if cookiecutter.collector_handler not in ("syslog", "tcp", "udp") %}
+                    text = f"{self.name}: delivery restored, {dropped} records dropped meanwhile"
+                    # {% endif %}
+                    reports.say(text, logging.WARNING if dropped else logging.INFO)
                 return True
 
     def _drop(self, count: int, cause: str) -> None:

@@ -56,7 +56,7 @@ class CollectorSink(Sink):
     )
     token: str = setting("LOG_COLLECTOR_TOKEN", parse.token, "", "bearer token", secret=True)
     token_file: str = setting(
-        "LOG_COLLECTOR_TOKEN_FILE", str, "", "file that contains the token, instead of LOG_COLLECTOR_TOKEN"
+        "LOG_COLLECTOR_TOKEN_FILE", str, "", "file with the token, instead of LOG_COLLECTOR_TOKEN", secret=True
     )
     # {% endif %}
     # {% if cookiecutter.collector_handler != "udp" %}

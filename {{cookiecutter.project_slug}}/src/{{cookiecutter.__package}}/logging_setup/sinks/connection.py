@@ -21,6 +21,8 @@ class Connection:
     TCP does not report that. A connection known to be closed is replaced before data is sent.
     """
 
+    uncounted = ", not counting those that the receiver had not read"
+
     def __init__(self, url: str, *, timeout: float, ca_file: str = "") -> None:
         parts = urlsplit(url)
         self._address = (parts.hostname or "", parts.port or 0)

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Final, TextIO
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
+from ..records.text import syslog_severity
 # {% if cookiecutter.multiprocessing %}
 from .answers import RefusedError
 from .background import BackgroundHandler
@@ -54,8 +55,27 @@ class ConsoleSink(Sink):
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
         """See Sink."""
         handler = ConsoleHandler(self.stream)
-        handler.setFormatter(make_formatter(self.format, colour=wants_colour(handler.stream)))
+        formatter = make_formatter(self.format, colour=wants_colour(handler.output.stream))
+        if handler.output.is_journal:
+            formatter = JournalFormatter(formatter, has_time=self.format == "text")
+        handler.setFormatter(formatter)
         return [handler]
+
+
+class JournalFormatter(logging.Formatter):
+    """Lines of another formatter for systemd's journal: with a priority (sd-daemon(3)), and without a time stamp."""
+
+    def __init__(self, formatter: logging.Formatter, *, has_time: bool) -> None:
+        super().__init__()
+        self._formatter = formatter
+        self._has_time = has_time
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = self._formatter.format(record)
+        if self._has_time:
+            text = text.partition(" ")[2]
+        priority = f"<{syslog_severity(record.levelno)}>"
+        return priority + text.replace("\n", f"\n{priority}")
 
 
 # {% if cookiecutter.multiprocessing %}
@@ -68,14 +88,13 @@ class ConsoleHandler(BackgroundHandler[bytes]):
     closes_last = True  # it shows what the other slow handlers report at their close
 
     def __init__(self, stream: str = "stdout") -> None:
-        self._output = Output(stream)
-        self.stream = self._output.stream
+        self.output = Output(stream)
         self._credit = _CREDIT  # seconds that emit() may still block
         super().__init__("console", batch=2_000, batch_size=_BATCH_SIZE)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Put the record into the backlog, or count it as lost if the console is closed."""
-        if self._output.closed:
+        if self.output.closed:
             self.lost += 1
             return
         super().emit(record)
@@ -86,15 +105,15 @@ class ConsoleHandler(BackgroundHandler[bytes]):
             time.sleep(_YIELD)
 
     def payload(self, record: logging.LogRecord) -> bytes:
-        return f"{self.format(record)}\n".encode(self._output.encoding, "backslashreplace")
+        return f"{self.format(record)}\n".encode(self.output.encoding, "backslashreplace")
 
     def deliver(self, batch: Sequence[bytes]) -> None:
         """Write some lines at once; blocks while the reader does not read."""
-        reason = self._output.write(b"".join(batch))
+        reason = self.output.write(b"".join(batch))
         self._credit = min(_CREDIT, self._credit + _CREDIT_PER_BATCH)
         if reason:
             raise RefusedError(reason)
-        if self._output.closed:
+        if self.output.closed:
             self.lost += len(batch)
 
 
@@ -110,21 +129,20 @@ class ConsoleHandler(logging.Handler):
         super().__init__()
         self.name = "console"
         self.lost = 0  # records that were not written whole
-        self._output = Output(stream)
-        self.stream = self._output.stream
+        self.output = Output(stream)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; OSError is reported, not raised."""
-        if self._output.closed:
+        if self.output.closed:
             self.lost += 1
             return
-        data = f"{self.format(record)}\n".encode(self._output.encoding, "backslashreplace")
+        data = f"{self.format(record)}\n".encode(self.output.encoding, "backslashreplace")
         with contextlib.suppress(RuntimeError, OSError, ValueError, AttributeError):
-            self.stream.flush()  # what print() has left in the stream's buffer; RuntimeError: amid another flush
-        reason = self._output.write(data)
+            self.output.stream.flush()  # what print() has left in the stream's buffer; RuntimeError: amid another flush
+        reason = self.output.write(data)
         if reason:
             reports.report("console", f"console: output failed, {reports.COUNT} records dropped: {reason}")
-        self.lost += bool(reason or self._output.closed)
+        self.lost += bool(reason or self.output.closed)
 
 
 # {% endif %}
@@ -139,8 +157,12 @@ class Output:
         self.stream: Any = getattr(sys, name)
         self.closed = self.stream is None
         self._descriptor: int | None = None
+        self.is_journal = False  # of systemd
+        # Clears the line: a progress bar, which is then drawn again below the log lines.
+        self._before = b"\r\x1b[K" if is_terminal(self.stream) else b""
         try:
-            os.fstat(self.stream.fileno())
+            file = os.fstat(self.stream.fileno())
+            self.is_journal = os.environ.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"  # systemd.exec(5)
             # Not that of another class, such as a notebook's, whose fileno() is not where its write() goes.
             if os.name == "posix" and isinstance(self.stream, io.TextIOWrapper):
                 self._descriptor = self.stream.fileno()
@@ -172,6 +194,7 @@ class Output:
             self.stream.write(data.decode(self.encoding))
             self.stream.flush()
             return
+        data = self._before + data
         while data:
             try:
                 data = data[os.write(self._descriptor, data) :]
@@ -184,8 +207,11 @@ def wants_colour(stream: TextIO | None) -> bool:
     """Return True for a terminal unless NO_COLOR is set, and whenever FORCE_COLOR is (no-color.org)."""
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return True for a terminal that has control sequences."""
     try:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
     except (ValueError, AttributeError):  # closed; or an object that has write() alone

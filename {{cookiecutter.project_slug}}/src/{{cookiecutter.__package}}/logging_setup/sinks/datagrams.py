@@ -14,6 +14,8 @@ class Datagrams:
     may: at once on this machine, else with the next datagram.
     """
 
+    uncounted = ", not counting datagrams lost on the way"
+
     def __init__(self, url: str, *, timeout: float) -> None:
         self._url = urlsplit(url)
         self._timeout = timeout

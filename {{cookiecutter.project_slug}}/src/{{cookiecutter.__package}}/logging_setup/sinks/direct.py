@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..process import reports
+from ..process.flood import flood_control
 from ..process.session import LoggingSession
+from ..records.record import PreparedRecord
 from ..records.serialize import flatten_call, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
-_PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord: no name for an `extra=`
+_PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord
 # How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
 # that log about each record.
 _DEEPEST = 3
@@ -25,11 +27,13 @@ class DirectSession(LoggingSession):
     def __init__(self, handlers: list[logging.Handler]) -> None:
         super().__init__(handlers)
         self._dispatcher = Dispatcher(handlers)
-        for guarded in self._dispatcher.handlers:
+        self.sinks = self._dispatcher.handlers
+        for guarded in self.sinks:
             guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""
+        flood_control.report(now=False)
         self._dispatcher.flush()
         return True
 
@@ -47,6 +51,13 @@ class DirectSession(LoggingSession):
         self._dispatcher.close(min(within, CLOSE_WITHIN))
 
 
+def _drop(guarded: GuardedHandler) -> None:
+    guarded.called += 1
+    guarded.failed += 1
+    text = f"{guarded.name}: {reports.COUNT} records dropped: logged amid {_DEEPEST} unfinished log calls"
+    reports.report(f"{guarded.name} nested", text)
+
+
 def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
     """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
 
@@ -57,9 +68,10 @@ def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
 
 
 def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:
-    if _PREPARED not in record.__dict__:
-        record.__dict__[_PREPARED] = prepare(record)
-    return record.__dict__[_PREPARED]  # type: ignore[no-any-return]
+    prepared = record.__dict__.get(_PREPARED)
+    if not isinstance(prepared, PreparedRecord):  # there is none, or a field of an `extra=` has that name
+        prepared = record.__dict__[_PREPARED] = prepare(record)
+    return prepared
 
 
 def _prepare_call(call: tuple[bytes, object, Any]) -> logging.LogRecord:
@@ -72,7 +84,7 @@ def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], 
     if depth == _DEEPEST:
         for guarded in handlers:
             if level >= guarded.handler.level:
-                guarded.drop(f"logged amid {_DEEPEST} unfinished log calls")
+                _drop(guarded)
         return False
     _nested.depth = depth + 1
     try:

@@ -17,7 +17,8 @@ class GuardedHandler:
     """A handler whose exceptions are counted and reported, and reach neither the caller nor other handlers.
 
     A handler may have these attributes: `lost`, the number of records it lost without an exception;
-    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink;
+    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink; `keeps_level`,
+    True if its level stays when levels are changed at run time;
     `buffers`, True if its emit() fills a buffer without a lock, flush() writes that, and handle() does both.
     """
 
@@ -55,18 +56,12 @@ class GuardedHandler:
         error = reports.describe(sys.exc_info()[1])
         reports.report(f"{self.name} failed", f"{self.name}: handler failed, {reports.COUNT} records dropped: {error}")
 
-    def drop(self, cause: str) -> None:
-        """Count a record that this handler does not get, and report it."""
-        self.called += 1
-        self.failed += 1
-        reports.report(f"{self.name} {cause}", f"{self.name}: {reports.COUNT} records dropped: {cause}")
-
     def take_report(self, record: logging.LogRecord) -> bool:
         """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
-        before = self.count()["failed"]
+        before = self.count()["handled"]
         self.handle(record)
         able = getattr(self.handler, "delivers", True) and not getattr(self.handler, "failing", False)
-        return able and self.count()["failed"] == before
+        return able and self.count()["handled"] > before
 
     def count(self) -> dict[str, int]:
         """Return how many records were handled, those in a backlog included, and how many failed or were lost."""

@@ -1,26 +1,13 @@
-"""Alerts by e-mail: the first at once, with the records before it; further ones in one digest."""
+"""Alerts by e-mail: settings, and the handlers made of them (alerts.py, smtp.py)."""
 
-import collections
 import logging
-import socket
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from ..records.text import TextFormatter, escape
-from ..records.values import cut
-from .background import BackgroundHandler
-
-_SERVICE: Final = "{{ cookiecutter.project_slug }}"
-_ATTEMPTS: Final = 6  # with the pauses between them, about a minute
-_PAUSE: Final = 2.0  # seconds after the first of them
-_LONGEST_TITLE: Final = 200  # characters
-_LONGEST_RECORD: Final = 8_000
-_LONGEST_TEXT: Final = 100_000
-_HOUR: Final = 3600.0  # seconds
+from .alerts import AlertHandler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +30,7 @@ class EmailSink(Sink):
         "LOG_EMAIL_PASSWORD", str, "", "password; better a file that only the service can read", secret=True
     )
     password_file: str = setting(
-        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
+        "LOG_EMAIL_PASSWORD_FILE", str, "", "file with the password, instead of LOG_EMAIL_PASSWORD", secret=True
     )
     sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
@@ -60,11 +47,10 @@ class EmailSink(Sink):
         """See Sink."""
         from .smtp import SmtpClient  # here: takes long to import
 
-        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient)})
-        recent = RecentRecords(self.history)
-        handler = AlertHandler(self.name, client.send, recent, interval=self.interval, per_hour=self.per_hour)
+        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient) if each.init})
+        handler = AlertHandler(self.name, client.send, self.history, interval=self.interval, per_hour=self.per_hour)
         handler.setFormatter(make_formatter("text"))
-        return [handler, recent]
+        return [handler, handler.recent]
 
     @classmethod
     def problems(cls, values: dict[str, Any]) -> Iterable[str]:
@@ -77,85 +63,6 @@ class EmailSink(Sink):
             yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"
         if values.get("user") and not unread and not values.get("password"):
             yield "LOG_EMAIL_USER: LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE is required with it"
-
-
-class RecentRecords(logging.Handler):
-    """Keep the last `size` records of any level, for the next alert."""
-
-    delivers = False
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.name = "recent"
-        self.setFormatter(TextFormatter())
-        self._records: collections.deque[logging.LogRecord] = collections.deque(maxlen=size)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one record; it is formatted only when there is an alert."""
-        self._records.append(record)
-
-    def lines(self) -> list[str]:
-        """Return the records as text, oldest first."""
-        return [cut(self.format(record), _LONGEST_RECORD) for record in self._records.copy()]
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One record. Alerts with the same title are counted together."""
-
-    title: str
-    text: str
-    history: list[str]
-
-    def __len__(self) -> int:
-        return len(self.title) + len(self.text) + sum(map(len, self.history))
-
-
-class AlertHandler(BackgroundHandler[Alert]):
-    """Pass title and text of a message to `send`, at most once in `interval` seconds and `per_hour` times an hour.
-
-    A message for which `send` raises is tried six times within a minute, then dropped and reported; see
-    BackgroundHandler.deliver.
-    """
-
-    def __init__(
-        self, name: str, send: Callable[[str, str], None], recent: RecentRecords, *, interval: float, per_hour: int
-    ) -> None:
-        self.send = send
-        self._recent, self._interval = recent, interval
-        self._sent: collections.deque[float] = collections.deque(maxlen=per_hour)  # when, in monotonic seconds
-        super().__init__(name, batch=10_000, attempts=_ATTEMPTS, pause=_PAUSE)
-
-    def payload(self, record: logging.LogRecord) -> Alert:
-        """Return the record's text, with the records before it if it is the first of its message."""
-        title = f"{record.levelname} {record.name}: {record.getMessage()}"
-        history = [] if self._backlog else self._recent.lines()
-        return Alert(cut(escape(title), _LONGEST_TITLE), cut(self.format(record), _LONGEST_RECORD), history)
-
-    def due_in(self) -> float:
-        """Return the seconds until the interval is over and the hour has room for one more message."""
-        due = self._delivered_at + self._interval
-        if len(self._sent) == self._sent.maxlen:
-            due = max(due, self._sent[0] + _HOUR)
-        return max(0.0, due - time.monotonic())
-
-    def deliver(self, batch: Sequence[Alert]) -> None:
-        """Send one message about all of `batch`. Blocks as `send` does."""
-        more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
-        self.send(f"[{_SERVICE}] {batch[0].title}{more}", _digest(batch))
-        self._sent.append(time.monotonic())
-
-
-def _digest(batch: Sequence[Alert]) -> str:
-    """Return the count of each alert, the text of the first of each, and the records before them."""
-    counts = collections.Counter(alert.title for alert in batch)
-    first = {alert.title: alert.text for alert in reversed(batch)}
-    history = batch[0].history
-    parts = [f"{len(batch)} alert{'s' if len(batch) > 1 else ''} from {_SERVICE} on {socket.gethostname()}\n"]
-    if len(batch) > 1:
-        parts += [f"{count:6} x {title}" for title, count in counts.items()]
-        parts.append("\nThe first of each:\n")
-    parts += [first[title] for title in counts]
-    if history:
-        parts += [f"\nThe {len(history)} records before:\n", *history]
-    return cut("\n".join(parts), _LONGEST_TEXT) + "\n"
+        for name, variable in (("user", "USER"), ("password", "PASSWORD"), ("sender", "FROM")):
+            if not values.get(name, "").rpartition("<")[2].isascii():  # of `Name <address>` the address
+                yield f"LOG_EMAIL_{variable}: must be ASCII, as SMTP requires"

@@ -20,8 +20,8 @@ class HttpHandler(BackgroundHandler[bytes]):
     """Post the backlog in batches over a persistent connection.
 
     A batch is delivered when the answer is 2xx. It is retried after a connection error, 408, 425,
-    429 or 5xx (so a batch of which only the answer was lost arrives twice), and dropped after any
-    other answer. Proxies and redirects are not followed.
+    429 or 5xx (so a batch of which only the answer was lost arrives twice), halved after 413, and
+    dropped after any other answer. Proxies and redirects are not followed.
     """
 
     def __init__(self, url: str, *, token: str, timeout: float, ca_file: str = "") -> None:
@@ -60,7 +60,19 @@ class HttpHandler(BackgroundHandler[bytes]):
             raise
         if not answer.isclosed():  # the body is longer than that
             self._connection.close()
-        check(answer.status, answer.reason, answer.getheader("Retry-After"))
+        if answer.status == 413 and len(batch) > 1:  # too large
+            self._halve(batch)
+        else:
+            check(answer.status, answer.reason, answer.getheader("Retry-After"))
+
+    def _halve(self, batch: Sequence[bytes]) -> None:
+        """Put a batch that is too large for the server back into the backlog; it and later ones get half its size."""
+        size = sum(map(len, batch))
+        with self._changed:
+            self._batch_size = size // 2
+            if not self._closed:  # else close() has dropped the batch
+                self._backlog.extendleft(reversed(batch))
+                self._size, self._due, self._in_delivery = self._size + size, True, 0
 
     def forget(self) -> None:
         """See BackgroundHandler."""

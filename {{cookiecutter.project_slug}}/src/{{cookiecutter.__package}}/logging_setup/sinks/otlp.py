@@ -77,16 +77,27 @@ class OtlpHandler(BackgroundHandler[Kept]):
 
     def deliver(self, batch: Sequence[Kept]) -> None:
         """Export a batch. Blocks up to LOG_COLLECTOR_TIMEOUT."""
-        self._session.failure = None
+        self._session.failure, self._session.status = None, 0
         result = self._exporter.export([self._readable(kept.record) for kept in batch])
-        if self._session.failure is not None:
+        if self._session.status == 413 and len(batch) > 1:  # too large
+            self._halve(batch)
+        elif self._session.failure is not None:
             raise self._session.failure
-        if result is not LogRecordExportResult.SUCCESS:
+        elif result is not LogRecordExportResult.SUCCESS:
             raise RefusedError("OpenTelemetry could not encode the batch")
 
     def forget(self) -> None:
         """See BackgroundHandler."""
         self._session.close()
+
+    def _halve(self, batch: Sequence[Kept]) -> None:
+        """Put a batch that is too large for the server back into the backlog; it and later ones get half its size."""
+        size = sum(map(len, batch))
+        with self._changed:
+            self._batch_size = size // 2
+            if not self._closed:  # else close() has dropped the batch
+                self._backlog.extendleft(reversed(batch))
+                self._size, self._due, self._in_delivery = self._size + size, True, 0
 
     def _readable(self, record: logging.LogRecord) -> ReadableLogRecord:
         fields = record.__dict__.get("fields") or {}
@@ -111,10 +122,12 @@ class _OneAttempt(requests.Session):
     """
 
     failure: Exception | None = None
+    status = 0  # of the last answer
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         try:
             answer = super().request(*args, **kwargs)
+            self.status = answer.status_code
             check(answer.status_code, answer.reason or "", answer.headers.get("Retry-After"))
         except requests.RequestException as error:
             self.failure = ConnectionError(str(error))

@@ -13,14 +13,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..records.text import add_fields, escape, escape_lines
+from ..records.text import add_fields, escape, escape_lines, syslog_severity
 from .background import BackgroundHandler
 from .connection import Connection
 from .datagrams import Datagrams
 
 _FACILITY: Final = 1  # user-level messages
-_SEVERITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
-_LEAST: Final = 7  # debug
 _LONGEST: Final = 8_000  # bytes: the default limit of rsyslog is 8,192
 _LONGEST_DATA: Final = 2_000  # characters of structured data, so that there is room for the text
 _LONGEST_VALUE: Final = 200
@@ -41,6 +39,7 @@ class SyslogHandler(BackgroundHandler[bytes]):
             self._sink = Datagrams(url, timeout=timeout)
         self._host = _NOT_IN_NAME.sub("", socket.gethostname())[:255] or "-"
         super().__init__("syslog")
+        self.uncounted = self._sink.uncounted
 
     def payload(self, record: logging.LogRecord) -> bytes:
         """Return the message, preceded by its length if the transport is a stream."""
@@ -62,10 +61,9 @@ class SyslogHandler(BackgroundHandler[bytes]):
         self._sink.close()
 
     def _message(self, record: logging.LogRecord) -> bytes:
-        severity = next((number for level, number in _SEVERITIES if record.levelno >= level), _LEAST)
         time = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         process = _NOT_IN_NAME.sub("", str(record.process)) or "-"
-        header = f"<{_FACILITY * 8 + severity}>1 {time} {self._host} {_SERVICE} {process} - "
+        header = f"<{_FACILITY * 8 + syslog_severity(record.levelno)}>1 {time} {self._host} {_SERVICE} {process} - "
         texts = (record.getMessage(), record.exc_text, record.stack_info)
         # Without the byte order mark of RFC 5424: receivers treat it as text.
         text = escape_lines("\n".join(filter(None, texts)))

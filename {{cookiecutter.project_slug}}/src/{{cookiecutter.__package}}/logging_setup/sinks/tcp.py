@@ -16,6 +16,7 @@ class TcpHandler(BackgroundHandler[bytes]):
     def __init__(self, url: str, *, timeout: float, ca_file: str = "") -> None:
         self._connection = Connection(url, timeout=timeout, ca_file=ca_file)
         super().__init__("tcp")
+        self.uncounted = self._connection.uncounted
 
     def payload(self, record: logging.LogRecord) -> bytes:
         """Return the record as a line."""

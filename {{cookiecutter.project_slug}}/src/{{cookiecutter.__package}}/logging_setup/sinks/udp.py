@@ -22,6 +22,7 @@ class UdpHandler(BackgroundHandler[bytes]):
     def __init__(self, url: str) -> None:
         self._datagrams = Datagrams(url, timeout=_TIMEOUT)
         super().__init__("udp")
+        self.uncounted = self._datagrams.uncounted
 
     def payload(self, record: logging.LogRecord) -> bytes:
         """Return the record as JSON of at most `_LONGEST` bytes."""
