@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.project import Bake, Project
-from tests.support.scripts import HEAD, Script
+from tests.support.scripts import HEAD, Script, with_handler
 
 queue_or_not = pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 REPEATED = re.compile(r" flood control: (\S+) repeated (\d+) times, not logged: LOG_REPEAT=(\S+)$")
@@ -112,6 +112,29 @@ with setup_main_logging():
         assert written == 10
 
 
+def test_what_a_sink_logs_itself_is_not_counted(bake: Bake, tmp_path: Path) -> None:
+    """It is discarded, with LOG_REPEAT and without."""
+    source = """
+import logging
+from .background import BackgroundHandler
+
+class CustomHandler(BackgroundHandler[str]):
+    def __init__(self):
+        super().__init__("custom", batch=1)
+
+    def payload(self, record):
+        return record.getMessage()
+
+    def deliver(self, batch):
+        for _ in range(50):
+            logging.getLogger("library").info("delivered")
+"""
+    project = with_handler(bake(multiprocessing=False), tmp_path, source)
+    lines = run(project, tmp_path, "with setup_main_logging():\n    flood(2)\n", LOG_REPEAT="10/60s")
+    assert words(lines) == {"fast": 2, "usual": 2, "root": 2}
+    assert [line for line in lines if "library" in line or "flood control" in line] == []
+
+
 @queue_or_not
 class TestWindow:
     def test_next_record_reports_the_last_window(self, bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
@@ -119,10 +142,12 @@ class TestWindow:
 with setup_main_logging() as logs:
     flood(5)
     time.sleep(1.1)
-    logger.info("other line")
+    with log_context(request_id="7"):
+        logger.info("other line")
     flood(1)
 """
         lines = run(bake(multiprocessing=multiprocessing), tmp_path, body, LOG_REPEAT="2/1s")
+        assert [line for line in lines if "request_id" in line] == [line for line in lines if "other line" in line]
         assert repeated(lines) == [3, 3, 3]
         assert ["flood control" in line for line in lines[-7:]] == [True] * 3 + [False] * 4
 

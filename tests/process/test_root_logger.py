@@ -317,15 +317,18 @@ class TestFrameworks:
 
 STOPPED = """
 import faulthandler, signal, traceback, warnings
+UNCHANGED = ("print_exc", "faults", "class", "blocked", "start")  # by set-up in the main process
 logging.basicConfig()
 def state():
     return {
         "excepthook": sys.excepthook, "threads": threading.excepthook, "unraisable": sys.unraisablehook,
-        "sigterm": signal.getsignal(signal.SIGTERM),
-        "classes": (logging.getLoggerClass(), type(logging.getLogger("early"))),
+        "sigterm": signal.getsignal(signal.SIGTERM), "sighup": signal.getsignal(signal.SIGHUP),
+        "factory": logging.getLogRecordFactory(), "configure": logging.config._handle_existing_loggers,
+        "early": type(logging.getLogger("early")),
         "root": logging.getLogger().level, "own": logging.getLogger("my_service").level,
         "main": logging.getLogger("__main__").level, "warnings": warnings.showwarning,
-        "print_exc": traceback.print_exc, "faults": faulthandler.is_enabled(),
+        "print_exc": traceback.print_exc, "faults": faulthandler.is_enabled(), "class": logging.getLoggerClass(),
+        "blocked": signal.pthread_sigmask(signal.SIG_BLOCK, ()), "start": multiprocessing.Process.start,
         "handlers": logging.getLogger().handlers[:],
     }
 """
@@ -339,7 +342,7 @@ class TestStop:
 before = state()
 for number in range(2):
     logs = setup_main_logging()
-    assert all(value != before[key] for key, value in state().items() if key not in ("print_exc", "faults"))
+    assert all(value != before[key] for key, value in state().items() if key not in UNCHANGED)
     Writer(number).write(10)
     logs.stop()
     after = state()
@@ -363,7 +366,8 @@ for name, level in (("", 41), ("my_service", 42), ("__main__", 43)):
 logging.getLogger().addHandler(logging.NullHandler())
 theirs = state()
 logs.stop()
-found = theirs.pop("handlers"), theirs.pop("faults")
+for name in ("handlers", "faults", "configure", "sighup"):  # which nothing has replaced
+    del theirs[name]
 assert theirs.items() <= state().items()
 assert type(logging.getLogger().handlers[-1]) is logging.NullHandler
 """
@@ -405,3 +409,93 @@ thread.join()
 assert found == [True]
 """
         run(bake(), tmp_path, code, "process")
+
+    def test_stop_keeps_a_capture_of_warnings(self, bake: Bake, tmp_path: Path) -> None:
+        code = """
+import warnings
+logging.captureWarnings(True)
+before = warnings.showwarning
+setup_main_logging().stop()
+assert warnings.showwarning is before
+logging.captureWarnings(False)
+assert warnings.showwarning is not before
+"""
+        run(bake(), tmp_path, code, "process")
+
+    @modes
+    def test_warnings_are_captured_again_after_a_stop(self, bake: Bake, tmp_path: Path, mode: str) -> None:
+        """As in a test of pytest, after which it restores `warnings`, while logging is stopped later."""
+        code = """
+import warnings
+with warnings.catch_warnings():
+    logs = setup_main_logging()
+shown = warnings.showwarning
+logs.stop()
+assert warnings.showwarning is shown
+with setup_main_logging():
+    warnings.warn("found again")
+assert warnings.showwarning is shown
+"""
+        lines, _, _ = run(bake_for(bake, mode), tmp_path, code, mode)
+        assert sum("UserWarning: found again" in line for line in lines) == 1
+
+    def test_worker_hook_is_restored(self, bake: Bake, tmp_path: Path) -> None:
+        """A forked child may set logging up as a worker and undo it: only then print_exc is replaced."""
+        code = """
+import traceback
+from my_service.logging_setup.process.global_state import undo
+def work(queue, before):
+    setup_proc_logging(queue)
+    replaced = traceback.print_exc is not before
+    undo.close()
+    os._exit(0 if replaced and traceback.print_exc is before else 1)
+import os
+with setup_main_logging() as logs:
+    worker = multiprocessing.get_context("fork").Process(target=work, args=(logs.queue, traceback.print_exc))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+"""
+        run(bake(), tmp_path, code, "process")
+
+
+AGAIN = """
+import gc, os
+registered, register = [], os.register_at_fork
+os.register_at_fork = lambda **hooks: (registered.append(hooks), register(**hooks))
+
+def state():
+    gc.collect()
+    handlers = sum(type(each()).__module__.startswith("my_service") for each in logging._handlerList)
+    return {
+        "threads": threading.active_count(), "descriptors": len(os.listdir("/proc/self/fd")),
+        "children": len(multiprocessing.active_children()), "fork hooks": len(registered),
+        "handlers": handlers,
+    }
+
+def work():
+    logs = setup_main_logging()
+    logging.getLogger("my_service.again").info("again")
+    logs.stop()
+
+for _ in range(5):
+    work()
+before, objects = state(), len(gc.get_objects())
+for _ in range(COUNT):
+    work()
+after = state()
+assert after == before, (before, after)
+assert len(gc.get_objects()) - objects < COUNT, len(gc.get_objects()) - objects
+"""
+
+
+class TestSetUpAgain:
+    @pytest.mark.parametrize(("mode", "times"), [("process", 20), ("thread", 100), ("direct", 100)])
+    def test_many_times_without_growth(self, bake: Bake, tmp_path: Path, mode: str, times: int) -> None:
+        project = bake_for(bake, mode, collector_handler="http")
+        lines, _, _ = run(
+            project, tmp_path, AGAIN.replace("COUNT", str(times)), mode,
+            LOG_COLLECTOR_URL=f"http://localhost:{free_port()}", LOG_COLLECTOR_LEVEL="60",
+            LOG_EMAIL_HOST="localhost", LOG_EMAIL_TO="a@b.example",
+        )  # fmt: skip
+        assert sum(line.endswith(" again") for line in lines) == times + 5

@@ -12,7 +12,7 @@ from tests.support import combinations
 from tests.support.project import Bake, Project
 
 SOME = combinations.every_pair()
-PAGES = ("README.md", "docs/architecture.md", "docs/logging.md")
+PAGES = ("README.md", "docs/architecture.md", "docs/logging.md", "docs/web.md")
 # Words of a choice -> True if the answers have it; for all files but those of the logging package and the tests.
 CHOICE_WORDS: dict[str, Callable[[combinations.Answers], bool]] = {
     r"e-?mails?|mails?|smtp": lambda answers: answers["email_handler"],
@@ -24,7 +24,7 @@ CHOICE_WORDS: dict[str, Callable[[combinations.Answers], bool]] = {
     ),
     r"consoles?|colou?r(?:ed)?": lambda answers: answers["console_handler"] != "none",
     r"collectors?": lambda answers: answers["collector_handler"] != "none",
-    r"opentelemetry|otlp|requests": lambda answers: answers["collector_handler"] == "otlp",
+    r"opentelemetry-\w+|otlp|requests>": lambda answers: answers["collector_handler"] == "otlp",
     r"syslog|rfc 5424": lambda answers: answers["collector_handler"] == "syslog",
     r"udp|datagrams?": lambda answers: answers["collector_handler"] in ("syslog", "udp"),
     r"backlogs?|backoff": lambda answers: (
@@ -104,7 +104,7 @@ def test_no_word_of_another_choice_is_left(bake: Bake, answers: combinations.Ans
 def test_snippets_import_what_they_use(bake: Bake, tmp_path: Path) -> None:
     """No undefined name in a Python block, other than those of architecture.md, which are parts of modules."""
     for number, answers in enumerate(SOME):
-        for page in ("README.md", "docs/logging.md"):
+        for page in ("README.md", "docs/logging.md", "docs/web.md"):
             text = (bake(**answers).path / page).read_text("utf-8")
             for block, code in enumerate(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)):
                 (tmp_path / f"{number}_{Path(page).stem}_{block}.py").write_text(code, "utf-8")

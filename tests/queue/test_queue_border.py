@@ -32,7 +32,8 @@ GARBAGE = {
     "0x7f": b"\x7f" * 512,
     "no frame": b"some text of a library that writes to a closed descriptor's number",
     "twelve bytes of marshal": b"\x01\xff\xfe\xfd\xfc" + bytes.fromhex("db00000000a9007300000000").ljust(507, b"\0"),
-    "lengths of 256 MB": b"\x01\xff\xfe\xfd\xfc" + struct.pack("<BdHII", 1, 0.0, 9, 1 << 28, 1 << 28).ljust(507, b"\0"),
+    "lengths of 256 MB": b"\x01\xff\xfe\xfd\xfc"
+    + struct.pack("<BdHIIB", 1, 0.0, 9, 1 << 28, 1 << 28, 0).ljust(507, b"\0"),
     "marshal": marshal.dumps(("a", 1.0)).ljust(512, b"\0"),
     "65,535 parts": b"\x81\xff\xfe\xfd\xfc" + struct.pack("<QQHH", 1, 1, 0, 65_535).ljust(507, b"\0"),
 }

@@ -13,9 +13,12 @@ from tests.support.project import DEADLINE, Project
 
 
 @contextmanager
-def running(project: Project, folder: Path, port: int, *args: str) -> Iterator["subprocess.Popen[str]"]:
+def running(
+    project: Project, folder: Path, port: int, *args: str, **variables: str
+) -> Iterator["subprocess.Popen[str]"]:
     """Run a server until the end of the block; wait until it accepts connections."""
-    process = project.start(*args, cwd=folder, PYTHONPATH=f"{project.path / 'src'}:{folder}", LOG_CONSOLE_LEVEL="60")
+    path = f"{project.path / 'src'}:{folder}"
+    process = project.start(*args, cwd=folder, PYTHONPATH=path, LOG_CONSOLE_LEVEL="60", **variables)
     try:
         deadline = time.monotonic() + DEADLINE
         while True:

@@ -85,7 +85,9 @@ def main() -> None:
 
     def lengths() -> bytes:
         sizes = (chance.choice((0, 1, 300, 2**16 - 1)), *(chance.choice((0, 9, 2**28, 2**32 - 1)) for _ in range(2)))
-        return framed(struct.pack("<BdHII", 1, chance.choice((0.0, 1e308, float("nan"))), *sizes))
+        return framed(
+            struct.pack("<BdHIIB", 1, chance.choice((0.0, 1e308, float("nan"))), *sizes, chance.randrange(256))
+        )
 
     def part() -> bytes:
         head = struct.pack(

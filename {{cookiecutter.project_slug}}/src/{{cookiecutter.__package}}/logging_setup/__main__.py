@@ -20,6 +20,7 @@ from .configure import settings_or_exit, use_settings
 from .doctor import level
 from .doctor.checks import faults, loggers, settings_now
 from .doctor.probe import probe
+from .formatters import service_name
 from .get_handlers import get_handlers
 from .process.reports import describe
 from .records.redaction import redact
@@ -39,6 +40,7 @@ def main() -> int:
         use_settings(settings)
         results = probe(get_handlers(settings), options.timeout) if options.probe else []
     report: dict[str, Any] = {
+        "service.name": service_name(),
         "settings": settings_now(settings, Settings(), os.environ),
         "sinks": {name: logging.getLevelName(sink.level) for name, sink in settings.sinks.items() if sink.is_on},
         "level_change": level.shown(),
@@ -72,7 +74,7 @@ def import_modules(names: list[str]) -> Iterator[str]:
 
 def as_text(report: dict[str, Any]) -> str:
     """Return the report as text."""
-    lines = ["Settings"]
+    lines = [f"Service: {report['service.name']}", "", "Settings"]
     lines += [f"  {each['variable']:24} {each['value'] or '-':32} {each['origin']}" for each in report["settings"]]
     lines += ["", "Sinks", *(f"  {name:24} {level}" for name, level in report["sinks"].items())]
     lines += ["", "Level change", f"  {report['level_change']}", "", "Loggers"]

@@ -1,6 +1,7 @@
 """The formats of a line: JSON, which docs/log-record.schema.json describes, and text (records/text.py)."""
 
 import logging
+import os
 from typing import Any, Final
 
 from .records.text import TextFormatter, add_fields, format_time, to_json
@@ -67,5 +68,17 @@ class JsonFormatter(logging.Formatter):
 def make_formatter(kind: str, *, colour: bool = False) -> logging.Formatter:
     """Return the formatter that `text` or `json` names; `colour` is for text."""
     if kind == "json":
-        return JsonFormatter(service="{{ cookiecutter.project_slug }}")
+        return JsonFormatter(service=service_name())
     return TextFormatter(colour=colour)
+
+
+def service_name() -> str:
+    """Return the service.name of OpenTelemetry's environment variables, or the project's name if they have none."""
+    name = os.environ.get("OTEL_SERVICE_NAME", "").strip()
+    attributes = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not name and "service.name" in attributes:
+        from urllib.parse import unquote  # here: rarely needed
+
+        pairs = (each.partition("=") for each in attributes.split(","))
+        name = {key.strip(): unquote(value.strip()) for key, _, value in pairs}.get("service.name", "")
+    return name or "{{ cookiecutter.project_slug }}"

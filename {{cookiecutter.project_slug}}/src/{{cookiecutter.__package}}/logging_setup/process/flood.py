@@ -22,6 +22,8 @@ _MAX_LINES: Final = 2048  # counted at a time
 
 
 class _FloodControl:
+    """Counts the records of this process, by line of code, in one window after another."""
+
     _deliver: Deliver
     _end = 0.0  # of the present window, in monotonic seconds
 
@@ -44,12 +46,12 @@ class _FloodControl:
         self._most, self._seconds = map(int, rate.rstrip("s").split("/"))
         for handler in handlers:
             handler.handle = self._limited(handler.handle)  # type: ignore[method-assign, assignment]
-        return lambda origin, msg, args, level: self._admits(origin, msg) and deliver(origin, msg, args, level)
+        return lambda origin, msg, *rest: self._admits(origin, msg) and deliver(origin, msg, *rest)
 
     def _limited(self, handle: Callable[[logging.LogRecord], bool]) -> Callable[[logging.LogRecord], bool]:
         def limited(record: logging.LogRecord) -> bool:
             data = record.__dict__
-            if ADMITTED not in data:  # by another handler
+            if ADMITTED not in data:  # else another handler has had this record
                 data[ADMITTED] = True
                 with contextlib.suppress(Exception):  # the application may put anything into a record
                     origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
@@ -88,7 +90,7 @@ class _FloodControl:
                 line = f"{place['filename']}:{place['lineno']}" if place["lineno"] else place["name"]
                 repeated = f"{line} repeated {count - self._most} times"
                 text = f"flood control: {repeated}, not logged: LOG_REPEAT={self._rate}"
-                Context().run(self._deliver, origin, text, (), level)  # without the log_context of another line
+                Context().run(self._deliver, origin, text, None, level)  # not that of another line's log call
 
 
 flood_control: Final = _FloodControl()

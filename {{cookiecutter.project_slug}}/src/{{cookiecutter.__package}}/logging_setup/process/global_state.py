@@ -8,6 +8,8 @@ handlers stay attached and enabled loggers stay enabled, so no record is lost in
 import contextlib
 import logging
 import logging.config
+import os
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any, Final
@@ -19,6 +21,19 @@ _original: Final[Any] = getattr(logging.config, _CONFIGURE, None)
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
 logger = logging.getLogger(__name__)
+
+# Handlers of which a forked child calls `reset_in_child()`; os.register_at_fork would keep each of them for ever.
+forked_handlers: Final["weakref.WeakSet[Any]"] = weakref.WeakSet()
+
+
+def _reset_in_child() -> None:
+    for handler in list(forked_handlers):
+        with contextlib.suppress(Exception):  # of a library; the others are reset all the same
+            handler.reset_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> None:

@@ -33,13 +33,14 @@ _NAME: Final = (__package__ or __name__).rpartition(".")[0]
 _formatter: Final = TextFormatter()
 
 
-def _renew_lock() -> None:
+def _reset_in_child() -> None:
     global _lock
     _lock = threading.RLock()  # a forked child inherits the lock, but not the thread that may hold it
+    own_threads.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def connect(dispatch: Callable[[logging.LogRecord], bool] | None) -> None:

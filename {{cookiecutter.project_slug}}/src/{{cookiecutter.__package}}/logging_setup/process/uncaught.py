@@ -50,8 +50,8 @@ def log_uncaught(fault_file: str = "") -> None:
     """
     shown = warnings.showwarning
     logging.captureWarnings(True)
-    if (ours := warnings.showwarning) is not shown:
-        undo.callback(lambda: logging.captureWarnings(warnings.showwarning is not ours))
+    if warnings.showwarning is not shown:
+        undo.callback(_release_warnings, warnings.showwarning)
     _extend(sys, "excepthook", lambda _, error, __: log_end(error))
     _extend(threading, "excepthook", _log_thread)
     _extend(sys, "unraisablehook", _log_unraisable)
@@ -76,6 +76,14 @@ def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
     _extended[place] = True
     undo.callback(lambda: _extended.update({place: getattr(module, name) is not previous}))
     change(partial(getattr, module, name), partial(setattr, module, name), extended)
+
+
+def _release_warnings(ours: Callable[..., None]) -> None:
+    """Stop capturing; keep what has replaced `ours`, as the end of a `catch_warnings` block does."""
+    theirs = warnings.showwarning
+    logging.captureWarnings(False)
+    if theirs is not ours:
+        warnings.showwarning = theirs
 
 
 def log_once(error: BaseException | None, origin: str, level: int = logging.CRITICAL) -> None:

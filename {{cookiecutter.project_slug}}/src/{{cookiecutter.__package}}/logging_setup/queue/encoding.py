@@ -2,7 +2,7 @@
 
 Neither `marshal` nor `pickle` is used, since other processes may write any bytes: the first crashes on some inputs,
 the second runs code. A record has a fixed head (`struct`), its origin and its message; rare attributes (task, stack,
-exception, fields) are JSON. Decoding allocates no more than a small multiple of the input.
+exception, fields) are JSON; the span is last. Decoding allocates no more than a small multiple of the input.
 """
 
 import json
@@ -16,7 +16,7 @@ from .frames import MAX_BYTES
 
 RECORD: Final = 1
 _MARKER: Final = 2
-_HEAD: Final = struct.Struct("<BdHII")  # RECORD, time, bytes of origin, message and rest
+_HEAD: Final = struct.Struct("<BdHIIB")  # RECORD, time, bytes of origin, message, rest and span
 _HEAD_SIZE: Final = _HEAD.size
 TOKEN_SIZE: Final = 16
 _MARK: Final = struct.Struct(f"<BQQ{TOKEN_SIZE}s")  # _MARKER, process, dropped records, token
@@ -39,32 +39,34 @@ def encode(flat: Flat) -> bytes:
     # Many fields, notes or causes, each of them short.
     exception = flat[5] and {**flat[5], "notes": (), "causes": ()}
     fields = flat[6] and {"fields": "[left out: too large]"}
-    return _pack((flat[0], *_cut((*flat[1:5], exception, fields), _TEXT_LIMITS[-1])))
+    return _pack((flat[0], *_cut((*flat[1:5], exception, fields, flat[7]), _TEXT_LIMITS[-1])))
 
 
 def _pack(flat: Flat) -> bytes:
-    origin, created, task, message, stack, exception, fields = flat
+    origin, created, task, message, stack, exception, fields, span = flat
     text = message.encode("utf-8", "surrogatepass")
     if task or stack or exception or fields:
         rest = _to_json((task, stack, exception, fields)).encode("utf-8", "surrogatepass")
     else:
         rest = b""
-    return _HEAD.pack(RECORD, created, len(origin), len(text), len(rest)) + origin + text + rest
+    return _HEAD.pack(RECORD, created, len(origin), len(text), len(rest), len(span)) + origin + text + rest + span
 
 
 def decode(data: bytes) -> Flat:
     """Deserialize a record of `encode`, for `restore`. Raises struct.error, ValueError, TypeError or RecursionError."""
-    kind, created, of_origin, of_text, of_rest = _unpack(data)
+    kind, created, of_origin, of_text, of_rest, of_span = _unpack(data)
     text_at = _HEAD_SIZE + of_origin
     rest_at = text_at + of_text
-    if kind != RECORD or rest_at + of_rest > len(data):
+    span_at = rest_at + of_rest
+    end = span_at + of_span
+    if kind != RECORD or end > len(data):
         raise ValueError("not a record")
     task = stack = exception = fields = None
     if of_rest:
-        rest = data[rest_at : rest_at + of_rest].decode("utf-8", "surrogatepass")
+        rest = data[rest_at:span_at].decode("utf-8", "surrogatepass")
         task, stack, exception, fields = _from_json(rest)[0]
     text = data[text_at:rest_at].decode("utf-8", "surrogatepass")
-    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields
+    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields, data[span_at:end]
 
 
 def encode_marker(dropped: int = 0, token: bytes = b"") -> bytes:

@@ -3,6 +3,5 @@
 In reading order: record (PreparedRecord), context (log_context); values (and exceptions), redaction with
 redaction_rules (the parts of a record); serialize (the whole); logger (log calls without a LogRecord); text
 (TextFormatter, escapes, time stamps).
-Exports: log_context; PreparedRecord; prepare, flatten, restore; use_fast_loggers; redact; TextFormatter, escape,
-to_json.
+Exports: log_context; PreparedRecord; prepare, flatten, restore; use_fast_loggers; redact; TextFormatter, to_json.
 """

@@ -113,9 +113,17 @@ class _Current:
 
     def configure(self, *, on: bool = True, keys: Iterable[str] = ()) -> None:
         """Mask the values of `keys` too, beside those of KEYS; or mask nothing."""
-        redactor = Redactor((*KEYS, *keys))
-        self.text = redactor.text if on else lambda text: text
-        self.fields = redactor.fields if on else lambda fields: fields
+        redactor = _redactor((*KEYS, *keys))
+        self.text = redactor.text if on else _unmasked
+        self.fields = redactor.fields if on else _unmasked
+
+
+# The same one for the same keys: caches of other modules have its methods as keys, and would keep it.
+_redactor: Final = lru_cache(4)(Redactor)
+
+
+def _unmasked(data: Any) -> Any:
+    return data
 
 
 redact = _Current()

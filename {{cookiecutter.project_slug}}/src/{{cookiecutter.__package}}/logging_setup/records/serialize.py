@@ -18,11 +18,12 @@ from typing import Any, Final
 from .context import current_context
 from .record import BLANK, START, PreparedRecord
 from .redaction import redact
+from .trace import active_span, span_fields
 from .values import exception_fields, to_builtin, to_key, to_scalar
 
-# Origin, time, task, message, details.
-Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None]
-Deliver = Callable[[bytes, object, Any, int], object]  # of a log call: origin, message, arguments, level
+# Origin, time, task, message; stack, exception and fields, if there are any; span (see trace.py).
+Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, bytes]
+Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
 
 # The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
 # serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
@@ -36,6 +37,8 @@ ADMITTED: Final = "(admitted)"  # set by flood control: no name for an `extra=`
 _STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", ADMITTED}
 _STANDARD_LENGTH: Final = len(BLANK)
 _HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
+# First part of a logger's name -> the extra that is left out: a library adds it for its own use.
+_OWN_USE: Final = {"uvicorn": "color_message", "celery": "data", "django": "request"}
 usual_message: Final = logging.LogRecord.getMessage
 _LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
 
@@ -56,18 +59,19 @@ def flatten(record: logging.LogRecord) -> Flat:
     except TypeError:  # one is not hashable
         origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
-    return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields
+    created, task = _usable_time(data["created"]), data.get("taskName")
+    return origin, created, task, message, stack, exception, fields, active_span()
 
 
 def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
     """Serialize the record of a log call without an exception or extras."""
     task = _task_name() if _HAVE_TASKS else None
-    return origin, time.time(), task, redact.text(_merge(msg, args)), None, None, _context_fields()
+    return origin, time.time(), task, redact.text(_merge(msg, args)), None, None, _context_fields(), active_span()
 
 
 def restore(flat: Flat) -> PreparedRecord:
     """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
-    origin, created, task, message, stack, exception, fields = flat
+    origin, created, task, message, stack, exception, fields, span = flat
     data = deserialize_origin(origin).copy()
     data["created"] = created
     data["msecs"] = created % 1 * 1000 // 1
@@ -80,6 +84,8 @@ def restore(flat: Flat) -> PreparedRecord:
     if exception:
         data["exception"] = exception
         data["exc_text"] = exception["stacktrace"]
+    if span and (ids := span_fields(span)).keys().isdisjoint(fields or ()):  # else the application has its own ids
+        fields = {**(fields or {}), **ids}
     if fields:  # which may have the names of attributes
         data = {**fields, **data, "exception": exception, "fields": fields}
     return PreparedRecord(data)
@@ -111,7 +117,8 @@ def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, d
     """Return the stack, the exception, and the context with the extras, of a record with these attributes."""
     extras = None
     if len(data) != _STANDARD_LENGTH:
-        extras = {key: value for key, value in data.items() if key not in _STANDARD}
+        own_use = _OWN_USE.get(str(data["name"]).partition(".")[0])
+        extras = {key: value for key, value in data.items() if key not in _STANDARD and key != own_use}
     fields = _context_fields(extras)
     info, text = data["exc_info"], data["exc_text"]
     exception = exception_fields(info, text, redact.text) if info or text else None

@@ -72,6 +72,8 @@ def _head(level: str, logger: str, process: str | None, thread: str | None, colo
 def _bare(value: object) -> str:
     """Return the key or the value of a `key=value` pair, in quotes where it could be taken for more than one."""
     text = value if isinstance(value, str) else str(value)
+    if text.isalnum() or text.isidentifier():  # most are, and both are fast
+        return text
     return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
 
 

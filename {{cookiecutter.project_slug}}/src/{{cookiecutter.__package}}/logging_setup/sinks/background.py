@@ -5,7 +5,6 @@ are dropped, counted and reported. `flush()` does not wait; only `close()` does,
 """
 
 import logging
-import os
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -14,6 +13,7 @@ from collections.abc import Sequence, Sized
 from typing import Any, Final, Generic, TypeVar
 
 from ..process import reports
+from ..process.global_state import forked_handlers
 from .answers import RefusedError, RetryLaterError
 
 MAX_RECORDS: Final = 10_000  # in the backlog
@@ -47,23 +47,23 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         self._deadline = float("inf")  # for the last delivery, in monotonic seconds
         self._reset()
         self._start()
-        if hasattr(os, "register_at_fork"):  # the parent delivers its own backlog
-            for reset in (reports.own_threads.clear, self._reset, self.forget):
-                os.register_at_fork(after_in_child=reset)
+        forked_handlers.add(self)  # the parent delivers its own backlog
+
+    def reset_in_child(self) -> None:
+        """In a forked child: start empty, without the connections that it shares with its parent."""
+        self._reset()
+        self.forget()
 
     def _reset(self) -> None:
-        """Start empty: at first, and in a forked child."""
-        self.failing = False  # the last attempt to deliver has failed
-        self._failure_reported = False
+        self.failing = self._failure_reported = False  # the last attempt to deliver has failed; and that was reported
         self._lost_before = self.lost  # when the last recovery was reported
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
         # Its lock is not the handler's: see handle(). It is re-entrant, for a signal handler that logs.
         self._changed = threading.Condition(threading.RLock())
         self._closing = threading.Event()
-        self._closed = False
         self._backlog: deque[Payload] = deque()
         self._size = 0  # of the backlog
-        self._due = False  # the backlog has a payload that starts a delivery
+        self._closed = self._due = False  # due: the backlog has a payload that starts a delivery
         self._in_delivery = 0
 
     @abstractmethod

@@ -100,10 +100,10 @@ class OtlpHandler(BackgroundHandler[Kept]):
                 self._size, self._due, self._in_delivery = self._size + size, True, 0
 
     def _readable(self, record: logging.LogRecord) -> ReadableLogRecord:
-        fields = record.__dict__.get("fields") or {}
+        fields = dict(record.__dict__.get("fields") or {})
         entry = LogRecord(
             timestamp=int(record.created * 1e9),
-            context=_trace(fields),
+            context=_take_span(fields),
             severity_text=_value(record.levelname),
             severity_number=next(
                 (number for level, number in _SEVERITIES if record.levelno >= level), SeverityNumber.TRACE
@@ -158,14 +158,19 @@ def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, 
     return attributes
 
 
-def _trace(fields: dict[str, Any]) -> Context | None:
-    """Return the span of the record, if log_context or extra= has trace_id and span_id in hexadecimal."""
+def _take_span(fields: dict[str, Any]) -> Context | None:
+    """Remove trace_id, span_id and trace_flags from `fields`, and return their span; None: they are of another form."""
     try:
         trace, span = int(fields["trace_id"], 16), int(fields["span_id"], 16)
+        flags = TraceFlags(int(fields.get("trace_flags", "01"), 16) & 0xFF)
     except (KeyError, TypeError, ValueError):
         return None
-    named = SpanContext(trace, span, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    return set_span_in_context(NonRecordingSpan(named)) if named.is_valid else None
+    named = SpanContext(trace, span, is_remote=True, trace_flags=flags)
+    if not named.is_valid:
+        return None
+    for name in ("trace_id", "span_id", "trace_flags"):
+        fields.pop(name, None)
+    return set_span_in_context(NonRecordingSpan(named))
 
 
 def _value(value: Any) -> Any:

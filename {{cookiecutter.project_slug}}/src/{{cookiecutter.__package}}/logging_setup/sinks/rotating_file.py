@@ -6,7 +6,6 @@ A subclass decides when a file rolls over, and to what name. The files themselve
 import contextlib
 import itertools
 import logging
-import os
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
+from ..process.global_state import forked_handlers
 from .log_files import Backups, LockedFile, open_free
 
 _LOOK_EVERY: Final = 1.0  # seconds between two checks of what other processes did to the file
@@ -47,8 +47,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         self.lost = self._reported = 0  # records that are in no file; those of them that were reported
         self.failing = False  # the last attempt to write has failed
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
-        if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
-            os.register_at_fork(after_in_child=self._reset)
+        forked_handlers.add(self)  # a child must not hold its parent's lock
 
     @abstractmethod
     def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
@@ -166,7 +165,7 @@ class RotatingFileHandler(logging.Handler, ABC):
             self._file.close()
         self._file = None
 
-    def _reset(self) -> None:
+    def reset_in_child(self) -> None:
         """In a forked child: the file, and what is in the buffer, belong to its parent."""
         self._close_file()
         self._buffer.clear()
