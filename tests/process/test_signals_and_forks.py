@@ -194,22 +194,24 @@ class Interrupted:
 def interrupt(*_):
     global depth
     depth += 1
-    logger.info("call %d", depth, extra={"of": Interrupted()})
+    log(depth)
     depth -= 1
 
 signal.signal(signal.SIGUSR1, interrupt)
 with setup_main_logging() as logs:
     for _ in range(5):
         depth = 0
-        logger.info("call 0", extra={"of": Interrupted()})
+        log(depth)
     counts = logs.counts()["handlers"]
 print(*(count["failed"] for count in counts.values()))
 """
 
 
-def test_too_deeply_nested_records_are_counted(bake: Callable[..., Project], tmp_path: Path) -> None:
+@pytest.mark.parametrize("rest", ['", depth, extra={"of": Interrupted()}', '%r", depth, Interrupted()'])
+def test_too_deeply_nested_records_are_counted(bake: Callable[..., Project], tmp_path: Path, rest: str) -> None:
     project = bake(multiprocessing=False)
-    (tmp_path / "app.py").write_text(HEAD.replace(", setup_proc_logging", "") + NESTED, "utf-8")
+    log = f'\ndef log(depth):\n    logger.info("call %d {rest})\n'
+    (tmp_path / "app.py").write_text(HEAD.replace(", setup_proc_logging", "") + log + NESTED, "utf-8")
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_CONSOLE_LEVEL="INFO")
     assert (run.returncode, run.stderr) == (0, "")
     lines = log_lines(tmp_path / "app.log")
