@@ -199,7 +199,7 @@ class TestElasticCommonSchema:
             package, "ecs", {"error": "refused", "log": 1, "process": 2, "message": "x", "labels": {"a": 1}}
         )
         assert (entry["fields.error"], entry["fields.log"], entry["fields.process"]) == ("refused", 1, 2)
-        assert (entry["message"], entry["fields.message"], entry["labels"]) == ("text", "x", {})
+        assert (entry["message"], entry["fields.message"], entry["labels"]) == ("text", "x", {"a": 1})
 
 
 class TestDatadog:
