@@ -4,6 +4,8 @@
         take_order(0)
         assert logs.messages("WARNING") == ["Nearly out of stock"]
         assert logs.records[-1].fields == {"order": 0, "left": 2}
+
+Levels and masking are those of an empty environment.
 """
 
 import contextlib
