@@ -1,4 +1,4 @@
-"""Shared fixture: run the application as a user does, in an empty folder."""
+"""Shared fixtures: `logs`, what a test logs; `run`, the application run as by a user, in an empty folder."""
 
 import os
 import subprocess
@@ -10,7 +10,10 @@ import pytest
 
 # {% filter replace("my_service", cookiecutter.__package) %}
 import my_service as package
+from my_service.logging_setup.testing import Logs, logs
 # {% endfilter %}
+
+__all__ = ["Logs", "Run", "logs", "run"]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -21,7 +21,7 @@ from .uncaught import exit_cause, log_end, logger
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's end
 
-_ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 # Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
 fork_lock: Final = threading.RLock()
@@ -77,7 +77,7 @@ class LoggingSession(ABC):
         vars(logging.root)[PACKAGE] = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
-            for number in _ENDING:
+            for number in ENDING:
                 if signal.getsignal(number) is signal.SIG_DFL:
                     change(partial(signal.getsignal, number), partial(signal.signal, number), _terminate)
 
@@ -165,12 +165,12 @@ _blocked: set[int] = set()  # to unblock after the fork; not those that the appl
 
 def _before_fork() -> None:
     _blocked.clear()
-    _blocked.update(number for number in _ENDING if signal.getsignal(number) is _terminate)
+    _blocked.update(number for number in ENDING if signal.getsignal(number) is _terminate)
     _blocked.difference_update(signal.pthread_sigmask(signal.SIG_BLOCK, _blocked))
 
 
 def _reset_in_child() -> None:
-    for number in _ENDING:
+    for number in ENDING:
         if signal.getsignal(number) is _terminate:
             signal.signal(number, signal.SIG_DFL)
 
