@@ -22,7 +22,7 @@ import pytest
 from .configure import use_settings
 from .process.global_state import PACKAGE, attach, undo
 from .process.session import ENDING, LoggingSession
-from .records.factory import PreparedRecord
+from .records.record import PreparedRecord
 from .records.redaction import redact
 from .records.serialize import prepare
 from .settings import Settings
