@@ -467,6 +467,9 @@ os.register_at_fork = lambda **hooks: (registered.append(hooks), register(**hook
 
 def state():
     gc.collect()
+    for thread in threading.enumerate():
+        if thread.name == "log-levels":  # stop() does not wait for it
+            thread.join()
     handlers = sum(type(each()).__module__.startswith("my_service") for each in logging._handlerList)
     return {
         "threads": threading.active_count(), "descriptors": len(os.listdir("/proc/self/fd")),
