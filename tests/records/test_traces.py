@@ -134,6 +134,26 @@ class TestSpans:
         assert [len(entry[name]) for name in IDS] == [32, 16, 2]
         assert int(entry["trace_flags"], 16) & 1  # sampled
 
+    @pytest.mark.parametrize(
+        ("dialect", "trace", "span"),
+        [
+            ("ecs", "trace.id", "span.id"),
+            ("gcp", "logging.googleapis.com/trace", "logging.googleapis.com/spanId"),
+            ("datadog", "dd.trace_id", "dd.span_id"),
+        ],
+    )
+    def test_dialect_has_the_ids_by_its_names(
+        self, project: Project, tmp_path: Path, dialect: str, trace: str, span: str
+    ) -> None:
+        code = f"{HEAD}\nwith setup_main_logging(), tracer.start_as_current_span('a'): log('within')"
+        run = project.run("-c", code, cwd=tmp_path, LOG_CONSOLE_FORMAT=dialect)
+        (entry,) = (each for each in map(json.loads, run.stdout.splitlines()) if each["message"] == "within")
+        (file,) = tmp_path.glob("expected.*")
+        _, ids = json.loads(file.read_text("utf-8"))
+        if dialect == "datadog":  # the low 64 bits, in decimal
+            ids = [str(int(each[-16:], 16)) for each in ids]
+        assert [entry[trace], entry[span]] == ids[:2]
+
     @pytest.mark.parametrize("multiprocessing", [True, False])
     def test_opentelemetry_is_not_imported(self, bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
         project = bake(multiprocessing=multiprocessing)
