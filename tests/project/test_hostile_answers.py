@@ -5,6 +5,7 @@ All of it by the cookiecutter command, in a process of its own.
 
 import ast
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -298,3 +299,37 @@ def test_longest_and_shortest_slug_pass_ruff(tmp_path: Path) -> None:
             check=False,
         )
         assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("version", "is_refused"), [("2.3.1", True), ("1.7.3", True), ("2.4.0", False), ("3.0a1", False)]
+)
+def test_version_of_cookiecutter_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_refused: bool
+) -> None:
+    """The hook reads the version from the metadata of cookiecutter, which here are those of a folder before it."""
+    metadata = tmp_path / f"cookiecutter-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: cookiecutter\nVersion: {version}\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = generate(tmp_path / "out", {})
+    assert (result.returncode != 0) == is_refused
+    assert bool(left_in(tmp_path / "out")) != is_refused
+    if is_refused:
+        assert f"cookiecutter {version} is too old, 2.4 or later is needed." in result.stderr
+        assert "uv tool upgrade cookiecutter" in result.stderr
+
+
+def test_unknown_word_for_a_boolean_is_refused(tmp_path: Path) -> None:
+    """By a replay file, whose answers cookiecutter does not convert; until 2.6 also from the command line."""
+    replay = tmp_path / "replay.json"
+    answers = {name: QUESTIONS[name][0] if isinstance(QUESTIONS[name], list) else QUESTIONS[name] for name in ASKED}
+    answers |= {"project_slug": "a", "__asked_slug": "a", "__package": "a"}
+    replay.write_text(json.dumps({"cookiecutter": {**answers, "email_handler": "perhaps"}}), "utf-8")
+    command = ("cookiecutter", "--default-config", "-o", str(tmp_path / "out"), "--replay-file", str(replay))
+    result = subprocess.run(
+        [sys.executable, "-m", *command, str(TEMPLATE)], capture_output=True, encoding="utf-8", timeout=DEADLINE,
+        check=False,
+    )  # fmt: skip
+    assert result.returncode
+    assert "email_handler is 'perhaps': expected yes or no" in result.stderr

@@ -1,5 +1,10 @@
 """cookiecutter.json: every question has a prompt in words."""
 
+import itertools
+
+import pytest
+from cookiecutter.prompt import YesNoPrompt, prompt_for_config
+
 from tests.support import combinations
 from tests.support.project import ASKED, QUESTIONS
 
@@ -37,3 +42,30 @@ def test_pairwise_set_is_complete_and_small() -> None:
     every, some = combinations.every_combination(), combinations.every_pair()
     assert set().union(*map(combinations.pairs, some)) == set().union(*map(combinations.pairs, every))
     assert len(some) < len(every) / 3
+
+
+def test_every_pair_of_choices_occurs() -> None:
+    pairs = set().union(*map(combinations.pairs, combinations.every_combination()))
+    for first, second in itertools.combinations(combinations.CHOICES, 2):
+        for choices in itertools.product(combinations.CHOICES[first], combinations.CHOICES[second]):
+            assert tuple(zip((first, second), choices, strict=True)) in pairs
+
+
+BOOLEANS = [name for name in ASKED if isinstance(QUESTIONS[name], bool)]
+
+
+@pytest.mark.parametrize("name", BOOLEANS)
+def test_word_for_a_boolean_is_converted(name: str) -> None:
+    """Cookiecutter converts answers of the command line from 2.7 on; before, they reach this step as text."""
+    for word, value in {**QUESTIONS["_booleans"], "No": False, "YES": True}.items():
+        assert prompt_for_config({"cookiecutter": {**QUESTIONS, name: word}}, no_input=True)[name] is value
+    other = prompt_for_config({"cookiecutter": {**QUESTIONS, name: "perhaps"}}, no_input=True)
+    assert other[name] == "perhaps"  # which the hook refuses
+
+
+def test_every_word_of_cookiecutter_for_a_boolean_is_known() -> None:
+    prompt = YesNoPrompt()
+    assert QUESTIONS["_booleans"] == {
+        **dict.fromkeys(prompt.yes_choices, True),
+        **dict.fromkeys(prompt.no_choices, False),
+    }

@@ -1,5 +1,6 @@
 """Files around the code: workflows, commit hooks, and the example kept in the repository."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -45,6 +46,31 @@ def test_workflows_use_the_same_versions(project: Project) -> None:
 
 def test_workflow_runs_every_supported_python(workflow: Path) -> None:
     assert 'python: ["3.11", "3.12", "3.13", "3.14", "3.15"]' in workflow.read_text("utf-8")
+
+
+def test_dependabot_proposes_versions_monthly(project: Project) -> None:
+    file = project.path / ".github" / "dependabot.yml"
+    tool("check-jsonschema", "--builtin-schema", "vendor.dependabot", str(file))
+    tool("zizmor", "--offline", "--quiet", "--pedantic", str(file))
+    text = file.read_text("utf-8")
+    assert re.findall(r"package-ecosystem: (.*)", text) == ["github-actions", "uv"]
+    assert re.findall(r"interval: (.*)", text) == ["monthly", "monthly"]
+
+
+@pytest.mark.parametrize("tool_name", ["ruff", "mypy"])
+def test_checks_use_one_minor_version(project: Project, tool_name: str) -> None:
+    """A later one may have new findings: ruff is at 0.x, and mypy's minor versions are no more careful."""
+    (bounds,) = re.findall(
+        rf'"{tool_name}>=(\d+)\.(\d+),<(\d+)\.(\d+)"', (project.path / "pyproject.toml").read_text("utf-8")
+    )
+    major, minor, _, _ = map(int, bounds)
+    assert tuple(map(int, bounds)) == (major, minor, major, minor + 1)
+    hooks = (project.path / ".pre-commit-config.yaml").read_text("utf-8")
+    pinned = re.findall(rf'"{tool_name}==(\d+)\.(\d+)\.\d+"', hooks)
+    assert pinned
+    assert set(pinned) == {bounds[:2]}
+    installed = importlib.metadata.version(tool_name).split(".")[:2]
+    assert tuple(installed) == bounds[:2], "the version with which every combination is checked"
 
 
 @pytest.mark.parametrize("collector", ["none", "otlp"])
