@@ -6,6 +6,7 @@ created. It creates that folder before it runs this hook, so `__asked_slug` in c
 answer that is no folder name (empty, a path), and replaces it in `project_slug`.
 """
 
+import importlib.metadata
 import json
 import keyword
 import re
@@ -13,6 +14,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
+COOKIECUTTER = (2, 4)  # the oldest version that gives the same projects
 FILES_BEFORE = Path(".files-before-generation.json")  # read and deleted by post_gen_project.py
 SLUG = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 LONGEST_SLUG = 40  # characters; longer ones make generated lines too long
@@ -54,6 +56,10 @@ def problems(answers: dict[str, object]) -> list[str]:
             found.append("project_name is empty: expected a name")
         if any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in answer):
             found.append(f"{question} {answer!r} has a control character: expected one line of plain text")
+    booleans = [question for question in answers if f"__{question}" in answers]  # cookiecutter.json converts them
+    found += [
+        f"{each} is {answers[each]!r}: expected yes or no" for each in booleans if answers[each] not in (True, False)
+    ]
     found += private_problems(answers) or slug_problems(str(answers["__asked_slug"]))
     if all(answer in ("none", False) for question, answer in answers.items() if question.endswith("_handler")):
         found.append("no handler is chosen: expected at least one, otherwise no record is written")
@@ -64,10 +70,14 @@ def private_problems(answers: dict[str, object]) -> list[str]:
     """Return one line per private variable that the command line or a replay file has changed."""
     slug, asked = str(answers["project_slug"]), str(answers["__asked_slug"])
     replaced = slug.startswith("refused-answers-") and slug_problems(asked)
-    expected = {"__asked_slug": asked if replaced else slug, "__package": slug.replace("-", "_")}
+    expected = {
+        "__asked_slug": (asked if replaced else slug, "project_slug"),
+        "__package": (slug.replace("-", "_"), "project_slug"),
+        "__licence_file": ("LICENSE" if answers["licence"] != "none" else "", "licence"),
+    }
     return [
-        f"{name} is {answers[name]!r}: expected {value!r}, derived from project_slug; it cannot be set"
-        for name, value in expected.items()
+        f"{name} is {answers[name]!r}: expected {value!r}, derived from {source}; it cannot be set"
+        for name, (value, source) in expected.items()
         if answers[name] != value
     ]
 
@@ -99,7 +109,25 @@ def owner_of(package: str) -> str:
     return next(taken, "")
 
 
+def version_problem() -> str:
+    """Return what to do about a cookiecutter that is too old, or an empty string. Hooks run in its interpreter."""
+    try:
+        version = importlib.metadata.version("cookiecutter")
+    except importlib.metadata.PackageNotFoundError:  # a program of another name that contains it
+        return ""
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) >= COOKIECUTTER:
+        return ""
+    needed = ".".join(map(str, COOKIECUTTER))
+    return (
+        f"Nothing was generated: cookiecutter {version} is too old, {needed} or later is needed."
+        "\nUpgrade it as it was installed: uv tool upgrade cookiecutter, pipx upgrade cookiecutter,"
+        "\nor python -m pip install --upgrade cookiecutter"
+    )
+
+
 def main() -> None:
+    if problem := version_problem():
+        sys.exit(problem)
     found = problems(json.loads(r"""{{ cookiecutter | tojson }}"""))
     if found:
         lines = "".join(f"\n  - {line}" for line in found)

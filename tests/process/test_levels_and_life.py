@@ -98,7 +98,7 @@ class TestLevels:
         run = bake(multiprocessing=False).run(program, cwd=tmp_path, LOG_FILE="app.log", LOG_LEVEL="DEBUG")
         assert shown(run.stdout) == shown((tmp_path / "app.log").read_text("utf-8")) == those("debug", "debug")
 
-    def test_log_level_applies_to_the_collector_not_to_email(self, bake: Bake) -> None:
+    def test_log_level_applies_to_the_collector_not_email(self, bake: Bake) -> None:
         with bake(collector_handler="http").imported() as load:
             read = load("settings").Settings.from_environ
             for word, collector in (("DEBUG", 10), ("ERROR", 40), ("", 20)):
@@ -262,7 +262,7 @@ class TestLastThread:
         assert text.count("Uncaught exception in the main thread") == (status == 1)
 
     @queue_or_not
-    def test_session_ends_with_the_block_without_other_threads(
+    def test_session_without_threads_ends_with_the_block(
         self, bake: Bake, tmp_path: Path, multiprocessing: bool
     ) -> None:
         body = """

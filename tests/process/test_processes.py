@@ -361,7 +361,7 @@ with setup_main_logging() as logs:
         counts = [re.search(r"(\d+) records dropped", line) for line in logged(tmp_path, "records dropped")]
         assert sum(int(count[1]) for count in counts if count) == 144
 
-    def test_exception_amid_a_fork_leaves_sigterm_unblocked(self, project: Project, tmp_path: Path) -> None:
+    def test_exception_in_a_fork_leaves_sigterm_unblocked(self, project: Project, tmp_path: Path) -> None:
         body = """
 import random
 with setup_main_logging() as logs:

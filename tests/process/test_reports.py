@@ -144,7 +144,7 @@ def parts(bake: Bake) -> Any:
 
 
 class TestCounts:
-    def test_records_lost_by_a_background_handler_are_failed(self, parts: Imported) -> None:
+    def test_records_lost_in_the_background_are_failed(self, parts: Imported) -> None:
         background = parts.module("sinks.background")
 
         class Refused(background.BackgroundHandler):  # type: ignore[misc, name-defined]
@@ -179,9 +179,7 @@ class TestCounts:
                 guarded.handle(record("one"))
         assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 3)
 
-    def test_records_lost_without_a_console_reader_are_failed(
-        self, bake: Bake, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_records_of_an_unread_console_are_failed(self, bake: Bake, monkeypatch: pytest.MonkeyPatch) -> None:
         parts = Imported(bake(project_slug="report-console"))
         reader, writer = os.pipe()
         with contextlib.closing(parts), os.fdopen(writer, "w", encoding="utf-8") as stream:

@@ -45,71 +45,49 @@ def texts(project: Project) -> Iterator[tuple[str, str]]:
         yield name, (project.path / name).read_text("utf-8")
 
 
-def test_every_file_parses(everything: Baked) -> None:
-    for _, project in everything:
-        for name, text in texts(project):
-            if name.endswith(".py"):
-                parsed(text)
-            elif name.endswith(".toml"):
-                assert tomllib.loads(text)["project"]["name"] == project.slug
+class TestSource:
+    """The source of the projects."""
 
+    def test_every_file_parses(self, everything: Baked) -> None:
+        for _, project in everything:
+            for name, text in texts(project):
+                if name.endswith(".py"):
+                    parsed(text)
+                elif name.endswith(".toml"):
+                    assert tomllib.loads(text)["project"]["name"] == project.slug
 
-@pytest.mark.parametrize("arguments", [("check",), ("format", "--check")])
-def test_ruff_finds_nothing(everything: Baked, arguments: tuple[str, ...]) -> None:
-    folders = [str(project.path) for _, project in everything]
-    result = subprocess.run(
-        [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--quiet", *folders],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-1000:]
+    @pytest.mark.parametrize("arguments", [("check",), ("format", "--check")])
+    def test_ruff_finds_nothing(self, everything: Baked, arguments: tuple[str, ...]) -> None:
+        folders = [str(project.path) for _, project in everything]
+        result = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--quiet", *folders],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-1000:]
 
+    def test_no_template_syntax_is_left(self, everything: Baked) -> None:
+        for words, project in everything:
+            for name, text in texts(project):
+                ours = OF_GITHUB.sub("", text)
+                found = [mark for mark in ("{{", "{%", "%}", "{#", "cookiecutter.") if mark in ours]
+                assert not found, f"{found} in {name}: {words}"
 
-def test_no_template_syntax_is_left(everything: Baked) -> None:
-    for words, project in everything:
-        for name, text in texts(project):
-            ours = OF_GITHUB.sub("", text)
-            found = [mark for mark in ("{{", "{%", "%}", "{#", "cookiecutter.") if mark in ours]
-            assert not found, f"{found} in {name}: {words}"
-
-
-def test_no_gap_is_left_by_a_removed_block(everything: Baked) -> None:
-    """Ruff checks this in Python files, except for two blank lines inside a function or a list."""
-    for words, project in everything:
-        for name, text in texts(project):
-            if not text:
-                continue
-            where = f"{name}: {words}"
-            assert text.endswith("\n"), where
-            assert not text.endswith("\n\n"), where
-            assert not text.startswith("\n"), where
-            if name.endswith(".py"):
-                assert not re.search(r"\n\n\n[ )\]}]", text), where
-            else:
-                assert "\n\n\n" not in FENCED.sub("code", text), where
-
-
-def test_no_cache_and_no_empty_file_is_generated(everything: Baked) -> None:
-    for words, project in everything:
-        paths = list(project.path.rglob("*"))
-        assert not [path for path in paths if path.name.endswith(("__pycache__", "_cache", ".pyc"))], words
-        assert not [path for path in paths if path.is_dir() and not any(path.iterdir())], words
-        empty = [path.name for path in paths if path.is_file() and not path.read_text("utf-8").strip()]
-        assert empty == ["py.typed"], words
-
-
-def test_every_import_resolves_and_every_module_is_used(everything: Baked) -> None:
-    """A module that was not chosen is neither imported nor generated."""
-    for words, project in everything:
-        modules = sorted(project.source.rglob("*.py"))
-        sources = {path: path.read_text("utf-8") for path in modules}
-        for path, source in sources.items():
-            for target in imported(path, source):
-                assert target.with_suffix(".py").exists() or target.is_dir(), f"{path.name} imports {target}: {words}"
-            if not path.name.startswith("__"):
-                users = [other for other in modules if other != path and path.stem in words_of(sources[other])]
-                assert users or path.name == "main.py", f"unused module {path.name}: {words}"
+    def test_no_gap_is_left_by_a_removed_block(self, everything: Baked) -> None:
+        """Ruff checks this in Python files, except for two blank lines inside a function or a list."""
+        for words, project in everything:
+            for name, text in texts(project):
+                if not text:
+                    continue
+                where = f"{name}: {words}"
+                assert text.endswith("\n"), where
+                assert not text.endswith("\n\n"), where
+                assert not text.startswith("\n"), where
+                if name.endswith(".py"):
+                    assert not re.search(r"\n\n\n[ )\]}]", text), where
+                else:
+                    assert "\n\n\n" not in FENCED.sub("code", text), where
 
 
 def imported(path: Path, source: str) -> Iterator[Path]:
@@ -123,16 +101,41 @@ def imported(path: Path, source: str) -> Iterator[Path]:
                 yield from (folder / name.name for name in node.names)
 
 
-def test_handler_is_generated_only_if_chosen(everything: Baked) -> None:
-    for answers, (words, project) in zip(combinations.every_combination(), everything, strict=True):
-        assert (project.source / "multi.py").exists() == answers["multiprocessing"], words
-        assert (project.logging / "queue").exists() == answers["multiprocessing"], words
-        for question in ("console", "file", "email", "webhook"):
-            chosen = answers[f"{question}_handler"] not in ("none", False)
-            assert any((project.logging / "sinks").glob(f"*{question}.py")) == chosen, words
-            for name in ("README.md", ".env.example"):
-                mentioned = f"LOG_{question.upper()}" in (project.path / name).read_text("utf-8")
-                assert mentioned == chosen, f"LOG_{question.upper()} in {name}: {words}"
-            variable = f'"LOG_{question.upper()}_'
-            defining = [path.name for path in project.logging.rglob("*.py") if variable in path.read_text("utf-8")]
-            assert bool(defining) == chosen, f"{variable} in {defining}: {words}"
+class TestFiles:
+    """The files of the projects."""
+
+    def test_no_cache_and_no_empty_file_is_generated(self, everything: Baked) -> None:
+        for words, project in everything:
+            paths = list(project.path.rglob("*"))
+            assert not [path for path in paths if path.name.endswith(("__pycache__", "_cache", ".pyc"))], words
+            assert not [path for path in paths if path.is_dir() and not any(path.iterdir())], words
+            empty = [path.name for path in paths if path.is_file() and not path.read_text("utf-8").strip()]
+            assert empty == ["py.typed"], words
+
+    def test_imports_resolve_and_every_module_is_used(self, everything: Baked) -> None:
+        """A module that was not chosen is neither imported nor generated."""
+        for words, project in everything:
+            modules = sorted(project.source.rglob("*.py"))
+            sources = {path: path.read_text("utf-8") for path in modules}
+            for path, source in sources.items():
+                for target in imported(path, source):
+                    assert target.with_suffix(".py").exists() or target.is_dir(), (
+                        f"{path.name} imports {target}: {words}"
+                    )
+                if not path.name.startswith("__"):
+                    users = [other for other in modules if other != path and path.stem in words_of(sources[other])]
+                    assert users or path.name == "main.py", f"unused module {path.name}: {words}"
+
+    def test_handler_is_generated_only_if_chosen(self, everything: Baked) -> None:
+        for answers, (words, project) in zip(combinations.every_combination(), everything, strict=True):
+            assert (project.source / "multi.py").exists() == answers["multiprocessing"], words
+            assert (project.logging / "queue").exists() == answers["multiprocessing"], words
+            for question in ("console", "file", "email", "webhook"):
+                chosen = answers[f"{question}_handler"] not in ("none", False)
+                assert any((project.logging / "sinks").glob(f"*{question}.py")) == chosen, words
+                for name in ("README.md", ".env.example"):
+                    mentioned = f"LOG_{question.upper()}" in (project.path / name).read_text("utf-8")
+                    assert mentioned == chosen, f"LOG_{question.upper()} in {name}: {words}"
+                variable = f'"LOG_{question.upper()}_'
+                defining = [path.name for path in project.logging.rglob("*.py") if variable in path.read_text("utf-8")]
+                assert bool(defining) == chosen, f"{variable} in {defining}: {words}"

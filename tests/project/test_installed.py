@@ -53,55 +53,54 @@ def installed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
-def test_readme_pip_commands_work(installed: Path) -> None:
-    lines = commands(installed)[1]
-    assert len(lines) == 4
-    for line in lines[2:]:
-        result = run("sh", "-c", line, cwd=installed)
-        assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+class TestInstalled:
+    """The commands of the README, and their effects."""
 
+    def test_readme_pip_commands_work(self, installed: Path) -> None:
+        lines = commands(installed)[1]
+        assert len(lines) == 4
+        for line in lines[2:]:
+            result = run("sh", "-c", line, cwd=installed)
+            assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
 
-@pytest.mark.parametrize(
-    "command", [("my-service",), ("python", "-m", "my_service"), ("python", "-m", "my_service.main")]
-)
-def test_every_command_runs_from_any_folder_and_appends(
-    installed: Path, tmp_path: Path, command: tuple[str, ...]
-) -> None:
-    scripts = str(installed / ".venv" / "bin")
-    log = tmp_path / "logs" / "my-service.log"
-    for times in (1, 2):
-        result = run(str(Path(scripts, command[0])), *command[1:], cwd=tmp_path, path=scripts)
-        assert (result.returncode, result.stderr) == (0, "")
-        assert log.read_text("utf-8").count("Nearly out of stock") == times
+    @pytest.mark.parametrize(
+        "command", [("my-service",), ("python", "-m", "my_service"), ("python", "-m", "my_service.main")]
+    )
+    def test_commands_run_from_any_folder_and_append(
+        self, installed: Path, tmp_path: Path, command: tuple[str, ...]
+    ) -> None:
+        scripts = str(installed / ".venv" / "bin")
+        log = tmp_path / "logs" / "my-service.log"
+        for times in (1, 2):
+            result = run(str(Path(scripts, command[0])), *command[1:], cwd=tmp_path, path=scripts)
+            assert (result.returncode, result.stderr) == (0, "")
+            assert log.read_text("utf-8").count("Nearly out of stock") == times
 
+    def test_console_and_file_show_every_process(self, installed: Path, tmp_path: Path) -> None:
+        """Console and file show main, service and two workers; only the file shows DEBUG."""
+        console = run(str(installed / ".venv" / "bin" / "my-service"), cwd=tmp_path).stdout
+        file = (tmp_path / "logs" / "my-service.log").read_text("utf-8")
+        for part in ("my_service.main Ready", "my_service.service Order taken", "[worker-1]", "[worker-2]"):
+            assert part in console
+        assert sorted(line for line in file.splitlines() if " DEBUG " not in line) == sorted(console.splitlines())
+        assert " DEBUG " in file
 
-def test_console_and_file_show_every_process(installed: Path, tmp_path: Path) -> None:
-    """Console and file show main, service and two workers; only the file shows DEBUG."""
-    console = run(str(installed / ".venv" / "bin" / "my-service"), cwd=tmp_path).stdout
-    file = (tmp_path / "logs" / "my-service.log").read_text("utf-8")
-    for part in ("my_service.main Ready", "my_service.service Order taken", "[worker-1]", "[worker-2]"):
-        assert part in console
-    assert sorted(line for line in file.splitlines() if " DEBUG " not in line) == sorted(console.splitlines())
-    assert " DEBUG " in file
+    def test_readme_uv_commands_give_a_complete_wheel(self, project: Project, tmp_path: Path) -> None:
+        path = copy(project, tmp_path)
+        lines = commands(path)[0]
+        checks = "uv run ruff check && uv run ruff format --check && uv run mypy"
+        assert lines == ["uv run my-service", "uv run pytest", checks]
+        for line in [*lines, "uv build --wheel"]:
+            result = run("sh", "-c", line, cwd=path)
+            assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+        (wheel,) = (path / "dist").glob("*.whl")
+        packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+        assert packed == {name.removeprefix("src/") for name in project.files() if name.startswith("src/")}
 
-
-def test_readme_uv_commands_work_and_the_wheel_is_complete(project: Project, tmp_path: Path) -> None:
-    path = copy(project, tmp_path)
-    lines = commands(path)[0]
-    checks = "uv run ruff check && uv run ruff format --check && uv run mypy"
-    assert lines == ["uv run my-service", "uv run pytest", checks]
-    for line in [*lines, "uv build --wheel"]:
-        result = run("sh", "-c", line, cwd=path)
-        assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
-    (wheel,) = (path / "dist").glob("*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert packed == {name.removeprefix("src/") for name in project.files() if name.startswith("src/")}
-
-
-def test_gitignore_covers_only_files_written_at_run_time(project: Project, tmp_path: Path) -> None:
-    path = copy(project, tmp_path)
-    run("git", "init", "--quiet", cwd=path)
-    result = run("git", "check-ignore", "--", *project.files(), cwd=path)
-    assert (result.returncode, result.stdout) == (1, ""), result.stderr
-    written = [".env", "logs/my-service.log", ".venv/pyvenv.cfg"]
-    assert run("git", "check-ignore", "--", *written, cwd=path).stdout.split() == written
+    def test_gitignore_covers_only_run_time_files(self, project: Project, tmp_path: Path) -> None:
+        path = copy(project, tmp_path)
+        run("git", "init", "--quiet", cwd=path)
+        result = run("git", "check-ignore", "--", *project.files(), cwd=path)
+        assert (result.returncode, result.stdout) == (1, ""), result.stderr
+        written = [".env", "logs/my-service.log", ".venv/pyvenv.cfg"]
+        assert run("git", "check-ignore", "--", *written, cwd=path).stdout.split() == written

@@ -20,27 +20,31 @@ def flood(project: Project, folder: Path, method: str, kind: str, **variables: s
     return judge(log_lines(folder / "flood.log"), dict.fromkeys(range(WORKERS), RECORDS))
 
 
-@pytest.mark.parametrize("kind", ["Process", "Pool", "ProcessPoolExecutor"])
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_every_record_arrives_exactly_once(project: Project, tmp_path: Path, method: str, kind: str) -> None:
-    verdict = flood(project, tmp_path, method, kind)
-    assert verdict.good, verdict
-    assert verdict.seen == WORKERS * RECORDS
+class TestDelivery:
+    """Numbered records from every process."""
+
+    @pytest.mark.parametrize("kind", ["Process", "Pool", "ProcessPoolExecutor"])
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_every_record_arrives_exactly_once(self, project: Project, tmp_path: Path, method: str, kind: str) -> None:
+        verdict = flood(project, tmp_path, method, kind)
+        assert verdict.good, verdict
+        assert verdict.seen == WORKERS * RECORDS
+
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_listener_thread_delivers_exactly_once(self, project: Project, tmp_path: Path, method: str) -> None:
+        verdict = flood(project, tmp_path, method, "Process", LOG_LISTENER="thread")
+        assert verdict.good, verdict
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_listener_thread_delivers_exactly_once(project: Project, tmp_path: Path, method: str) -> None:
-    verdict = flood(project, tmp_path, method, "Process", LOG_LISTENER="thread")
-    assert verdict.good, verdict
+class TestOracle:
+    """Faults that the oracle must find."""
 
+    def test_oracle_notices_a_withheld_record(self, project: Project, tmp_path: Path) -> None:
+        verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="withhold")
+        assert verdict.lost == [f"0.{RECORDS - 1}"]
+        assert not verdict.doubled
 
-def test_oracle_notices_a_withheld_record(project: Project, tmp_path: Path) -> None:
-    verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="withhold")
-    assert verdict.lost == [f"0.{RECORDS - 1}"]
-    assert not verdict.doubled
-
-
-def test_oracle_notices_a_doubled_record(project: Project, tmp_path: Path) -> None:
-    verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="double")
-    assert verdict.doubled == [f"0.{RECORDS - 1}"]
-    assert not verdict.lost
+    def test_oracle_notices_a_doubled_record(self, project: Project, tmp_path: Path) -> None:
+        verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="double")
+        assert verdict.doubled == [f"0.{RECORDS - 1}"]
+        assert not verdict.lost

@@ -67,84 +67,6 @@ class Storm:
         assert self.left() == []
 
 
-@pytest.mark.parametrize(
-    ("listener", "method", "size", "kills"),
-    [
-        ("process", "fork", 0, 100),
-        ("process", "fork", 8000, 50),
-        ("process", "spawn", 0, 25),
-        ("process", "forkserver", 0, 25),
-        ("thread", "fork", 0, 60),
-        ("thread", "fork", 8000, 20),
-        ("thread", "spawn", 0, 10),
-    ],
-)
-def test_killed_workers_lose_nothing(
-    project: Project, tmp_path: Path, listener: str, method: str, size: int, kills: int
-) -> None:
-    storm = Storm(project, tmp_path, listener, method=method, workers=2, size=size, kills=kills * TIMES)
-    storm.read_event("at work")
-    end = storm.read_event("end")
-    assert end["hangs"] == 0
-    assert storm.process.wait(DEADLINE) == 0
-    verdict = storm.verdict()
-    print(f"\n{kills * TIMES} kills of workers, {method}, {size} characters: {verdict}")
-    assert verdict.good, verdict
-    deaths = sum(") ended: SIGKILL" in line for line in log_lines(tmp_path / "storm.log"))
-    assert deaths == kills * TIMES
-
-
-@pytest.mark.parametrize("size", [0, 8000])
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_killed_main_process_loses_nothing(project: Project, tmp_path: Path, method: str, size: int) -> None:
-    """It leaves no process running either."""
-    for number in range(TIMES):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        storm = Storm(project, folder, method=method, workers=2, size=size, seconds=0.4)
-        storm.read_event("at work")
-        storm.process.kill()
-        storm.process.wait(DEADLINE)
-        storm.wait_until_gone(5.0)
-        verdict = storm.verdict()
-        print(f"\nkill of the main process, {method}, {size} characters: {verdict}")
-        assert verdict.good, verdict
-        assert verdict.seen > 500
-
-
-@pytest.mark.parametrize(("method", "size"), [("fork", 0), ("spawn", 0), ("forkserver", 0), ("fork", 8000)])
-def test_killed_listener_is_restarted_with_bounded_loss(
-    project: Project, tmp_path: Path, method: str, size: int
-) -> None:
-    """Only records that a listener has read are lost, at most HELD of them for each kill.
-
-    The pauses before restarts grow while listeners die young, so each fifth one is left to run for long enough.
-    """
-    kills = 5 * TIMES
-    storm = Storm(project, tmp_path, method=method, workers=2, size=size, seconds=(0.5 + STABLE_AFTER / 5) * kills + 1)
-    storm.read_event("at work")
-    listener = 0
-    for number in range(kills):
-        listener = storm.listener(after=listener)
-        stable_at = time.monotonic() + (STABLE_AFTER if number % 5 == 4 else 0.0)
-        wait_for_growth(tmp_path / "storm.log")
-        while time.monotonic() < stable_at:
-            wait_for_growth(tmp_path / "storm.log")
-        os.kill(listener, signal.SIGKILL)
-    assert storm.read_event("end")["hangs"] == 0
-    assert storm.process.wait(DEADLINE) == 0
-    verdict = storm.verdict()
-    workers = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("worker-*.json")]
-    dropped = sum(worker["dropped"] for worker in workers)
-    print(f"\n{kills} kills of the listener, {method}, {size} characters: {verdict}; {dropped} not accepted")
-    assert len(workers) == 2
-    assert not verdict.doubled
-    assert not verdict.never_logged
-    assert len(verdict.torn) <= kills
-    assert len(verdict.lost) <= dropped + kills * HELD
-    assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0
-
-
 STABLE_AFTER = 1.2  # seconds: more than _STABLE_AFTER of supervisor.py
 HELD = 8 + 2  # records that a listener holds at most: one batch, and one partly read record of each worker
 
@@ -157,15 +79,95 @@ def wait_for_growth(file: Path) -> None:
         time.sleep(0.005)
 
 
-def test_harness_notices_that_the_textbook_pattern_fails(project: Project, tmp_path: Path) -> None:
-    storm = Storm(project, tmp_path, method="fork", workers=2, size=0, kills=100, textbook=True)
-    storm.read_event("at work")
-    end = storm.read_event("end")
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        storm.process.wait(DEADLINE)
-    for pid in pids():
-        if str(tmp_path) in working_folder(pid):
-            os.kill(pid, signal.SIGKILL)
-    verdict = storm.verdict()
-    print(f"\nthe textbook pattern: {end['hangs']} hangs, {verdict}")
-    assert end["hangs"] or verdict.lost
+class TestKills:
+    """Kills of each process, and of the textbook's."""
+
+    @pytest.mark.parametrize(
+        ("listener", "method", "size", "kills"),
+        [
+            ("process", "fork", 0, 100),
+            ("process", "fork", 8000, 50),
+            ("process", "spawn", 0, 25),
+            ("process", "forkserver", 0, 25),
+            ("thread", "fork", 0, 60),
+            ("thread", "fork", 8000, 20),
+            ("thread", "spawn", 0, 10),
+        ],
+    )
+    def test_killed_workers_lose_nothing(
+        self, project: Project, tmp_path: Path, listener: str, method: str, size: int, kills: int
+    ) -> None:
+        storm = Storm(project, tmp_path, listener, method=method, workers=2, size=size, kills=kills * TIMES)
+        storm.read_event("at work")
+        end = storm.read_event("end")
+        assert end["hangs"] == 0
+        assert storm.process.wait(DEADLINE) == 0
+        verdict = storm.verdict()
+        print(f"\n{kills * TIMES} kills of workers, {method}, {size} characters: {verdict}")
+        assert verdict.good, verdict
+        deaths = sum(") ended: SIGKILL" in line for line in log_lines(tmp_path / "storm.log"))
+        assert deaths == kills * TIMES
+
+    @pytest.mark.parametrize("size", [0, 8000])
+    @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+    def test_killed_main_process_loses_nothing(self, project: Project, tmp_path: Path, method: str, size: int) -> None:
+        """It leaves no process running either."""
+        for number in range(TIMES):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            storm = Storm(project, folder, method=method, workers=2, size=size, seconds=0.4)
+            storm.read_event("at work")
+            storm.process.kill()
+            storm.process.wait(DEADLINE)
+            storm.wait_until_gone(5.0)
+            verdict = storm.verdict()
+            print(f"\nkill of the main process, {method}, {size} characters: {verdict}")
+            assert verdict.good, verdict
+            assert verdict.seen > 500
+
+    @pytest.mark.parametrize(("method", "size"), [("fork", 0), ("spawn", 0), ("forkserver", 0), ("fork", 8000)])
+    def test_killed_listener_restarts_with_bounded_loss(
+        self, project: Project, tmp_path: Path, method: str, size: int
+    ) -> None:
+        """Only records that a listener has read are lost, at most HELD of them for each kill.
+
+        The pauses before restarts grow while listeners die young, so each fifth one is left to run for long enough.
+        """
+        kills = 5 * TIMES
+        storm = Storm(
+            project, tmp_path, method=method, workers=2, size=size, seconds=(0.5 + STABLE_AFTER / 5) * kills + 1
+        )
+        storm.read_event("at work")
+        listener = 0
+        for number in range(kills):
+            listener = storm.listener(after=listener)
+            stable_at = time.monotonic() + (STABLE_AFTER if number % 5 == 4 else 0.0)
+            wait_for_growth(tmp_path / "storm.log")
+            while time.monotonic() < stable_at:
+                wait_for_growth(tmp_path / "storm.log")
+            os.kill(listener, signal.SIGKILL)
+        assert storm.read_event("end")["hangs"] == 0
+        assert storm.process.wait(DEADLINE) == 0
+        verdict = storm.verdict()
+        workers = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("worker-*.json")]
+        dropped = sum(worker["dropped"] for worker in workers)
+        print(f"\n{kills} kills of the listener, {method}, {size} characters: {verdict}; {dropped} not accepted")
+        assert len(workers) == 2
+        assert not verdict.doubled
+        assert not verdict.never_logged
+        assert len(verdict.torn) <= kills
+        assert len(verdict.lost) <= dropped + kills * HELD
+        assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0
+
+    def test_harness_notices_losses_of_the_textbook(self, project: Project, tmp_path: Path) -> None:
+        storm = Storm(project, tmp_path, method="fork", workers=2, size=0, kills=100, textbook=True)
+        storm.read_event("at work")
+        end = storm.read_event("end")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            storm.process.wait(DEADLINE)
+        for pid in pids():
+            if str(tmp_path) in working_folder(pid):
+                os.kill(pid, signal.SIGKILL)
+        verdict = storm.verdict()
+        print(f"\nthe textbook pattern: {end['hangs']} hangs, {verdict}")
+        assert end["hangs"] or verdict.lost

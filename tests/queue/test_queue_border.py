@@ -100,7 +100,7 @@ with setup_main_logging() as logs:
 class TestLevelNumbers:
     @listeners
     @pytest.mark.parametrize("level", ["decimal.Decimal(40)", "None", "numpy", "'x'"])
-    def test_record_with_an_odd_level_leaves_its_neighbours(
+    def test_record_with_an_odd_level_spares_its_batch(
         self, project: Project, tmp_path: Path, listener: str, level: str
     ) -> None:
         """Case 52: six of ten neighbours were lost, or the listener ended."""

@@ -26,110 +26,56 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(log_context=load("records.context").log_context, fields=fields)
 
 
-def test_inner_context_extends_and_shadows_the_outer(package: SimpleNamespace) -> None:
-    with package.log_context(a=1, b=1):
-        with package.log_context(b=2, c=2):
-            assert package.fields() == {"a": 1, "b": 2, "c": 2}
-        assert package.fields() == {"a": 1, "b": 1}
-    assert package.fields() == {}
+class TestContext:
+    """Nested contexts, threads, tasks and workers."""
 
+    def test_inner_context_extends_and_shadows_the_outer(self, package: SimpleNamespace) -> None:
+        with package.log_context(a=1, b=1):
+            with package.log_context(b=2, c=2):
+                assert package.fields() == {"a": 1, "b": 2, "c": 2}
+            assert package.fields() == {"a": 1, "b": 1}
+        assert package.fields() == {}
 
-def test_context_ends_with_an_exception(package: SimpleNamespace) -> None:
-    with pytest.raises(KeyError), package.log_context(a=1):
-        raise KeyError
-    assert package.fields() == {}
+    def test_context_ends_with_an_exception(self, package: SimpleNamespace) -> None:
+        with pytest.raises(KeyError), package.log_context(a=1):
+            raise KeyError
+        assert package.fields() == {}
 
+    def test_context_is_separate_for_each_thread(self, package: SimpleNamespace) -> None:
+        seen: dict[int, Any] = {}
+        all_in = threading.Barrier(4)
 
-def test_context_is_separate_for_each_thread(package: SimpleNamespace) -> None:
-    seen: dict[int, Any] = {}
-    all_in = threading.Barrier(4)
+        def work(number: int) -> None:
+            with package.log_context(number=number):
+                all_in.wait(10)
+                seen[number] = package.fields()
+                all_in.wait(10)
 
-    def work(number: int) -> None:
-        with package.log_context(number=number):
-            all_in.wait(10)
-            seen[number] = package.fields()
-            all_in.wait(10)
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert seen == {number: {"number": number} for number in range(4)}
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert seen == {number: {"number": number} for number in range(4)}
+    def test_task_inherits_the_context_of_its_creator(self, package: SimpleNamespace) -> None:
+        """A task has the context of the code that created it, and its own is seen by no other task."""
 
+        async def work(number: int, all_in: asyncio.Barrier) -> Any:
+            with package.log_context(number=number):
+                await all_in.wait()
+                return package.fields()
 
-def test_task_inherits_the_context_of_its_creator(package: SimpleNamespace) -> None:
-    """A task has the context of the code that created it, and its own is seen by no other task."""
+        async def main() -> Any:
+            with package.log_context(request="r"):
+                all_in = asyncio.Barrier(3)
+                return await asyncio.gather(*(work(number, all_in) for number in range(3)))
 
-    async def work(number: int, all_in: asyncio.Barrier) -> Any:
-        with package.log_context(number=number):
-            await all_in.wait()
-            return package.fields()
+        assert asyncio.run(main()) == [{"request": "r", "number": number} for number in range(3)]
 
-    async def main() -> Any:
-        with package.log_context(request="r"):
-            all_in = asyncio.Barrier(3)
-            return await asyncio.gather(*(work(number, all_in) for number in range(3)))
-
-    assert asyncio.run(main()) == [{"request": "r", "number": number} for number in range(3)]
-
-
-def test_decorator_lasts_for_the_call(package: SimpleNamespace) -> None:
-    @package.log_context(job="nightly")
-    def work(depth: int) -> Any:
-        return work(depth - 1) if depth else package.fields()
-
-    assert work(3) == {"job": "nightly"}
-    assert package.fields() == {}
-
-
-def test_decorator_of_async_function_lasts_until_its_end(package: SimpleNamespace) -> None:
-    @package.log_context(job="nightly")
-    async def work() -> Any:
-        await asyncio.sleep(0)
-        return package.fields()
-
-    async def main() -> Any:
-        return await asyncio.gather(work(), work()), package.fields()
-
-    assert asyncio.run(main()) == ([{"job": "nightly"}] * 2, {})
-
-
-def test_decorator_refuses_generators(package: SimpleNamespace) -> None:
-    """A generator function is refused: its body runs after the call, without the context."""
-
-    def generator() -> Iterator[int]:
-        yield 1
-
-    async def asynchronous() -> AsyncIterator[int]:
-        yield 1
-
-    for each in (generator, asynchronous):
-        with pytest.raises(TypeError, match="generator"):
-            package.log_context(a=1)(each)
-
-
-def test_generator_closed_in_another_context_is_safe(package: SimpleNamespace) -> None:
-    def generator() -> Iterator[int]:
-        with package.log_context(a=1):
-            yield 1
-
-    begun: list[Iterator[int]] = []
-
-    def begin() -> None:
-        begun.append(generator())
-        next(begun[0])
-
-    thread = threading.Thread(target=begin)
-    thread.start()
-    thread.join(10)
-    begun[0].close()  # type: ignore[attr-defined]
-    assert package.fields() == {}
-
-
-def test_context_is_sent_with_records_of_a_worker(project: Project, tmp_path: Path) -> None:
-    app = tmp_path / "app.py"
-    app.write_text(f"""
+    def test_context_is_sent_with_records_of_a_worker(self, project: Project, tmp_path: Path) -> None:
+        app = tmp_path / "app.py"
+        app.write_text(f"""
 import asyncio, logging, multiprocessing
 from {project.package}.logging_setup import log_context, setup_main_logging, setup_proc_logging
 @log_context(task="t")
@@ -147,6 +93,59 @@ if __name__ == "__main__":
         process.start()
         process.join()
 """)
-    run = project.run(str(app), cwd=tmp_path)
-    assert "root begun main=m\n" in run.stdout
-    assert "task 1 worker=w task=t\n" in run.stdout
+        run = project.run(str(app), cwd=tmp_path)
+        assert "root begun main=m\n" in run.stdout
+        assert "task 1 worker=w task=t\n" in run.stdout
+
+
+class TestFunctions:
+    """Decorated functions, and generators."""
+
+    def test_decorator_lasts_for_the_call(self, package: SimpleNamespace) -> None:
+        @package.log_context(job="nightly")
+        def work(depth: int) -> Any:
+            return work(depth - 1) if depth else package.fields()
+
+        assert work(3) == {"job": "nightly"}
+        assert package.fields() == {}
+
+    def test_async_decorator_lasts_until_the_end(self, package: SimpleNamespace) -> None:
+        @package.log_context(job="nightly")
+        async def work() -> Any:
+            await asyncio.sleep(0)
+            return package.fields()
+
+        async def main() -> Any:
+            return await asyncio.gather(work(), work()), package.fields()
+
+        assert asyncio.run(main()) == ([{"job": "nightly"}] * 2, {})
+
+    def test_decorator_refuses_generators(self, package: SimpleNamespace) -> None:
+        """A generator function is refused: its body runs after the call, without the context."""
+
+        def generator() -> Iterator[int]:
+            yield 1
+
+        async def asynchronous() -> AsyncIterator[int]:
+            yield 1
+
+        for each in (generator, asynchronous):
+            with pytest.raises(TypeError, match="generator"):
+                package.log_context(a=1)(each)
+
+    def test_generator_closed_in_another_context_is_safe(self, package: SimpleNamespace) -> None:
+        def generator() -> Iterator[int]:
+            with package.log_context(a=1):
+                yield 1
+
+        begun: list[Iterator[int]] = []
+
+        def begin() -> None:
+            begun.append(generator())
+            next(begun[0])
+
+        thread = threading.Thread(target=begin)
+        thread.start()
+        thread.join(10)
+        begun[0].close()  # type: ignore[attr-defined]
+        assert package.fields() == {}

@@ -19,61 +19,67 @@ def package(bake: Bake) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(**{name.rpartition(".")[2]: load(name) for name in names})
 
 
-def test_application_factory_is_not_used_for_received_records(
-    package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A factory may require a name, and its additions belong to the records of one process only."""
-    numbers = itertools.count()
+class TestSent:
+    """Records that are sent."""
 
-    def factory(name: str, *args: Any, **more: Any) -> logging.LogRecord:
-        record: logging.LogRecord = logging.LogRecord(name, *args, **more)
-        record.short = name.split(".")[-1]
-        record.number = next(numbers)
-        return record
+    def test_received_records_skip_the_application_factory(
+        self, package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A factory may require a name, and its additions belong to the records of one process only."""
+        numbers = itertools.count()
 
-    monkeypatch.setattr(logging, "_logRecordFactory", factory)
-    made = [logging.getLogger("a.b").makeRecord("a.b", 20, "p.py", 1, "m", (), None) for _ in range(2)]
-    restored = [package.serialize.restore(package.serialize.flatten(record)) for record in made]
-    assert [(record.short, record.number) for record in restored] == [("b", 0), ("b", 1)]
-    assert [record.fields for record in restored] == [{"short": "b", "number": 0}, {"short": "b", "number": 1}]
+        def factory(name: str, *args: Any, **more: Any) -> logging.LogRecord:
+            record: logging.LogRecord = logging.LogRecord(name, *args, **more)
+            record.short = name.split(".")[-1]
+            record.number = next(numbers)
+            return record
 
+        monkeypatch.setattr(logging, "_logRecordFactory", factory)
+        made = [logging.getLogger("a.b").makeRecord("a.b", 20, "p.py", 1, "m", (), None) for _ in range(2)]
+        restored = [package.serialize.restore(package.serialize.flatten(record)) for record in made]
+        assert [(record.short, record.number) for record in restored] == [("b", 0), ("b", 1)]
+        assert [record.fields for record in restored] == [{"short": "b", "number": 0}, {"short": "b", "number": 1}]
 
-@pytest.mark.parametrize("attribute", ["name", "threadName", "levelname", "lineno", "funcName", "process", "pathname"])
-@pytest.mark.parametrize("value", [["a"], {"a": 1}, None, 7, "x" * 100_000, "\U0001f600" * 9_000, ("y" * 999,) * 99])
-def test_odd_attributes_are_sent_with_bounded_length(package: SimpleNamespace, attribute: str, value: Any) -> None:
-    record = logging.LogRecord("n", 20, "p.py", 1, "the message", (), None)
-    setattr(record, attribute, value)
-    for _ in range(2):  # the second time from the cache
-        data = package.encoding.encode(package.serialize.flatten(record))
-        assert len(data) <= package.encoding.MAX_BYTES
-        restored = package.serialize.restore(package.encoding.decode(data))
-        assert restored.getMessage() == "the message"
-        assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
+    @pytest.mark.parametrize(
+        "attribute", ["name", "threadName", "levelname", "lineno", "funcName", "process", "pathname"]
+    )
+    @pytest.mark.parametrize(
+        "value", [["a"], {"a": 1}, None, 7, "x" * 100_000, "\U0001f600" * 9_000, ("y" * 999,) * 99]
+    )
+    def test_odd_attributes_are_sent_with_bounded_length(
+        self, package: SimpleNamespace, attribute: str, value: Any
+    ) -> None:
+        record = logging.LogRecord("n", 20, "p.py", 1, "the message", (), None)
+        setattr(record, attribute, value)
+        for _ in range(2):  # the second time from the cache
+            data = package.encoding.encode(package.serialize.flatten(record))
+            assert len(data) <= package.encoding.MAX_BYTES
+            restored = package.serialize.restore(package.encoding.decode(data))
+            assert restored.getMessage() == "the message"
+            assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
 
+    def test_exception_class_without_a_name_is_sent(self, package: SimpleNamespace) -> None:
+        class Nameless(type):
+            @property
+            def __module__(cls) -> str:  # type: ignore[override]
+                raise RuntimeError
 
-def test_exception_class_without_a_name_is_sent(package: SimpleNamespace) -> None:
-    class Nameless(type):
-        @property
-        def __module__(cls) -> str:  # type: ignore[override]
-            raise RuntimeError
+        class HostileError(Exception, metaclass=Nameless):
+            pass
 
-    class HostileError(Exception, metaclass=Nameless):
-        pass
+        record = logging.LogRecord("n", 40, "p.py", 1, "m", (), raised(HostileError("why")))
+        prepared = package.serialize.prepare(record)
+        assert prepared.exception["message"] == "why"
+        assert "why" in prepared.exc_text
 
-    record = logging.LogRecord("n", 40, "p.py", 1, "m", (), raised(HostileError("why")))
-    prepared = package.serialize.prepare(record)
-    assert prepared.exception["message"] == "why"
-    assert "why" in prepared.exc_text
-
-
-def test_cached_logger_name_is_masked_by_current_rules(package: SimpleNamespace) -> None:
-    redact, records = package.redaction, package.serialize
-    record = logging.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
-    before = records.restore(records.flatten(record)).name
-    redact.redact.configure(keys=["user"])
-    after = records.restore(records.flatten(record)).name
-    redact.redact.configure()
-    assert (before, after) == ("user=ann", "user=***")
+    def test_cached_logger_name_is_masked_by_current_rules(self, package: SimpleNamespace) -> None:
+        redact, records = package.redaction, package.serialize
+        record = logging.LogRecord("user=ann", 20, __file__, 1, "m", (), None)
+        before = records.restore(records.flatten(record)).name
+        redact.redact.configure(keys=["user"])
+        after = records.restore(records.flatten(record)).name
+        redact.redact.configure()
+        assert (before, after) == ("user=ann", "user=***")
 
 
 @pytest.fixture(scope="module")

@@ -141,80 +141,10 @@ def pythons(error: BaseException, stack: Any) -> str:
     return "".join(traceback.format_exception(type(error), error, stack))
 
 
-@pytest.mark.parametrize("limit", [None, -1, 0, 2, -2, None])
-@pytest.mark.parametrize("fail", FAILURES)
-def test_traceback_equals_pythons_on_every_use(
-    package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], limit: int | None
-) -> None:
-    if limit is not None:
-        monkeypatch.setattr(sys, "tracebacklimit", limit, raising=False)
-    for _ in range(3):
-        error = raised(fail)
-        for stack in (error.__traceback__, None):
-            expected = pythons(error, stack)
-            assert text_of(package, error, stack) == expected
-            assert text_of(package, error, stack) == expected
-
-
-def test_stack_is_formatted_once_for_different_exceptions(package: SimpleNamespace, tmp_path: Path) -> None:
-    source = tmp_path / "orders.py"
-    source.write_text("def take(number):\n    raise ValueError(number)\n")
-    space: dict[str, Any] = {}
-    exec(compile(source.read_text(), str(source), "exec"), space)  # noqa: S102
-    first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
-    before = text_of(package, first, first.__traceback__)
-    assert "raise ValueError(number)" in before
-    # An editor saves the file; the running code is still the old one, and so is the code shown.
-    source.write_text("# a comment, which is not what failed\n" * 3)
-    after = text_of(package, second, second.__traceback__)
-    assert after == before.replace("ValueError: 1", "ValueError: 2")
-    assert "which is not what failed" in pythons(second, second.__traceback__)
-
-
 def made(number: int) -> types.CodeType:
     name = f"made-{number}.py"
     linecache.cache[name] = (5, None, ["1 / 0"], name)
     return compile("1 / 0", name, "exec")
-
-
-def test_short_lived_code_is_not_mistaken_for_other_code(package: SimpleNamespace) -> None:
-    # The next code object may get the address, and so the id, of the one before.
-    for number in range(2000):
-        error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
-        text = text_of(package, error, error.__traceback__)
-        assert f'"made-{number}.py"' in text
-        del error
-
-
-def test_short_lived_code_is_not_kept_in_memory(package: SimpleNamespace) -> None:
-    def fail(number: int) -> "weakref.ref[Any]":
-        code = made(number)
-        error = raised(lambda: exec(code, {}))  # noqa: S102
-        text_of(package, error, error.__traceback__)
-        return weakref.ref(code)
-
-    codes = [fail(number) for number in range(1000)]
-    gc.collect()
-    assert sum(code() is not None for code in codes) <= 256
-
-
-def test_stack_of_a_thousand_frames_is_not_cached(package: SimpleNamespace) -> None:
-    def frames(text: str) -> int:
-        return text.count("  File ")
-
-    error = raised(lambda: nested(500))
-    before = len(package.values._remembered)  # noqa: SLF001 - what is kept shows nowhere else
-    assert frames(text_of(package, error, error.__traceback__)) < 20
-    assert len(package.values._remembered) == before  # noqa: SLF001
-
-
-def test_secret_in_a_cached_traceback_is_masked(package: SimpleNamespace) -> None:
-    for secret in ("hunter2", "swordfish"):
-        error = raised(lambda secret=secret: int(f"password={secret}"))
-        info = type(error), error, error.__traceback__
-        found = package.values.exception_fields(info, None, package.redaction.redact.text)
-        assert "password=***" in found["stacktrace"]
-        assert secret not in str(found)
 
 
 def causes_of(package: SimpleNamespace, error: BaseException) -> list[str]:
@@ -222,42 +152,108 @@ def causes_of(package: SimpleNamespace, error: BaseException) -> list[str]:
     return [cause["type"].rpartition(".")[2] for cause in found["causes"]]
 
 
-def test_false_exception_is_a_cause(package: SimpleNamespace) -> None:
-    assert causes_of(package, raised(false)) == ["FalseError"]
+class TestCache:
+    """Stacks that are cached, or must not be."""
+
+    @pytest.mark.parametrize("limit", [None, -1, 0, 2, -2, None])
+    @pytest.mark.parametrize("fail", FAILURES)
+    def test_traceback_equals_pythons_on_every_use(
+        self, package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, fail: Callable[[], Any], limit: int | None
+    ) -> None:
+        if limit is not None:
+            monkeypatch.setattr(sys, "tracebacklimit", limit, raising=False)
+        for _ in range(3):
+            error = raised(fail)
+            for stack in (error.__traceback__, None):
+                expected = pythons(error, stack)
+                assert text_of(package, error, stack) == expected
+                assert text_of(package, error, stack) == expected
+
+    def test_stack_is_formatted_once_for_all_exceptions(self, package: SimpleNamespace, tmp_path: Path) -> None:
+        source = tmp_path / "orders.py"
+        source.write_text("def take(number):\n    raise ValueError(number)\n")
+        space: dict[str, Any] = {}
+        exec(compile(source.read_text(), str(source), "exec"), space)  # noqa: S102
+        first, second = (raised(lambda number=number: space["take"](number)) for number in (1, 2))
+        before = text_of(package, first, first.__traceback__)
+        assert "raise ValueError(number)" in before
+        # An editor saves the file; the running code is still the old one, and so is the code shown.
+        source.write_text("# a comment, which is not what failed\n" * 3)
+        after = text_of(package, second, second.__traceback__)
+        assert after == before.replace("ValueError: 1", "ValueError: 2")
+        assert "which is not what failed" in pythons(second, second.__traceback__)
+
+    def test_short_lived_code_is_not_taken_for_other_code(self, package: SimpleNamespace) -> None:
+        # The next code object may get the address, and so the id, of the one before.
+        for number in range(2000):
+            error = raised(lambda number=number: exec(made(number), {}))  # noqa: S102
+            text = text_of(package, error, error.__traceback__)
+            assert f'"made-{number}.py"' in text
+            del error
+
+    def test_short_lived_code_is_not_kept_in_memory(self, package: SimpleNamespace) -> None:
+        def fail(number: int) -> "weakref.ref[Any]":
+            code = made(number)
+            error = raised(lambda: exec(code, {}))  # noqa: S102
+            text_of(package, error, error.__traceback__)
+            return weakref.ref(code)
+
+        codes = [fail(number) for number in range(1000)]
+        gc.collect()
+        assert sum(code() is not None for code in codes) <= 256
+
+    def test_stack_of_a_thousand_frames_is_not_cached(self, package: SimpleNamespace) -> None:
+        def frames(text: str) -> int:
+            return text.count("  File ")
+
+        error = raised(lambda: nested(500))
+        before = len(package.values._remembered)  # noqa: SLF001 - what is kept shows nowhere else
+        assert frames(text_of(package, error, error.__traceback__)) < 20
+        assert len(package.values._remembered) == before  # noqa: SLF001
+
+    def test_secret_in_a_cached_traceback_is_masked(self, package: SimpleNamespace) -> None:
+        for secret in ("hunter2", "swordfish"):
+            error = raised(lambda secret=secret: int(f"password={secret}"))
+            info = type(error), error, error.__traceback__
+            found = package.values.exception_fields(info, None, package.redaction.redact.text)
+            assert "password=***" in found["stacktrace"]
+            assert secret not in str(found)
+
+    def test_false_exception_is_a_cause(self, package: SimpleNamespace) -> None:
+        assert causes_of(package, raised(false)) == ["FalseError"]
+
+    def test_exception_in_two_places_is_one_cause(self, package: SimpleNamespace) -> None:
+        member = KeyError("a")
+        member.__cause__ = OSError("b")
+        error = ExceptionGroup("g", [member, member])
+        error.__cause__ = member
+        assert causes_of(package, error) == ["KeyError", "OSError"]
+
+    def test_number_of_causes_is_bounded(self, package: SimpleNamespace) -> None:
+        error = ExceptionGroup("g", [ValueError(number) for number in range(500)])
+        assert len(causes_of(package, error)) == package.values.MAX_ITEMS
 
 
-def test_exception_in_two_places_is_one_cause(package: SimpleNamespace) -> None:
-    member = KeyError("a")
-    member.__cause__ = OSError("b")
-    error = ExceptionGroup("g", [member, member])
-    error.__cause__ = member
-    assert causes_of(package, error) == ["KeyError", "OSError"]
+class TestSource:
+    """The lines of source."""
 
+    def test_source_without_a_file_is_shown_from_linecache(self, package: SimpleNamespace) -> None:
+        name = f"<cell {os.getpid()}>"  # as notebooks do
+        linecache.cache[name] = (6, None, ["1 / 0\n"], name)
+        error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
+        for _ in range(2):
+            assert "\n    1 / 0\n" in text_of(package, error, error.__traceback__)
 
-def test_number_of_causes_is_bounded(package: SimpleNamespace) -> None:
-    error = ExceptionGroup("g", [ValueError(number) for number in range(500)])
-    assert len(causes_of(package, error)) == package.values.MAX_ITEMS
-
-
-def test_source_without_a_file_is_shown_from_linecache(package: SimpleNamespace) -> None:
-    name = f"<cell {os.getpid()}>"  # as notebooks do
-    linecache.cache[name] = (6, None, ["1 / 0\n"], name)
-    error = raised(lambda: exec(compile("1 / 0\n", name, "exec"), {}))  # noqa: S102
-    for _ in range(2):
+    def test_source_is_shown_as_soon_as_it_is_readable(self, package: SimpleNamespace, tmp_path: Path) -> None:
+        source = tmp_path / "late.py"
+        code = compile("1 / 0\n", str(source), "exec")
+        error = raised(lambda: exec(code, {}))  # noqa: S102
+        assert "\n    1 / 0\n" not in text_of(package, error, error.__traceback__)
+        source.write_text("1 / 0\n")
         assert "\n    1 / 0\n" in text_of(package, error, error.__traceback__)
 
-
-def test_source_is_shown_as_soon_as_it_is_readable(package: SimpleNamespace, tmp_path: Path) -> None:
-    source = tmp_path / "late.py"
-    code = compile("1 / 0\n", str(source), "exec")
-    error = raised(lambda: exec(code, {}))  # noqa: S102
-    assert "\n    1 / 0\n" not in text_of(package, error, error.__traceback__)
-    source.write_text("1 / 0\n")
-    assert "\n    1 / 0\n" in text_of(package, error, error.__traceback__)
-
-
-def test_line_without_an_instruction_is_shown(package: SimpleNamespace) -> None:
-    frame, error = sys._getframe(), ValueError("compiled")  # noqa: SLF001
-    for line in (2, 5, 9):  # as compilers to C make them
-        stack = types.TracebackType(None, frame, -1, line)
-        assert text_of(package, error, stack) == pythons(error, stack)
+    def test_line_without_an_instruction_is_shown(self, package: SimpleNamespace) -> None:
+        frame, error = sys._getframe(), ValueError("compiled")  # noqa: SLF001
+        for line in (2, 5, 9):  # as compilers to C make them
+            stack = types.TracebackType(None, frame, -1, line)
+            assert text_of(package, error, stack) == pythons(error, stack)

@@ -134,24 +134,29 @@ class TestStalled:
         assert lines == [f"{number:05d}" for number in range(5000)]
 
 
-def test_cut_line_is_ended_before_the_next(bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    imported = Imported(bake(project_slug="console-log", multiprocessing=False))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with contextlib.closing(imported), (tmp_path / "output").open("w+b", buffering=0) as output:
-        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output))
-        handler = imported.module("sinks.console").ConsoleHandler()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # the disk is full
-        try:
-            for _ in range(5):  # the last that is written is written only in part
-                handler.handle(record("x" * 9000))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        handler.handle(record("next"))
-        *whole, torn, end = (tmp_path / "output").read_bytes().splitlines()
-    assert whole == [b"x" * 9000] * 2
-    assert 0 < len(torn) < 9000
-    assert end == b"next"
-    assert handler.lost == 3
+class TestFullDisk:
+    """A console that is a file on a full disk."""
+
+    def test_cut_line_is_ended_before_the_next(
+        self, bake: Bake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        imported = Imported(bake(project_slug="console-log", multiprocessing=False))
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with contextlib.closing(imported), (tmp_path / "output").open("w+b", buffering=0) as output:
+            monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output))
+            handler = imported.module("sinks.console").ConsoleHandler()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # the disk is full
+            try:
+                for _ in range(5):  # the last that is written is written only in part
+                    handler.handle(record("x" * 9000))
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            handler.handle(record("next"))
+            *whole, torn, end = (tmp_path / "output").read_bytes().splitlines()
+        assert whole == [b"x" * 9000] * 2
+        assert 0 < len(torn) < 9000
+        assert end == b"next"
+        assert handler.lost == 3
 
 
 @BOTH
@@ -174,7 +179,7 @@ class TestClosed:
         assert numbered(tmp_path) == 100
         assert re.search(r" console: .* records .*No space left", "\n".join(in_file(tmp_path)))
 
-    def test_stdout_closed_by_the_application_is_still_used(self, project: Project, tmp_path: Path) -> None:
+    def test_stdout_closed_by_the_service_is_still_used(self, project: Project, tmp_path: Path) -> None:
         then = "sys.stdout.close(); logging.info('line 00100')"
         done = project.run("-c", script(project, then), "100", cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log"))
         assert done.returncode == 0

@@ -112,9 +112,7 @@ class TestApplication:
         assert "an ordinary line" in history
         assert "after it" not in history
 
-    def test_wrong_certificate_is_refused_before_the_password(
-        self, project: Project, ca_file: str, tmp_path: Path
-    ) -> None:
+    def test_wrong_certificate_gets_no_password(self, project: Project, ca_file: str, tmp_path: Path) -> None:
         with mail_server(ca=trustme.CA()) as server:
             variables = environment(server, ca_file, tmp_path)
             done = project.run("-c", APPLICATION.format(package=project.package), cwd=tmp_path, **variables)
@@ -122,9 +120,7 @@ class TestApplication:
         assert done.stdout.count("certificate verify failed") == 1
         assert "email: 1 records dropped: refused" in (tmp_path / "app.log").read_text("utf-8")
 
-    def test_password_is_read_from_a_file_and_never_printed(
-        self, project: Project, ca_file: str, tmp_path: Path
-    ) -> None:
+    def test_password_from_a_file_is_never_printed(self, project: Project, ca_file: str, tmp_path: Path) -> None:
         (tmp_path / "password").write_text("wrong-s3cr3t\n", "utf-8")
         script = APPLICATION + "    from {package}.logging_setup import Settings\n"
         script += "    print(setup_main_logging().queue.settings, Settings.from_environ())"
@@ -138,7 +134,7 @@ class TestApplication:
         assert "host='localhost'" in output
         assert "wrong-s3cr3t" not in output
 
-    def test_alert_in_a_batch_includes_the_records_before_it(self, bake: Bake) -> None:
+    def test_alert_includes_earlier_records_of_its_batch(self, bake: Bake) -> None:
         with bake().imported() as load:
             settings = load("settings").Settings.from_environ(
                 {"LOG_EMAIL_HOST": "localhost", "LOG_EMAIL_TO": "a@b.example"}
@@ -280,7 +276,7 @@ class TestFlood:
             assert all(f"next {number}" in server.bodies()[1] for number in range(5))
             mail.end()
 
-    def test_hourly_limit_holds_and_the_rest_is_sent_at_the_end(self, mailer: Any) -> None:
+    def test_mails_beyond_the_hourly_limit_follow_at_exit(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server, interval=0.0, per_hour=2)
             for number in range(2):

@@ -179,7 +179,7 @@ class TestForks:
         assert lines(tmp_path) == sorted(["line parent first", *expected])
         assert all("parent" in line for line in text(tmp_path / "app.log").splitlines() if "line " in line)
 
-    def test_child_of_a_killed_parent_does_not_keep_the_lock(self, forking: Project, tmp_path: Path) -> None:
+    def test_child_of_a_killed_parent_keeps_no_lock(self, forking: Project, tmp_path: Path) -> None:
         with forking.start("-c", ORPHAN, cwd=tmp_path, LOG_FILE=str(tmp_path / "app.log")) as process:
             process.wait()
             wait_until(lambda: (tmp_path / "orphan").exists() and text(tmp_path / "orphan"))
@@ -227,7 +227,7 @@ class TestMoved:
 
 class TestRollOverFails:
     @pytest.mark.usefixtures("no_intervals")
-    def test_failed_rollover_keeps_appending_and_is_retried(self, timed: Imported, tmp_path: Path) -> None:
+    def test_failed_rollover_appends_and_is_retried(self, timed: Imported, tmp_path: Path) -> None:
         blocker = tmp_path / "app.log.2026-01-01"
         blocker.mkdir()
         (blocker / "something").touch()
@@ -272,7 +272,7 @@ class TestCannotBeWritten:
         assert timed.reported[-1].endswith("app.log is closed, 2 records are not in it")
 
     @pytest.mark.parametrize("together", [1, 8])
-    def test_full_disk_tears_no_line_and_losses_are_counted(
+    def test_full_disk_tears_no_line_and_counts_losses(
         self, timed: Imported, small_disk: Path, monkeypatch: pytest.MonkeyPatch, together: int
     ) -> None:
         if together == 1:  # each line is written singly; a batch could fail as a whole

@@ -50,7 +50,7 @@ def resident(pid: int) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
-def test_slow_sink_costs_no_memory_and_no_line_of_the_file(project: Project, tmp_path: Path) -> None:
+def test_slow_sink_costs_no_memory_and_no_line(project: Project, tmp_path: Path) -> None:
     custom = with_handler(project, tmp_path, SLOW)
     (tmp_path / "app.py").write_text("import json\n" + HEAD + FLOOD, "utf-8")
     import sys

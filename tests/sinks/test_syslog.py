@@ -161,49 +161,51 @@ with setup_main_logging(), log_context(order='1" ]2'):
 """
 
 
-@pytest.mark.parametrize(
-    ("daemon", "transport"),
-    [
-        *(pytest.param("rsyslogd", each, marks=needs("rsyslogd")) for each in ("tcp", "udp", "unix")),
-        *(pytest.param("syslog_ng", each, marks=needs("syslog-ng")) for each in ("tcp", "udp")),
-    ],
-)
-def test_thousand_records_are_a_thousand_messages(
-    project: Project, request: pytest.FixtureRequest, tmp_path: Path, daemon: str, transport: str
-) -> None:
-    receiver = request.getfixturevalue(daemon)
-    end = receiver.line_end
-    begun = time.time()
-    ended = project.run(
-        "-c", THOUSAND, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.urls[transport], LOG_COLLECTOR_LEVEL="DEBUG"
+class TestDelivery:
+    """Transports and restarts."""
+
+    @pytest.mark.parametrize(
+        ("daemon", "transport"),
+        [
+            *(pytest.param("rsyslogd", each, marks=needs("rsyslogd")) for each in ("tcp", "udp", "unix")),
+            *(pytest.param("syslog_ng", each, marks=needs("syslog-ng")) for each in ("tcp", "udp")),
+        ],
     )
-    assert ended.returncode == 0, ended
-    wait_until(lambda: any("number 999" in message["text"] for message in receiver.messages()), "the last message")
-    messages = receiver.messages()
-    assert len(messages) == 1000
-    severities = [7, 6, 4, 3, 2]
-    for number, message in enumerate(messages):
-        assert message["severity"] == str(3 if number % 10 == 0 else severities[number % 5])
-        assert message["facility"] == "1"
-        assert begun - 1 < datetime.fromisoformat(message["time"]).timestamp() < time.time() + 1
-        assert message["host"] == socket.gethostname()
-        assert message["application"] == "my-service"
-        assert message["process"].isdecimal()
-        assert 'logger="my_service.shop"' in message["data"]
-        assert r'order="1\" \]2"' in message["data"]
-        text = message["text"].strip()
-        if number % 10:
-            assert text == f"number {number}"
-        else:
-            assert text.startswith(f"number {number}{end}    and more \u20ac{end}    Traceback")
-            assert text.endswith(f"ValueError: first line {number}{end}    second line")
+    def test_thousand_records_are_a_thousand_messages(
+        self, project: Project, request: pytest.FixtureRequest, tmp_path: Path, daemon: str, transport: str
+    ) -> None:
+        receiver = request.getfixturevalue(daemon)
+        end = receiver.line_end
+        begun = time.time()
+        ended = project.run(
+            "-c", THOUSAND, cwd=tmp_path, LOG_COLLECTOR_URL=receiver.urls[transport], LOG_COLLECTOR_LEVEL="DEBUG"
+        )
+        assert ended.returncode == 0, ended
+        wait_until(lambda: any("number 999" in message["text"] for message in receiver.messages()), "the last message")
+        messages = receiver.messages()
+        assert len(messages) == 1000
+        severities = [7, 6, 4, 3, 2]
+        for number, message in enumerate(messages):
+            assert message["severity"] == str(3 if number % 10 == 0 else severities[number % 5])
+            assert message["facility"] == "1"
+            assert begun - 1 < datetime.fromisoformat(message["time"]).timestamp() < time.time() + 1
+            assert message["host"] == socket.gethostname()
+            assert message["application"] == "my-service"
+            assert message["process"].isdecimal()
+            assert 'logger="my_service.shop"' in message["data"]
+            assert r'order="1\" \]2"' in message["data"]
+            text = message["text"].strip()
+            if number % 10:
+                assert text == f"number {number}"
+            else:
+                assert text.startswith(f"number {number}{end}    and more \u20ac{end}    Traceback")
+                assert text.endswith(f"ValueError: first line {number}{end}    second line")
 
-
-@needs("rsyslogd")
-@pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
-def test_rsyslogd_restarts_lose_no_record(project: Project, tmp_path: Path, transport: str) -> None:
-    daemon = Rsyslogd(tmp_path)
-    script = """
+    @needs("rsyslogd")
+    @pytest.mark.parametrize("transport", ["tcp", "udp", "unix"])
+    def test_rsyslogd_restarts_lose_no_record(self, project: Project, tmp_path: Path, transport: str) -> None:
+        daemon = Rsyslogd(tmp_path)
+        script = """
 import logging, time
 from pathlib import Path
 from my_service.logging_setup import setup_main_logging
@@ -218,36 +220,61 @@ with setup_main_logging():
             logger.info("%s %d", step, number)
         Path(step).unlink()
 """
-    process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=daemon.urls[transport])
+        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=daemon.urls[transport])
 
-    def log(step: str) -> None:
-        (tmp_path / step).touch()
-        wait_until(lambda: not (tmp_path / step).exists() or process.poll() is not None, step)
+        def log(step: str) -> None:
+            (tmp_path / step).touch()
+            wait_until(lambda: not (tmp_path / step).exists() or process.poll() is not None, step)
 
-    def await_all(*steps: str) -> None:
-        wanted = {f"{step} {number}" for step in steps for number in range(20)}
-        wait_until(lambda: wanted <= {message["text"].strip() for message in daemon.messages()}, f"{steps}")
+        def await_all(*steps: str) -> None:
+            wanted = {f"{step} {number}" for step in steps for number in range(20)}
+            wait_until(lambda: wanted <= {message["text"].strip() for message in daemon.messages()}, f"{steps}")
 
-    try:
-        log("absent")
-        daemon.start()
-        await_all("absent")
-        log("there")
-        await_all("there")
-        daemon.stop(signal.SIGKILL)
-        log("killed")
-        daemon.start()
-        await_all("killed")
-        log("back")
-        await_all("back")
-        assert process.communicate(timeout=20)[1] == ""
-    finally:
-        process.kill()
-        daemon.stop()
-    end = "those that the receiver had not read" if transport == "tcp" else "datagrams lost on the way"
-    log_file = "".join(file.read_text("utf-8") for file in (tmp_path / "logs").glob("*.log"))
-    assert f"delivery restored, 0 records dropped meanwhile, not counting {end}\n" in log_file  # case 78
-    assert len([m for m in daemon.messages() if " " in m["text"].strip() and m["text"].strip()[-1].isdecimal()]) >= 80
+        try:
+            log("absent")
+            daemon.start()
+            await_all("absent")
+            log("there")
+            await_all("there")
+            daemon.stop(signal.SIGKILL)
+            log("killed")
+            daemon.start()
+            await_all("killed")
+            log("back")
+            await_all("back")
+            assert process.communicate(timeout=20)[1] == ""
+        finally:
+            process.kill()
+            daemon.stop()
+        end = "those that the receiver had not read" if transport == "tcp" else "datagrams lost on the way"
+        log_file = "".join(file.read_text("utf-8") for file in (tmp_path / "logs").glob("*.log"))
+        assert f"delivery restored, 0 records dropped meanwhile, not counting {end}\n" in log_file  # case 78
+        assert (
+            len([m for m in daemon.messages() if " " in m["text"].strip() and m["text"].strip()[-1].isdecimal()]) >= 80
+        )
+
+    def test_tls_frames_messages_and_checks_certificates(self, project: Project, tmp_path: Path) -> None:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        import ssl
+
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("localhost").configure_cert(tls)
+        script = """
+import logging
+from my_service.logging_setup import setup_main_logging
+with setup_main_logging():
+    logging.getLogger("my_service").info("one\\ntwo")
+"""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            url = f"tls://localhost:{listening.getsockname()[1]}"
+            process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_CA_FILE="ca.pem")
+            with tls.wrap_socket(listening.accept()[0], server_side=True) as connection:
+                received = b"".join(iter(lambda: connection.recv(65536), b""))
+            process.communicate(timeout=20)
+        length, _, rest = received.partition(b" ")
+        assert len(rest) == int(length)
+        assert rest.endswith(b"] one\n    two")
 
 
 FORGING = """
@@ -262,61 +289,41 @@ with setup_main_logging():
 """
 
 
-@needs("syslog-ng")
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_line_of_a_message_is_no_message(project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str) -> None:
-    """Case 49: this receiver writes newlines unescaped."""
-    ended = project.run("-c", FORGING, cwd=tmp_path, LOG_COLLECTOR_URL=syslog_ng.urls[transport])
-    assert ended.returncode == 0, ended
-    wait_until(lambda: len(syslog_ng.messages()) >= 100, "the last message")
-    plain = tmp_path / "plain"
-    wait_until(lambda: plain.read_text("utf-8").count("number ") >= 100, "the last message")
-    lines = plain.read_text("utf-8").split("\n")[:-1]
-    messages = [line for line in lines if not line.startswith("    ")]
-    assert len(messages) == len(syslog_ng.messages()) == 100
-    for number, message in enumerate(messages):
-        assert re.match(rf"\w{{3}} .\d [\d:]+ \S+ my-service\[\d+\]: number {number}$", message), message
-    assert sum("forged" in line for line in lines) >= 400
+class TestMessages:
+    """The text of a message."""
 
+    @needs("syslog-ng")
+    @pytest.mark.parametrize("transport", ["tcp", "udp"])
+    def test_line_of_a_message_is_no_message(
+        self, project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str
+    ) -> None:
+        """Case 49: this receiver writes newlines unescaped."""
+        ended = project.run("-c", FORGING, cwd=tmp_path, LOG_COLLECTOR_URL=syslog_ng.urls[transport])
+        assert ended.returncode == 0, ended
+        wait_until(lambda: len(syslog_ng.messages()) >= 100, "the last message")
+        plain = tmp_path / "plain"
+        wait_until(lambda: plain.read_text("utf-8").count("number ") >= 100, "the last message")
+        lines = plain.read_text("utf-8").split("\n")[:-1]
+        messages = [line for line in lines if not line.startswith("    ")]
+        assert len(messages) == len(syslog_ng.messages()) == 100
+        for number, message in enumerate(messages):
+            assert re.match(rf"\w{{3}} .\d [\d:]+ \S+ my-service\[\d+\]: number {number}$", message), message
+        assert sum("forged" in line for line in lines) >= 400
 
-def test_message_is_cut_to_the_receivers_limit(project: Project, tmp_path: Path) -> None:
-    script = r"""
+    def test_message_is_cut_to_the_receivers_limit(self, project: Project, tmp_path: Path) -> None:
+        script = r"""
 import logging
 from my_service.logging_setup import setup_main_logging
 with setup_main_logging():
     logging.getLogger("my_service").info("\u20ac" * 50_000, extra={f"key {n}": "\n" * 1000 for n in range(50)})
 """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
-        receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(20)
-        url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
-        project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url)
-        text = receiver.recv(65536).decode("utf-8")
-        while "\u20ac" not in text:  # a report of logging itself
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            receiver.settimeout(20)
+            url = f"udp://127.0.0.1:{receiver.getsockname()[1]}"
+            project.run("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url)
             text = receiver.recv(65536).decode("utf-8")
-    assert len(text.encode()) < 8_192
-    assert text.endswith("bytes]")
-
-
-def test_tls_frames_messages_and_checks_the_certificate(project: Project, tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    import ssl
-
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(tls)
-    script = """
-import logging
-from my_service.logging_setup import setup_main_logging
-with setup_main_logging():
-    logging.getLogger("my_service").info("one\\ntwo")
-"""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"tls://localhost:{listening.getsockname()[1]}"
-        process = project.start("-c", script, cwd=tmp_path, LOG_COLLECTOR_URL=url, LOG_COLLECTOR_CA_FILE="ca.pem")
-        with tls.wrap_socket(listening.accept()[0], server_side=True) as connection:
-            received = b"".join(iter(lambda: connection.recv(65536), b""))
-        process.communicate(timeout=20)
-    length, _, rest = received.partition(b" ")
-    assert len(rest) == int(length)
-    assert rest.endswith(b"] one\n    two")
+            while "\u20ac" not in text:  # a report of logging itself
+                text = receiver.recv(65536).decode("utf-8")
+        assert len(text.encode()) < 8_192
+        assert text.endswith("bytes]")

@@ -59,61 +59,66 @@ def adopt_script(layout: str, choice: str) -> str:
     )
 
 
-@pytest.mark.parametrize("multiprocessing", ["yes", "no"])
-@pytest.mark.parametrize(("layout", "package"), [("src layout", "src/shop"), ("flat layout", "shop")])
-def test_adopt_page_works_for_an_existing_package(
-    tmp_path: Path, layout: str, package: str, multiprocessing: str
-) -> None:
-    work = tmp_path / "work"
-    source = work / package
-    source.mkdir(parents=True)
-    (work / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n', "utf-8")
-    (source / "__init__.py").write_text("", "utf-8")
-    (source / "app.py").write_text(APPLICATION, "utf-8")
-    before = contents(work)
+class TestAdopt:
+    """The page docs/adopt.md."""
 
-    script = adopt_script(layout, f"multiprocessing={multiprocessing}")
-    shell(script, work)
+    @pytest.mark.parametrize("multiprocessing", ["yes", "no"])
+    @pytest.mark.parametrize(("layout", "package"), [("src layout", "src/shop"), ("flat layout", "shop")])
+    def test_adopt_page_works_for_an_existing_package(
+        self, tmp_path: Path, layout: str, package: str, multiprocessing: str
+    ) -> None:
+        work = tmp_path / "work"
+        source = work / package
+        source.mkdir(parents=True)
+        (work / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n', "utf-8")
+        (source / "__init__.py").write_text("", "utf-8")
+        (source / "app.py").write_text(APPLICATION, "utf-8")
+        before = contents(work)
 
-    there = contents(work)
-    assert {name: text for name, text in there.items() if "/logging_setup/" not in name} == before
-
-    line, call = [line for line in blocks("adopt.md", "python")[0].splitlines() if line]
-    code = APPLICATION.replace("import logging\n", f"import logging\n\n{line}\n", 1)
-    (source / "app.py").write_text(code.replace("main() -> None:\n", f"main() -> None:\n{call}\n", 1), "utf-8")
-    project = Project(work, "shop")
-    result = project.run("-m", "shop.app", cwd=work, PYTHONPATH=str(source.parent), LOG_CONSOLE_FORMAT="json")
-    assert (result.returncode, result.stderr) == (0, "")
-    sold = json.loads(result.stdout.splitlines()[-1])
-    assert (sold["message"], sold["service.name"]) == ("Sold", "shop")
-    log = (work / "logs" / "shop.log").read_text("utf-8")
-    assert " DEBUG " in log  # of the application's own package
-    assert log.splitlines()[-1].endswith("Sold")
-
-
-def test_adopt_page_run_again_does_no_harm(tmp_path: Path) -> None:
-    work = tmp_path / "work"
-    settings = work / "src" / "shop" / "logging_setup" / "settings.py"
-    settings.parents[1].mkdir(parents=True)
-    script = adopt_script("src layout", "multiprocessing=no")
-    shell(script, work)
-    as_generated = settings.read_text("utf-8")
-    settings.write_text('"""The owner\'s."""\n', "utf-8")
-    before = contents(work)
-    with pytest.raises(AssertionError, match="Directory not empty"):
+        script = adopt_script(layout, f"multiprocessing={multiprocessing}")
         shell(script, work)
-    assert contents(work) == before
-    (remove,) = blocks("adopt.md", "sh")[1:]
-    shell(remove + script, work)
-    assert settings.read_text("utf-8") == as_generated
+
+        there = contents(work)
+        assert {name: text for name, text in there.items() if "/logging_setup/" not in name} == before
+
+        line, call = [line for line in blocks("adopt.md", "python")[0].splitlines() if line]
+        code = APPLICATION.replace("import logging\n", f"import logging\n\n{line}\n", 1)
+        (source / "app.py").write_text(code.replace("main() -> None:\n", f"main() -> None:\n{call}\n", 1), "utf-8")
+        project = Project(work, "shop")
+        result = project.run("-m", "shop.app", cwd=work, PYTHONPATH=str(source.parent), LOG_CONSOLE_FORMAT="json")
+        assert (result.returncode, result.stderr) == (0, "")
+        sold = json.loads(result.stdout.splitlines()[-1])
+        assert (sold["message"], sold["service.name"]) == ("Sold", "shop")
+        log = (work / "logs" / "shop.log").read_text("utf-8")
+        assert " DEBUG " in log  # of the application's own package
+        assert log.splitlines()[-1].endswith("Sold")
+
+    def test_adopt_page_run_again_does_no_harm(self, tmp_path: Path) -> None:
+        work = tmp_path / "work"
+        settings = work / "src" / "shop" / "logging_setup" / "settings.py"
+        settings.parents[1].mkdir(parents=True)
+        script = adopt_script("src layout", "multiprocessing=no")
+        shell(script, work)
+        as_generated = settings.read_text("utf-8")
+        settings.write_text('"""The owner\'s."""\n', "utf-8")
+        before = contents(work)
+        with pytest.raises(AssertionError, match="Directory not empty"):
+            shell(script, work)
+        assert contents(work) == before
+        (remove,) = blocks("adopt.md", "sh")[1:]
+        shell(remove + script, work)
+        assert settings.read_text("utf-8") == as_generated
 
 
-def test_readme_quotes_figures_of_the_benchmarks() -> None:
-    fast = (TEMPLATE / "README.md").read_text("utf-8").split("- **Fast.**")[1].split("\n- **")[0]
-    page = (TEMPLATE / "docs" / "benchmarks.md").read_text("utf-8")
-    figures = re.findall(r"\d[\d.,-]*\d|\d+ cores of [\w ]+", fast)
-    assert len(figures) >= 5
-    assert [figure for figure in figures if figure not in page] == []
+class TestFigures:
+    """Figures in the README."""
+
+    def test_readme_quotes_figures_of_the_benchmarks(self) -> None:
+        fast = (TEMPLATE / "README.md").read_text("utf-8").split("- **Fast.**")[1].split("\n- **")[0]
+        page = (TEMPLATE / "docs" / "benchmarks.md").read_text("utf-8")
+        figures = re.findall(r"\d[\d.,-]*\d|\d+ cores of [\w ]+", fast)
+        assert len(figures) >= 5
+        assert [figure for figure in figures if figure not in page] == []
 
 
 @pytest.fixture(scope="module")
@@ -127,17 +132,6 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         assert result.returncode == 0, f"{result.stderr}\n{diff}"
     return folder
-
-
-def test_fork_adds_a_handler_in_one_file_and_one_line(fork: Path) -> None:
-    before, after = contents_of_template(TEMPLATE), contents_of_template(fork)
-    changed = {Path(name).name for name in after if before.get(name) != after[name]}
-    assert changed == {"cookiecutter.json", "README.md", "formatters.py", "chat.py", "get_handlers.py", ".env.example"}
-    assert before.keys() - after.keys() == set()
-    assert [Path(name).name for name in after.keys() - before.keys()] == ["chat.py"]
-    (name,) = (name for name in after if name.endswith("get_handlers.py"))
-    assert set(after[name].splitlines()) - set(before[name].splitlines()) == {'    "chat:ChatSink",'}
-    assert len(after[name].splitlines()) == len(before[name].splitlines()) + 1
 
 
 def contents_of_template(folder: Path) -> dict[str, str]:
@@ -156,41 +150,64 @@ class ChatReceiver(HttpReceiver):
         self.texts.append(json.loads(body)["text"])
 
 
-def test_fork_generates_its_defaults_field_and_handler(fork: Path, tmp_path: Path) -> None:
-    shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
-    project = Project(tmp_path / "my-service", "my-service")
-    assert "Example Platform Team" in (project.path / "pyproject.toml").read_text("utf-8")
-    app = (
-        "import logging\n"
-        "from my_service.logging_setup import setup_main_logging\n"
-        "with setup_main_logging():\n"
-        "    logging.getLogger('shop').info('Sold')\n"
-        "    logging.getLogger('shop').error('Sold out')\n"
-    )
-    with ChatReceiver() as receiver:
-        url = f"{receiver.url}/hook/s3cret"
-        result = project.run("-c", app, cwd=tmp_path, LOG_CONSOLE_FORMAT="json", LOG_CHAT_URL=url)
-        doctor = examine(project, tmp_path, "--probe", LOG_CHAT_URL=url, LOG_CHAT_LEVEL="CRITICAL")
-    assert (result.returncode, result.stderr) == (0, "")
-    entries = list(map(json.loads, result.stdout.splitlines()))
-    assert {"Sold", "Sold out"} <= {entry["message"] for entry in entries}
-    assert {entry["service.namespace"] for entry in entries} == {"example"}
-    sold_out, test = receiver.texts
-    assert "Sold out" in sold_out
-    assert "This is a test" in test
-    assert doctor["sinks"]["chat"] == "CRITICAL"
-    assert {each["sink"]: each["verdict"] for each in doctor["probe"]}["chat"] == "reached"
-    assert "s3cret" not in json.dumps(doctor)
-    off = project.run("-c", app, cwd=tmp_path, LOG_CHAT_LEVLE="ERROR")
-    assert "chat: off: LOG_CHAT_URL is not set" in off.stdout
-    assert "LOG_CHAT_LEVLE is not a setting: did you mean LOG_CHAT_LEVEL?" in off.stdout
-    refused = project.run("-c", app, cwd=tmp_path, LOG_CHAT_URL="s3cret", LOG_LEVEL="LOUD")
-    assert refused.returncode == 2
-    assert "LOG_CHAT_URL='***': must be a URL" in refused.stderr
-    assert "LOG_LEVEL='LOUD'" in refused.stderr
-    for command in (("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py"), ("-m", "mypy", "src")):
-        checked = project.run(*command, cwd=project.path)
-        assert checked.returncode == 0, checked.stdout
-    for command in (("check",), ("format", "--check")):
-        lint = project.run("-m", "ruff", *command, "--no-cache", str(project.path), cwd=tmp_path)
-        assert lint.returncode == 0, lint.stdout
+class TestFork:
+    """The page docs/fork.md."""
+
+    def test_fork_adds_a_handler_in_one_file_and_one_line(self, fork: Path) -> None:
+        before, after = contents_of_template(TEMPLATE), contents_of_template(fork)
+        changed = {Path(name).name for name in after if before.get(name) != after[name]}
+        assert changed == {
+            "cookiecutter.json",
+            "README.md",
+            "formatters.py",
+            "chat.py",
+            "get_handlers.py",
+            ".env.example",
+        }
+        assert before.keys() - after.keys() == set()
+        assert [Path(name).name for name in after.keys() - before.keys()] == ["chat.py"]
+        (name,) = (name for name in after if name.endswith("get_handlers.py"))
+        assert set(after[name].splitlines()) - set(before[name].splitlines()) == {'    "chat:ChatSink",'}
+        assert len(after[name].splitlines()) == len(before[name].splitlines()) + 1
+
+    def test_fork_generates_its_defaults_field_and_handler(self, fork: Path, tmp_path: Path) -> None:
+        shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
+        project = Project(tmp_path / "my-service", "my-service")
+        assert "Example Platform Team" in (project.path / "pyproject.toml").read_text("utf-8")
+        app = (
+            "import logging\n"
+            "from my_service.logging_setup import setup_main_logging\n"
+            "with setup_main_logging():\n"
+            "    logging.getLogger('shop').info('Sold')\n"
+            "    logging.getLogger('shop').error('Sold out')\n"
+        )
+        with ChatReceiver() as receiver:
+            url = f"{receiver.url}/hook/s3cret"
+            result = project.run("-c", app, cwd=tmp_path, LOG_CONSOLE_FORMAT="json", LOG_CHAT_URL=url)
+            doctor = examine(project, tmp_path, "--probe", LOG_CHAT_URL=url, LOG_CHAT_LEVEL="CRITICAL")
+        assert (result.returncode, result.stderr) == (0, "")
+        entries = list(map(json.loads, result.stdout.splitlines()))
+        assert {"Sold", "Sold out"} <= {entry["message"] for entry in entries}
+        assert {entry["service.namespace"] for entry in entries} == {"example"}
+        sold_out, test = receiver.texts
+        assert "Sold out" in sold_out
+        assert "This is a test" in test
+        assert doctor["sinks"]["chat"] == "CRITICAL"
+        assert {each["sink"]: each["verdict"] for each in doctor["probe"]}["chat"] == "reached"
+        assert "s3cret" not in json.dumps(doctor)
+        off = project.run("-c", app, cwd=tmp_path, LOG_CHAT_LEVLE="ERROR")
+        assert "chat: off: LOG_CHAT_URL is not set" in off.stdout
+        assert "LOG_CHAT_LEVLE is not a setting: did you mean LOG_CHAT_LEVEL?" in off.stdout
+        refused = project.run("-c", app, cwd=tmp_path, LOG_CHAT_URL="s3cret", LOG_LEVEL="LOUD")
+        assert refused.returncode == 2
+        assert "LOG_CHAT_URL='***': must be a URL" in refused.stderr
+        assert "LOG_LEVEL='LOUD'" in refused.stderr
+        for command in (
+            ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py"),
+            ("-m", "mypy", "src"),
+        ):
+            checked = project.run(*command, cwd=project.path)
+            assert checked.returncode == 0, checked.stdout
+        for command in (("check",), ("format", "--check")):
+            lint = project.run("-m", "ruff", *command, "--no-cache", str(project.path), cwd=tmp_path)
+            assert lint.returncode == 0, lint.stdout

@@ -1,4 +1,4 @@
-"""Shared fixture: run the application as a user does, in an empty folder."""
+"""Shared fixtures: `logs`, what a test logs; `run`, the application run as by a user, in an empty folder."""
 
 import os
 import subprocess
@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import my_service as package
+from my_service.logging_setup.testing import Logs, logs
+
+__all__ = ["Logs", "Run", "logs", "run"]
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -1,10 +1,11 @@
-"""The JSON format conforms to docs/log-record.schema.json."""
+"""The JSON formats conform to docs/log-record.schema.json, and those of log platforms to a schema each."""
 
 import json
 import logging
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from my_service.logging_setup import log_context
@@ -13,9 +14,11 @@ from my_service.logging_setup.formatters import (
     optional_fields,
     standard_fields,
 )
+from my_service.logging_setup.records.dialects import DIALECTS
 from my_service.logging_setup.records.serialize import prepare
 
-SCHEMA = json.loads(Path(__file__).parents[1].joinpath("docs", "log-record.schema.json").read_text("utf-8"))
+DOCS = Path(__file__).parents[1] / "docs"
+SCHEMA = json.loads((DOCS / "log-record.schema.json").read_text("utf-8"))
 
 
 def as_json(**given: Any) -> dict[str, Any]:
@@ -53,3 +56,16 @@ def test_exception_is_fields() -> None:
     assert (entry["exception.type"], entry["exception.message"]) == ("ValueError", "no such order")
     assert entry["exception.notes"] == ["asked by the warehouse"]
     assert entry["exception.causes"] == [{"type": "KeyError", "message": "7"}]
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_dialect_conforms_to_its_schema(name: str) -> None:
+    schema = json.loads((DOCS / f"log-record.{name}.schema.json").read_text("utf-8"))
+    error = ValueError("no such order")
+    trace = {"trace_id": "80f198ee56343ba864fe8b2a57d3eff7", "span_id": "00f067aa0ba902b7", "trace_flags": 1}
+    record = logging.getLogger("shop").makeRecord(
+        "shop", logging.ERROR, __file__, 1, "%s", ("hello",), (ValueError, error, None), "pay", trace, "the stack"
+    )
+    entry = json.loads(JsonFormatter("a-service", dialect=name).format(prepare(record)))
+    Draft202012Validator(schema).validate(entry)
+    assert {*entry} - {"trace_flags"} == {*schema["properties"]}

@@ -4,12 +4,12 @@ import json
 import logging
 
 import pytest
-from conftest import Run
+from conftest import Logs, Run
 
 from my_service.logging_setup import log_context
 from my_service.logging_setup.formatters import make_formatter
-from my_service.logging_setup.records.context import current_context
 from my_service.logging_setup.records.serialize import prepare
+from my_service.service import take_order
 
 APPLICATION = "my_service"
 
@@ -52,9 +52,14 @@ def test_message_cannot_forge_a_record() -> None:
     assert "\x1b" not in "".join(more)
 
 
-def test_context_is_in_every_record_made_inside() -> None:
+def test_context_is_in_every_record_made_inside(logs: Logs) -> None:
     with log_context(order=1), log_context(item="tea"):
-        text = written("Packed", "text")
-        assert "order=1" in text
-        assert "item=tea" in text
-    assert not current_context()
+        logging.getLogger("shop").info("Packed")
+    logging.getLogger("shop").info("Sent")
+    assert [record.fields for record in logs.records] == [{"order": 1, "item": "tea"}, {}]
+
+
+def test_shortage_is_logged(logs: Logs) -> None:
+    take_order(0)
+    assert logs.messages("WARNING") == ["Nearly out of stock"]
+    assert logs.records[-1].fields == {"order": 0, "left": 2}

@@ -53,7 +53,7 @@ def test_each_record_of_each_process_arrives_once(method: str) -> None:
 def received(queue: LogQueue) -> list[str]:
     """Return the messages of all records in the queue."""
     os.set_blocking(queue.reader.fileno(), False)
-    frames = FrameDecoder(print)
+    frames = FrameDecoder()
     messages: list[str] = []
     while read := queue.reader.read(AT_ONCE):
         messages += [restore(decode(data)).getMessage() for data in frames.records(read)]

@@ -2,21 +2,24 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from .get_handlers import get_handlers
 from .process import reports, uncaught
-from .process.global_state import attach, change
+from .process.flood import flood_control
+from .process.global_state import attach, change, undo
+from .process.live_level import live
 from .process.session import current, fork_lock
-from .queue.handler import QueueHandler
 from .queue.pipe import LogQueue, WorkerSettings
-from .queue.session import QueueSession
-from .queue.supervisor import ProcessSession, can_start_process
-from .queue.thread import ThreadSession
-from .records.context import drop_inherited_context
-from .records.factory import LogRecord, is_usable
+from .queue.session import QueueHandler, QueueSession
+from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
+from .records.context import constant_fields, drop_inherited_context
+from .records.logger import use_fast_loggers
 from .records.redaction import redact
-from .settings import Settings, setting_fields
+from .records.serialize import Deliver
+from .settings import Settings
 
 Session = QueueSession
 ProcessSettings = Settings | WorkerSettings
@@ -27,11 +30,10 @@ logger = logging.getLogger(__name__)
 def setup_main_logging(settings: Settings | None = None) -> Session:
     """Set logging up for the whole application; call it once, in the main process.
 
-    Returns the running logging: leave its `with` block or call stop() to end it. A second call
-    returns the same object and changes nothing. Without `settings` the LOG_* environment is read;
-    invalid values are named on stderr, all at once, and SystemExit(2) is raised; a variable that
-    looks misspelt is named in the log. A sink that cannot be reached raises nothing. Takes a few
-    milliseconds.
+    Returns the running logging: leave its `with` block or call stop() to end it. A second call returns the same object
+    and changes nothing. Without `settings` the LOG_* environment is read; invalid values are named on stderr, all at
+    once, and SystemExit(2) is raised; a variable that looks misspelt is named in the log. A sink that cannot be reached
+    raises nothing. Takes a few milliseconds.
     """
     with fork_lock:
         running: Session | None = current()
@@ -42,9 +44,11 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         is_process = settings.listener == "process" and can_start_process()
         running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
         running.start(keep=settings.reattach)
-        _setup_process(settings)
+        _setup_process(settings, running.handlers, running.deliver, running.sinks)
     if from_environ:
-        _warn_of_misspelt_variables()
+        for line in settings.unknown_variables(os.environ):
+            if "did you mean" in line:  # else it may be another program's
+                logger.warning("%s", line)
     for name, sink in settings.sinks.items():
         if not sink.is_on:
             logger.info("%s: off: %s is not set", name, sink.switch_variable)
@@ -54,16 +58,14 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
 def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
-    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor,
-    with `initargs=(queue,)`. The process starts without its parent's log_context. A second call
-    changes nothing. Raises nothing, and does not block.
+    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor, with
+    `initargs=(queue,)`. The process starts without its parent's log_context. A second call changes nothing. Raises
+    nothing, and does not block.
     """
     drop_inherited_context()
-    # Not those copied by a fork, with their parent's counts; after a reload they are of another class.
-    others = [each for each in logging.getLogger().handlers if f"{type(each)}" != f"{QueueHandler}"]
-    attach([QueueHandler(queue)], others, keep=queue.settings.reattach)
-    _setup_process(queue.settings)
-    uncaught.log_process_crash()
+    handler = QueueHandler(queue)
+    attach([handler], keep=queue.settings.reattach)
+    _setup_process(queue.settings, [handler], handler.deliver)
 
 
 def adopt_loggers(*names: str) -> None:
@@ -71,8 +73,8 @@ def adopt_loggers(*names: str) -> None:
 
         adopt_loggers("uvicorn", "gunicorn", "celery")
 
-    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps
-    levels. Call it after the library has set its logging up.
+    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps levels. Call it
+    after the library has set its logging up.
     """
     for name in names:
         logging.getLogger(name)  # so that it exists, and its propagation is set
@@ -86,8 +88,10 @@ def adopt_loggers(*names: str) -> None:
 
 
 def use_settings(settings: ProcessSettings) -> None:
-    """Apply the levels and the masking of `settings` in this process; opens nothing."""
+    """Apply the levels, the masking and the constant fields of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
+    constant_fields.clear()
+    constant_fields.update(settings.fields)
     for name, level in (("", settings.level), *settings.levels):
         each = logging.getLogger(name)
         change(partial(getattr, each, "level"), each.setLevel, level)
@@ -102,20 +106,15 @@ def settings_or_exit() -> Settings:
         raise SystemExit(2) from None
 
 
-def _setup_process(settings: ProcessSettings) -> None:
-    """Set up what every process needs, whatever its handlers."""
+def _setup_process(
+    settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
+) -> None:
+    """Set up what every process needs; `sinks`: the GuardedHandlers that run in it."""
+    live.stop()
     use_settings(settings)
-    if is_usable():
-        change(logging.getLogRecordFactory, logging.setLogRecordFactory, LogRecord)
+    deliver = flood_control.limit(settings.repeat, handlers, deliver)
+    undo.callback(use_fast_loggers(handlers, deliver))
     uncaught.log_uncaught(settings.fault_file)
-
-
-def _warn_of_misspelt_variables() -> None:
-    """Log a warning for each unknown LOG_* variable that resembles a known one."""
-    known = [each.metadata["variable"] for each in setting_fields()]
-    if any(name.startswith("LOG_") and name not in known for name in os.environ):
-        from .doctor.checks import unknown_variables  # here: rarely needed
-
-        for line in unknown_variables(os.environ, known):
-            if "did you mean" in line:
-                logger.warning("%s", line)
+    if settings.level_control:
+        live.start(sinks)
+        undo.callback(live.stop)

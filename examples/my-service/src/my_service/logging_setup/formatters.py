@@ -1,9 +1,15 @@
-"""The formats of a line: JSON, which docs/log-record.schema.json describes, and text (records/text.py)."""
+"""The formats of a line: JSON, which docs/log-record.schema.json describes, and those in records/.
+
+Text is in text.py, the JSON of log platforms in dialects.py, format strings in format_strings.py.
+"""
 
 import logging
+import os
 from typing import Any, Final
 
-from .records.text import TextFormatter, format_time, to_json
+from .records.dialects import DIALECTS
+from .records.format_strings import FormatStringFormatter
+from .records.text import TextFormatter, add_fields, format_time, to_json
 
 
 def standard_fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
@@ -48,30 +54,43 @@ class JsonFormatter(logging.Formatter):
     """Format a record as one strict JSON object, on one line; `service` becomes its service.name.
 
     Context and extras are fields beside the standard ones; one that has the name of a standard one gets "fields."
-    before it.
+    before it. With `dialect`, it is the JSON of that log platform (records/dialects.py).
     """
 
-    def __init__(self, service: str = "") -> None:
+    def __init__(self, service: str = "", dialect: str = "") -> None:
         super().__init__()
-        self._service = service
+        self._service, self._dialect = service, DIALECTS.get(dialect)
+        self._reserved = _RESERVED | self._dialect.reserved if self._dialect else _RESERVED
 
     def format(self, record: logging.LogRecord) -> str:
         entry = standard_fields(record, self._service)
         data = record.__dict__
         if data.get("exception") or data["stack_info"]:
-            for name, value in optional_fields(record).items():
-                if value is not None:
-                    entry[name] = value
-        for name, value in (data.get("fields") or {}).items():
-            key = name
-            while key in entry or key in _RESERVED:
-                key = f"fields.{key}"
-            entry[key] = value
-        return to_json(entry)
+            entry |= {name: value for name, value in optional_fields(record).items() if value is not None}
+        if fields := data.get("fields"):
+            add_fields(entry, fields, self._reserved)
+        return to_json(self._dialect.translate(record, entry) if self._dialect else entry)
 
 
-def make_formatter(kind: str, *, colour: bool = False) -> logging.Formatter:
-    """Return the formatter that `text` or `json` names; `colour` is for text."""
-    if kind == "json":
-        return JsonFormatter(service="my-service")
-    return TextFormatter(colour=colour)
+def make_formatter(kind: str, *, colour: bool = False, date_format: str = "") -> logging.Formatter:
+    """Return the formatter of LOG_*_FORMAT=kind; `colour` is for text, `date_format` for a format string.
+
+    Raises ValueError for text that is neither a name nor a format string.
+    """
+    if kind == "text":
+        return TextFormatter(colour=colour)
+    if kind == "json" or kind in DIALECTS:
+        return JsonFormatter(service_name(), dialect=kind)
+    return FormatStringFormatter(kind, date_format)
+
+
+def service_name() -> str:
+    """Return the service.name of OpenTelemetry's environment variables, or the project's name if they have none."""
+    name = os.environ.get("OTEL_SERVICE_NAME", "").strip()
+    attributes = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not name and "service.name" in attributes:
+        from urllib.parse import unquote  # here: rarely needed
+
+        pairs = (each.partition("=") for each in attributes.split(","))
+        name = {key.strip(): unquote(value.strip()) for key, _, value in pairs}.get("service.name", "")
+    return name or "my-service"

@@ -4,10 +4,11 @@ The class (see env/variables.py) declares the sink's LOG_* variables and makes i
 """
 
 import logging
+from functools import partial
 from importlib import import_module
 from typing import Final
 
-from .env.variables import AnySettings, Sink
+from .env.variables import BaseSettings, Sink
 from .formatters import make_formatter
 
 SINKS: Final[list[str]] = [
@@ -24,15 +25,16 @@ def sink_classes() -> dict[str, type[Sink]]:
     return {each.name: each for each in classes}
 
 
-def get_handlers(settings: AnySettings) -> list[logging.Handler]:
+def get_handlers(settings: BaseSettings) -> list[logging.Handler]:
     """Make the handlers of every sink that is on, each with its level and formatter.
 
     Called once, in the process that writes. Raises nothing for a sink that cannot be reached: its
     handler reports that, and retries.
     """
     handlers: list[logging.Handler] = []
+    formatter = partial(make_formatter, date_format=settings.date_format)
     for sink in settings.sinks.values():
-        for handler in sink.make_handlers(make_formatter) if sink.is_on else ():
+        for handler in sink.make_handlers(formatter) if sink.is_on else ():
             if getattr(handler, "delivers", True):  # else it keeps records for another handler
                 handler.setLevel(sink.level)
                 handler.name = handler.name or sink.name

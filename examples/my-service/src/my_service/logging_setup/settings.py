@@ -1,14 +1,21 @@
-"""Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables."""
+"""Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables.
+
+To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
+function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, words and others.
+A test asks for the same default and meaning in .env.example and in the table of README.md.
+What workers need is also a field of WorkerSettings (queue/pipe.py).
+"""
 
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from .env import parsers as parse
-from .env.variables import Sink, read, setting, variables
+from .env.variables import BaseSettings, read, setting, variables
 from .get_handlers import sink_classes
+from .records.format_strings import time_format
 from .records.redaction import Redactor
 
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]  # the application's own package
@@ -16,7 +23,7 @@ OWN_LOGGERS: Final = (PACKAGE, "__main__", "__mp_main__") if PACKAGE else ()  # 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(BaseSettings):
     """How logging is set up. Read by `from_environ`; may also be made directly.
 
     The settings of a sink may be given as a dict: Settings(sinks={"console": {"level": 30}}).
@@ -31,6 +38,15 @@ class Settings:
     levels: tuple[tuple[str, int], ...] = setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
+    level_control: bool = setting(
+        "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
+    )
+    date_format: str = setting(
+        "LOG_DATE_FORMAT",
+        time_format,
+        "",
+        "asctime in format strings, as in time.strftime; empty: 2026-01-31 23:59:59,123",
+    )
     reattach: bool = setting(
         "LOG_REATTACH",
         parse.switch,
@@ -41,13 +57,18 @@ class Settings:
     redact_keys: tuple[str, ...] = setting(
         "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, comma-separated"
     )
+    repeat: str = setting(
+        "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
+    )
+    fields: tuple[tuple[str, str], ...] = setting(
+        "LOG_FIELDS", parse.fields, "", "constant fields of every record: name=value,name=value"
+    )
     listener: str = setting(
         "LOG_LISTENER", parse.one_of("process", "thread"), "process", "where the listener runs: process or thread"
     )
     queue_timeout: float = setting(
         "LOG_QUEUE_TIMEOUT", parse.seconds(0, 60), "1", "seconds that a log call waits while the queue is full"
     )
-    sinks: dict[str, Sink] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Add the sinks that were not given, and derive the levels that were not given."""
@@ -65,9 +86,9 @@ class Settings:
 
     @property
     def fault_file(self) -> str:
-        """Path of the file for the stack of a fatal signal, beside the log file; "": stderr."""
+        """Path of the file for the stack of a fatal signal, beside the log file; "": stderr, as beside a device."""
         path = getattr(self.sinks.get("file"), "path", os.devnull)
-        return "" if path == os.devnull else f"{path}.fault"
+        return "" if path == os.devnull or path.rpartition("/")[0] == "/dev" else f"{path}.fault"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -82,8 +103,3 @@ class Settings:
         if problems:
             raise ValueError("logging: invalid settings, not started:" + "".join(f"\n  - {each}" for each in problems))
         return cls(**values)
-
-
-def setting_fields() -> list["Field[Any]"]:
-    """Return every setting, with its variable, default and description in `metadata`."""
-    return [each for owner in (Settings, *sink_classes().values()) for each in variables(owner)]

@@ -7,8 +7,8 @@ handlers stay attached and enabled loggers stay enabled, so no record is lost in
 
 import contextlib
 import logging
-import logging.config
 import os
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
@@ -17,7 +17,6 @@ from typing import Any, Final
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]
 _MAX_NAMES: Final = 5  # of loggers, in one report
 _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last step of dictConfig and of fileConfig
-_original: Final[Any] = getattr(logging.config, _CONFIGURE, None)
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
 logger = logging.getLogger(__name__)
@@ -81,12 +80,25 @@ class _RootHandlers(list[logging.Handler]):
             _report(f"root handlers replaced by other code, kept beside the new ones: {handler!r}")
 
 
-def _keep_enabled(existing: Iterable[str], children: Iterable[str], disable_existing: bool) -> None:
+def spare_loggers() -> None:
+    """Let logging.config disable no enabled loggers. It closes every handler before, and their close() calls this.
+
+    Only then, because to import it takes milliseconds, which most programs never need.
+    """
+    place = sys.modules.get("logging.config"), _CONFIGURE
+    original = getattr(place[0], _CONFIGURE, None)
+    if original and isinstance(logging.root.handlers, _RootHandlers) and not isinstance(original, partial):
+        change(partial(getattr, *place), partial(setattr, *place), partial(_keep_enabled, original))
+
+
+def _keep_enabled(
+    original: Callable[..., object], existing: Iterable[str], children: Iterable[str], disable_existing: bool
+) -> None:
     """Do as the function of logging.config does, but disable only loggers that are disabled already."""
     named = logging.root.manager.loggerDict
     enabled = {name for name in existing if not getattr(named[name], "disabled", False)}
-    _original([name for name in existing if name not in enabled], children, disable_existing)
-    _original(enabled, children, False)
+    original([name for name in existing if name not in enabled], children, disable_existing)
+    original(enabled, children, False)
     if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
         names = ", ".join(spared[:_MAX_NAMES])
         _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")
@@ -104,6 +116,3 @@ def attach(handlers: Sequence[logging.Handler], replaced: Sequence[logging.Handl
     others = [each for each in left if each not in replaced]
     logging.root.handlers = _RootHandlers(handlers, others) if keep else [*handlers, *others]
     _report.cache_clear()
-    if keep and _original:
-        place = logging.config, _CONFIGURE
-        change(partial(getattr, *place), partial(setattr, *place), _keep_enabled)

@@ -3,7 +3,6 @@
 import atexit
 import contextlib
 import logging
-import multiprocessing
 import os
 import signal
 import sys
@@ -11,7 +10,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from multiprocessing.process import BaseProcess
 from typing import Any, Final, NoReturn, Self
 
 from .flood import flood_control
@@ -151,9 +149,12 @@ def _end(number: int) -> NoReturn:
 
 def _end_children() -> None:
     """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, open."""
+    library = sys.modules.get("multiprocessing.process")
+    if not library:
+        return
     # A thread of a pool that notices the end of its workers must not start the next ones.
-    BaseProcess.start = lambda _: threading.Event().wait()  # type: ignore[method-assign, assignment]
-    for child in multiprocessing.active_children():
+    library.BaseProcess.start = lambda _: threading.Event().wait()
+    for child in library.active_children():
         with contextlib.suppress(OSError):  # it may run as another user
             child.terminate()
 

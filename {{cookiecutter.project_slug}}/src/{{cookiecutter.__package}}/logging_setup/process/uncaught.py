@@ -5,7 +5,6 @@ The exception of an asyncio task that is never awaited is logged by asyncio.
 
 import contextlib
 import logging
-import multiprocessing
 import os
 import re
 import signal
@@ -18,12 +17,14 @@ import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial, wraps
-from multiprocessing.process import BaseProcess
-from typing import Any, Final, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO, TypeVar
 
 from ..records.text import format_time
 from .global_state import change, undo
 from .open_file import open_file
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 try:
     import faulthandler
@@ -56,7 +57,7 @@ def log_uncaught(fault_file: str = "") -> None:
     _extend(threading, "excepthook", _log_thread)
     _extend(sys, "unraisablehook", _log_unraisable)
     # {% if cookiecutter.multiprocessing %}
-    if multiprocessing.parent_process():
+    if _is_child():
         _extend(traceback, "print_exc", _log_process_crash)
     # {% endif %}
     if faulthandler:
@@ -84,6 +85,12 @@ def _release_warnings(ours: Callable[..., None]) -> None:
     logging.captureWarnings(False)
     if theirs is not ours:
         warnings.showwarning = theirs
+
+
+def _is_child() -> bool:
+    """Return True in a process that multiprocessing has started; where it is not imported, there are none."""
+    library = sys.modules.get("multiprocessing.process")
+    return bool(library and library.parent_process())
 
 
 def log_once(error: BaseException | None, origin: str, level: int = logging.CRITICAL) -> None:
@@ -114,13 +121,13 @@ def logged(job: Callable[P, R]) -> Callable[P, R]:
         try:
             return job(*args, **kwargs)
         except Exception as error:
-            log_once(error, f"{job.__qualname__} in {multiprocessing.current_process().name}", logging.ERROR)
+            log_once(error, f"{job.__qualname__} in {logging.makeLogRecord({}).processName}", logging.ERROR)
             raise
 
     return run
 
 
-def log_exit(process: BaseProcess) -> None:
+def log_exit(process: "BaseProcess") -> None:
     """Log the exit of a child process, if a signal ended it or its status is not 0. Call it after join()."""
     if process.exitcode:
         logger.error("process: %s (pid %s) ended: %s", process.name, process.pid, exit_cause(process.exitcode))
@@ -154,8 +161,8 @@ def _log_process_crash(*_: Any) -> None:
     (Finalizers, which saw the exception until 3.12, run too late from 3.13 on.)
     """
     caller = sys._getframe(2).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
-    if caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
-        log_once(sys.exc_info()[1], f"process {multiprocessing.current_process().name}")
+    if caller is sys.modules["multiprocessing.process"].BaseProcess._bootstrap.__code__:  # noqa: SLF001
+        log_once(sys.exc_info()[1], f"process {logging.makeLogRecord({}).processName}")
 
 
 # {% endif %}
@@ -165,7 +172,7 @@ def _write_fatal_signals_to(path: str) -> None:
         try:
             file = open(path, "a+", encoding="utf-8", errors="replace", opener=open_file)  # noqa: SIM115 - before a fault
             undo.callback(file.close)
-            if not multiprocessing.parent_process():
+            if not _is_child():
                 _note_start(file)
         except (OSError, ValueError, RuntimeError) as error:
             if os.path.lexists(path):  # else the log file cannot be opened either, and is reported

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..process import reports
 from ..process.flood import flood_control
+from ..process.global_state import spare_loggers
 from ..process.session import LoggingSession
 from ..records.serialize import Flat, flatten, flatten_call, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
@@ -89,6 +90,7 @@ class QueueHandler(logging.Handler):
 
     def close(self) -> None:
         """Report the last drops, if any, to the listener; blocks as long as a log call may."""
+        spare_loggers()
         if not self._report_drops(self._timeout):
             text = f"queue: {self._unreported} records dropped: no listener reads the queue (process {os.getpid()})"
             reports.to_stderr("WARNING", text)  # not by a handler, which may be what keeps a listener thread

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ..process import reports
+from ..process.global_state import spare_loggers
 
 CLOSE_WITHIN: Final = 5.0  # seconds
 _AT_LEAST: Final = 0.2  # seconds for the console, whatever the others have taken
@@ -34,6 +35,7 @@ class GuardedHandler:
 
     def flush_only(self) -> None:
         """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
+        spare_loggers()
         (self.flush if os.getpid() == self._owner else self.close)()
 
     def handle(self, *records: logging.LogRecord) -> None:

@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 Parser = Callable[[str], Any]
 
@@ -27,15 +26,20 @@ def split(value: str) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, value.split(","))))
 
 
-def levels(value: str) -> tuple[tuple[str, int], ...]:
-    """Parse comma-separated `logger=LEVEL` pairs."""
-    pairs = []
-    for pair in split(value):
-        name, equals, word = (part.strip() for part in pair.partition("="))
-        if not name or not equals:
-            raise ValueError("comma-separated logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG")
-        pairs.append((name, level(word)))
-    return tuple(pairs)
+def pairs(form: str, parse_value: Parser) -> Parser:
+    """Return a parser of comma-separated `name=value` pairs; `form` is for the message."""
+
+    def parse(value: str) -> tuple[tuple[str, Any], ...]:
+        found = [[part.strip() for part in pair.partition("=")[::2]] for pair in split(value)]
+        if not all(map(all, found)):
+            raise ValueError(f"comma-separated {form}")
+        return tuple((name, parse_value(text)) for name, text in found)
+
+    return parse
+
+
+levels = pairs("logger=LEVEL pairs, for example urllib3=WARNING,my_app.db=DEBUG", level)
+fields = pairs("name=value pairs, for example env=prod,team=shop", str)
 
 
 def one_of(*choices: str) -> Parser:
@@ -64,24 +68,25 @@ def seconds(least: float, most: float) -> Parser:
     """Return a parser of numbers of seconds from `least` to `most`."""
 
     def parse(value: str) -> float:
-        try:
-            number = float(value)
-        except ValueError:
-            number = -1.0
-        if not least <= number <= most:  # NaN fails too
+        if not re.fullmatch(r"\d*\.?\d+", value) or not least <= float(value) <= most:
             raise ValueError(f"a number of seconds from {least:g} to {most:g}")
-        return number
+        return float(value)
 
     return parse
 
 
+def rate(value: str) -> str:
+    """Return the text if it is a number of records in a number of seconds, or empty."""
+    if not re.fullmatch(r"([1-9]\d{0,8}/[1-9]\d{0,5}s)?", value):
+        raise ValueError("a number of records / a number of seconds, for example 10/60s")
+    return value
+
+
 def switch(value: str) -> bool:
     """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
-    if value.lower() in _YES:
-        return True
-    if value.lower() in _NO:
-        return False
-    raise ValueError("on or off")
+    if value.lower() not in _YES + _NO:
+        raise ValueError("on or off")
+    return value.lower() in _YES
 
 
 def path(value: str) -> str:
@@ -89,53 +94,6 @@ def path(value: str) -> str:
     if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
         raise ValueError("the path of a file, not of a folder")
     return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
-
-
-def keys(value: str) -> tuple[str, ...]:
-    """Parse comma-separated words that contain a letter or digit: other keys would match everything."""
-    found = split(value)
-    if not all(any(char.isalnum() for char in word) for word in found):
-        raise ValueError("comma-separated words, for example iban,card_number")
-    return found
-
-
-def addresses(value: str) -> tuple[str, ...]:
-    """Parse comma-separated e-mail addresses."""
-    found = split(value)
-    for address in found:
-        name, at, domain = address.rpartition("@")
-        if not (name and at and domain) or any(char.isspace() or char in "<>" for char in address):
-            raise ValueError("comma-separated e-mail addresses, for example ops@example.com,me@example.com")
-    return found
-
-
-def url(*examples: str) -> Parser:
-    """Return a parser of URLs of the form of one of `examples` (scheme, host and port, or path), or empty text."""
-    forms = {urlsplit(example).scheme: urlsplit(example) for example in examples}
-    wanted = f"a URL such as {' or '.join(examples)}"
-
-    def parse(value: str) -> str:
-        if not value:
-            return value
-        if "@" in value:
-            raise ValueError(f"{wanted}, without user and password")
-        try:
-            found = urlsplit(value)
-            port = found.port
-        except ValueError:
-            raise ValueError(wanted) from None
-        form = forms.get(found.scheme)
-        if form is None or any(not char.isprintable() or char.isspace() for char in value):
-            raise ValueError(wanted)
-        if form.hostname and not (found.hostname and (port or not form.port)):
-            raise ValueError(wanted)
-        if not form.hostname and (found.hostname or not found.path.strip("/")):
-            raise ValueError(wanted)
-        if not form.path and found.path.strip("/"):
-            raise ValueError(f"{wanted}, without a path")
-        return value
-
-    return parse
 
 
 def certificates(value: str) -> str:
@@ -150,6 +108,23 @@ def certificates(value: str) -> str:
     return value
 
 
-def without_credentials(value: str) -> str:
-    """Return `value` without what may be the user and password of a URL."""
-    return re.sub("//.*@", "//***@", value)
+def words(form: str, expected: str) -> Parser:
+    """Return a parser of comma-separated words that match the regular expression `form`."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        found = split(value)
+        if not all(re.fullmatch(form, word) for word in found):
+            raise ValueError(f"comma-separated {expected}")
+        return found
+
+    return parse
+
+
+keys = words(r".*[^\W_].*", "words, for example iban,card_number")  # one without a letter would match everything
+_addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, such as ops@example.com,me@example.com")
+
+
+def addresses(value: str) -> tuple[str, ...]:
+    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    parts = (address.rpartition("@") for address in _addresses(value))
+    return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)

@@ -5,15 +5,15 @@ process as JSON. Secrets are left out of the repr.
 """
 
 import logging
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, field, fields
-from typing import Any, ClassVar, Final, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, ClassVar, Final
 
 from . import parsers as parse
 
 MASK: Final = "***"
-_LONGEST_SHOWN: Final = 200  # characters of a bad value
 
 MakeFormatter = Callable[..., logging.Formatter]  # formatters.make_formatter
 
@@ -33,7 +33,7 @@ def level_setting(variable: str, unset: int, about: str) -> Any:
     return field(default=unset, metadata={**metadata, "follows": True})
 
 
-def variables(settings: Any) -> list["Field[Any]"]:
+def variables(settings: Any) -> list[Field[Any]]:
     """Return the fields of a settings class, or object, that are read from a variable."""
     return [each for each in fields(settings) if "variable" in each.metadata]
 
@@ -43,13 +43,14 @@ def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]
     values: dict[str, Any] = {}
     problems = []
     for each in variables(settings):
-        variable, text = each.metadata["variable"], environ.get(each.metadata["variable"], "").strip()
+        about = each.metadata
+        text = environ.get(about["variable"], "").strip()
         try:
             if text:
-                values[each.name] = each.metadata["parse"](text)
-        except ValueError as error:
-            shown = MASK if each.metadata["secret"] else parse.without_credentials(redact(text[:_LONGEST_SHOWN]))
-            problems.append(f"{variable}={shown!r}: must be {error}")
+                values[each.name] = about["parse"](text)
+        except ValueError as error:  # shown without the password of a URL
+            shown = MASK if about["secret"] else re.sub("//.*@", f"//{MASK}@", redact(text[:200]))
+            problems.append(f"{about['variable']}={shown!r}: must be {error}")
     return values, problems
 
 
@@ -60,10 +61,10 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
         return [f"{variable}: must not be set together with {variable}_FILE"]
     try:
         if file:
-            with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+            with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123
                 values[name] = parser(opened.read().strip("\r\n"))
-    except (OSError, ValueError) as error:
-        return [f"{variable}_FILE={file!r}: must be a file that contains it: {error}"]
+    except (OSError, ValueError) as error:  # without the name of the file, which may be the secret itself
+        return [f"{variable}_FILE={MASK!r}: must be a file that contains it: {getattr(error, 'strerror', error)}"]
     return []
 
 
@@ -93,22 +94,27 @@ class Sink(ABC):
         """Return a line for each contradiction between `values` (those set); may add values, e.g. from a file."""
         return ()
 
-    def faults(self) -> Iterable[str]:
-        """Return a line for the doctor for each setting that is valid but unwise."""
-        return ()
 
-
-class AnySettings(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class BaseSettings:
     """The part of Settings (settings.py) that rooms use."""
 
-    @property
-    def level(self) -> int:
-        """Level of the root logger."""
+    level: int  # of the root logger
+    levels: tuple[tuple[str, int], ...]  # of single loggers
+    date_format: str  # of format strings
+    sinks: dict[str, Sink] = field(default_factory=dict)
 
-    @property
-    def levels(self) -> tuple[tuple[str, int], ...]:
-        """Levels of single loggers."""
+    def variables(self) -> list[tuple[Field[Any], Any]]:
+        """Return every setting that has a variable, those of the sinks included, with its value."""
+        owners = (self, *self.sinks.values())
+        return [(each, getattr(owner, each.name)) for owner in owners for each in variables(owner)]
 
-    @property
-    def sinks(self) -> Mapping[str, Sink]:
-        """Name of each sink -> its settings."""
+    def unknown_variables(self, environ: Mapping[str, str]) -> Iterator[str]:
+        """Yield a line for each LOG_* variable of `environ` that is not a setting."""
+        known = [each.metadata["variable"] for each, _ in self.variables()]
+        for name in sorted(environ):
+            if name.startswith("LOG_") and name not in known:
+                import difflib  # here: rarely needed
+
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+                yield f"{name} is not a setting" + (f": did you mean {near[0]}?" if near else "")

@@ -7,26 +7,39 @@ handlers stay attached and enabled loggers stay enabled, so no record is lost in
 
 import contextlib
 import logging
-import logging.config
-from collections.abc import Callable, Iterable
-from functools import partial
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any, Final
 
+PACKAGE: Final = (__package__ or "").rpartition(".")[0]
 _MAX_NAMES: Final = 5  # of loggers, in one report
 _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last step of dictConfig and of fileConfig
-_original: Final[Callable[..., None] | None] = getattr(logging.config, _CONFIGURE, None)
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
-_reported: set[str] = set()
 logger = logging.getLogger(__name__)
 
+# Handlers of which a forked child calls `reset_in_child()`; os.register_at_fork would keep each of them for ever.
+forked_handlers: Final["weakref.WeakSet[Any]"] = weakref.WeakSet()
 
-def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> Any:
-    """Replace a value, and return the former one; stop() restores that unless other code has replaced `value`."""
+
+def _reset_in_child() -> None:
+    for handler in list(forked_handlers):
+        with contextlib.suppress(Exception):  # of a library; the others are reset all the same
+            handler.reset_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)
+
+
+def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> None:
+    """Replace a value; stop() restores the former one unless other code has replaced `value`."""
     found = get()
     put(value)
     undo.callback(lambda: put(found) if get() == value else None)
-    return found
 
 
 class _RootHandlers(list[logging.Handler]):
@@ -36,10 +49,10 @@ class _RootHandlers(list[logging.Handler]):
     to an empty list only, has to find it empty. Iteration, as in each log call, always yields all handlers.
     """
 
-    def __init__(self, others: Iterable[logging.Handler], kept: Iterable[logging.Handler]) -> None:
-        self._kept = tuple(kept)
+    def __init__(self, kept: Sequence[logging.Handler], others: Sequence[logging.Handler]) -> None:
+        self._kept = kept
         self._hidden = 0  # of them
-        super().__init__((*others, *self._kept))
+        super().__init__((*kept, *others))
 
     def __len__(self) -> int:
         return super().__len__() - self._hidden
@@ -54,6 +67,12 @@ class _RootHandlers(list[logging.Handler]):
         for handler in self[:]:
             self.remove(handler)
 
+    def copy(self) -> "_RootHandlers":
+        """Return a list of this class: in CPython 3.14, removeHandler replaces the list with a changed copy."""
+        made = _RootHandlers(self, ())
+        made._kept, made._hidden = self._kept, self._hidden
+        return made
+
     def append(self, handler: logging.Handler) -> None:
         super().append(handler)
         if self._hidden:
@@ -61,33 +80,39 @@ class _RootHandlers(list[logging.Handler]):
             _report(f"root handlers replaced by other code, kept beside the new ones: {handler!r}")
 
 
-def _keep_enabled(existing: Iterable[str], children: Iterable[str], disable_existing: bool) -> None:
+def spare_loggers() -> None:
+    """Let logging.config disable no enabled loggers. It closes every handler before, and their close() calls this.
+
+    Only then, because to import it takes milliseconds, which most programs never need.
+    """
+    place = sys.modules.get("logging.config"), _CONFIGURE
+    original = getattr(place[0], _CONFIGURE, None)
+    if original and isinstance(logging.root.handlers, _RootHandlers) and not isinstance(original, partial):
+        change(partial(getattr, *place), partial(setattr, *place), partial(_keep_enabled, original))
+
+
+def _keep_enabled(
+    original: Callable[..., object], existing: Iterable[str], children: Iterable[str], disable_existing: bool
+) -> None:
     """Do as the function of logging.config does, but disable only loggers that are disabled already."""
     named = logging.root.manager.loggerDict
     enabled = {name for name in existing if not getattr(named[name], "disabled", False)}
-    if _original:
-        _original([name for name in existing if name not in enabled], children, disable_existing)
-        _original(enabled, children, False)
+    original([name for name in existing if name not in enabled], children, disable_existing)
+    original(enabled, children, False)
     if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
         names = ", ".join(spared[:_MAX_NAMES])
         _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")
 
 
+@cache  # each text once
 def _report(text: str) -> None:
-    if text not in _reported:
-        _reported.add(text)
-        logger.warning("logging: %s", text)
+    logger.warning("logging: %s", text)
 
 
-def attach(handlers: Iterable[logging.Handler], others: Iterable[logging.Handler], *, keep: bool) -> None:
-    """Make `others` and `handlers` those of the root logger; `keep`: `handlers` stay when other code removes them."""
-    logging.root.handlers = _RootHandlers(others, handlers) if keep else [*others, *handlers]
-    _reported.clear()
-    if keep and _original:
-        place = logging.config, _CONFIGURE
-        change(partial(getattr, *place), partial(setattr, *place), _keep_enabled)
-
-
-def detach(handlers: Iterable[logging.Handler], found: Iterable[logging.Handler]) -> None:
-    """Remove `handlers` from the root logger, and attach `found` ones again."""
-    logging.root.handlers = [*found, *(each for each in logging.root.handlers if each not in handlers)]
+def attach(handlers: Sequence[logging.Handler], replaced: Sequence[logging.Handler] = (), *, keep: bool) -> None:
+    """Attach `handlers` to the root logger, in place of `replaced`; `keep`: they stay when other code removes them."""
+    own = f"{PACKAGE}."  # handlers that a fork has copied, or a reload left
+    left = [each for each in logging.root.handlers if not type(each).__module__.startswith(own)]
+    others = [each for each in left if each not in replaced]
+    logging.root.handlers = _RootHandlers(handlers, others) if keep else [*handlers, *others]
+    _report.cache_clear()

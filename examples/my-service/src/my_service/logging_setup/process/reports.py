@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from ..records.factory import PreparedRecord
+from ..records.context import constant_fields
+from ..records.record import PreparedRecord
 from ..records.redaction import redact
 from ..records.text import TextFormatter, escape
 from ..records.values import safe_str
@@ -26,21 +27,21 @@ COUNT: Final = "<count>"  # in a report's text: how many
 own_threads: set[int] = set()
 
 _lock = threading.RLock()  # re-entrant: reporting may itself cause a report, and a signal handler may log
-_held: dict[str, int] = {}  # cause -> count since its last report
+_held: dict[str, tuple[int, str]] = {}  # cause -> count since its last report, and text
 _next: dict[str, float] = {}  # cause -> when it may be reported again, in monotonic seconds
-_texts: dict[str, str] = {}
 _dispatch: Callable[[logging.LogRecord], bool] | None = None
 _NAME: Final = (__package__ or __name__).rpartition(".")[0]
 _formatter: Final = TextFormatter()
 
 
-def _renew_lock() -> None:
+def _reset_in_child() -> None:
     global _lock
     _lock = threading.RLock()  # a forked child inherits the lock, but not the thread that may hold it
+    own_threads.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def connect(dispatch: Callable[[logging.LogRecord], bool] | None) -> None:
@@ -53,32 +54,32 @@ def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) 
     """Log `text`, unless this `cause` was reported less than INTERVAL ago; return True if it was logged.
 
     Otherwise `count` is added to that of the cause's next report, which has the sum in place of COUNT in `text`, or
-    after it. Never raises.
+    after it; with a count of 0 the text is discarded, as it may be out of date then. Never raises.
     """
     with _lock:
-        held = _held[cause] = _held.get(cause, 0) + count
-        _texts[cause] = text
+        count += _held.pop(cause, (0, ""))[0]
         if time.monotonic() < _next.get(cause, 0.0):
+            if count:
+                _held[cause] = count, text
             return False
         _next[cause] = time.monotonic() + INTERVAL
-        _held[cause] = 0
-    say(_counted(text, held), level)
+    say(_counted(text, count), level)
     return True
 
 
 def report_held() -> None:
     """Log the counts that are still held back: at the end, when no later report will."""
     with _lock:
-        held = {cause: count for cause, count in _held.items() if count}
+        held = list(_held.values())
         _held.clear()
-    for cause, count in held.items():
-        say(_counted(_texts[cause], count))
+    for count, text in held:
+        say(_counted(text, count))
 
 
 def _counted(text: str, count: int) -> str:
     if COUNT in text:
         return text.replace(COUNT, str(count))
-    return text if count == 1 else f"{text} ({count} times)"
+    return text if count <= 1 else f"{text} ({count} times)"
 
 
 def describe(error: BaseException | None) -> str:
@@ -90,8 +91,9 @@ def say(text: str, level: int = logging.WARNING) -> None:
     """Log one report at once; from WARNING on to stderr if no sink accepts it. Never raises."""
     with contextlib.suppress(Exception):
         made = logging.LogRecord(_NAME, level, __file__, 0, redact.text(text), None, None, "report")
-        made.processName, made.threadName = redact.names(made.processName, made.threadName)
-        record = PreparedRecord(vars(made))  # without log_context: that of the code that met the failure
+        made.processName, made.threadName = redact.text(f"{made.processName}"), redact.text(f"{made.threadName}")
+        # Without log_context: that of the code that met the failure.
+        record = PreparedRecord({**vars(made), "fields": redact.fields(dict(constant_fields))})
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)
 

@@ -8,27 +8,30 @@ import signal
 import sys
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
-from types import FrameType, TracebackType
 from typing import Any, Final, NoReturn, Self
 
-from .global_state import attach, change, detach, undo
-from .uncaught import log_once
+from .flood import flood_control
+from .global_state import PACKAGE, attach, change, undo
+from .uncaught import exit_cause, log_end, logger
 
-_PACKAGE: Final = (__package__ or "").rpartition(".")[0]
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
-TERMINATE_WITHIN: Final = 1.5  # seconds between SIGTERM and the process's end
+TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's end
+
+ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 # Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
 fork_lock: Final = threading.RLock()
 
 
 class LoggingSession(ABC):
-    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, or at SIGTERM."""
+    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, SIGTERM or SIGHUP."""
 
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
-        self._handlers = handlers
+        self.handlers = handlers
+        self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
         self._is_stopping = False
@@ -63,24 +66,18 @@ class LoggingSession(ABC):
         """
         self._stop_within(STOP_WITHIN)
 
-    def start(self, *, keep: bool) -> Self:
+    def start(self, *, keep: bool) -> None:
         """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
-        others: list[logging.Handler] = []
-        for handler in logging.getLogger().handlers:
-            module = f"{type(handler).__module__}."
-            # Those of basicConfig would write every line a second time, and are put back by stop(). Own ones, copied
-            # by a fork or left by a reload, are dropped; others (of pytest, of an error tracker) stay.
-            if module.startswith("logging."):
-                self._replaced.append(handler)
-            elif not module.startswith(f"{_PACKAGE}."):
-                others.append(handler)
-        attach(self._handlers, others, keep=keep)
-        vars(logging.getLogger())[_PACKAGE] = self
+        # Those of basicConfig would write every line a second time; stop() attaches them again. Those of other
+        # libraries (pytest, an error tracker) stay.
+        self._replaced = [each for each in logging.root.handlers if type(each).__module__.split(".")[0] == "logging"]
+        attach(self.handlers, self._replaced, keep=keep)
+        vars(logging.root)[PACKAGE] = self
         atexit.register(self.stop)
         with contextlib.suppress(ValueError):  # not in the main thread: no signal handler
-            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-                change(partial(signal.getsignal, signal.SIGTERM), partial(signal.signal, signal.SIGTERM), _terminate)
-        return self
+            for number in ENDING:
+                if signal.getsignal(number) is signal.SIG_DFL:
+                    change(partial(signal.getsignal, number), partial(signal.signal, number), _terminate)
 
     def _stop_within(self, within: float) -> bool:
         """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
@@ -92,9 +89,10 @@ class LoggingSession(ABC):
         self._is_stopping = self.stopped = True
         try:
             atexit.unregister(self.stop)
-            detach(self._handlers, self._replaced)
+            attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
             self._stop(within)
-            with contextlib.suppress(ValueError):  # not in the main thread: the handler of SIGTERM stays
+            with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
                 undo.close()
         finally:
             self._is_stopping = False
@@ -105,6 +103,8 @@ class LoggingSession(ABC):
 
     def end_by(self, number: int) -> None:
         """Stop, then end this process by that signal; during a stop, return, and end once that is finished or late."""
+        if not self.stopped and self.flush(0.5):  # else the line would wait for room in the queue
+            logger.info("process: ended: %s", exit_cause(-number))
         if self._stop_within(TERMINATE_WITHIN):
             _end(number)
         self._terminated_by = number
@@ -115,35 +115,27 @@ class LoggingSession(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is not None:
-            log_once(error, "the main thread")  # sys.excepthook will come too late for it
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        log_end(error)  # sys.excepthook will come too late for it
         # Threads that the interpreter waits for log until its exit, where atexit calls stop().
         others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
         self.flush() if others else self.stop()
 
 
-def _latest() -> Any:
-    """Return the last session started; it is kept on the root logger, and so found if this module is reloaded."""
-    return vars(logging.getLogger()).get(_PACKAGE)
-
-
 def current() -> Any:
     """Return the LoggingSession that this process has started and not stopped, or None."""
-    found = _latest()
+    found = vars(logging.root).get(PACKAGE)  # kept there, it is found if this module is reloaded
     return found if found and found.is_owner and not found.stopped else None
 
 
-def _terminate(number: int, _frame: FrameType | None) -> None:
+def _terminate(number: int, _frame: object) -> None:
     """Write what has been logged, then end as the signal would have ended the process.
 
     In a container the end of the first process is the end of all, the listener included.
     """
     signal.signal(number, signal.SIG_DFL)
     _end_children()
-    session, gevent = _latest(), sys.modules.get("gevent")
+    session, gevent = vars(logging.root)[PACKAGE], sys.modules.get("gevent")
     if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
         gevent.spawn(session.end_by, number)
     else:
@@ -157,33 +149,31 @@ def _end(number: int) -> NoReturn:
 
 def _end_children() -> None:
     """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, open."""
-    library: Any = sys.modules.get("multiprocessing")
-    if library:
-        # A thread of a pool that notices the end of its workers must not start the next ones.
-        library.process.BaseProcess.start = lambda _: threading.Event().wait()
-        for child in library.active_children():
-            with contextlib.suppress(OSError):  # it may run as another user
-                child.terminate()
+    library = sys.modules.get("multiprocessing.process")
+    if not library:
+        return
+    # A thread of a pool that notices the end of its workers must not start the next ones.
+    library.BaseProcess.start = lambda _: threading.Event().wait()
+    for child in library.active_children():
+        with contextlib.suppress(OSError):  # it may run as another user
+            child.terminate()
 
 
-# A SIGTERM that comes during a fork is blocked until the child has its default action back: otherwise Python could
-# note the signal for a handler that is replaced before it is called.
-_blocked: set[int] = set()  # to unblock after the fork; empty if the application has blocked SIGTERM itself
+# A SIGTERM or SIGHUP that comes during a fork is blocked until the child has its default action back: otherwise Python
+# could note the signal for a handler that is replaced before it is called.
+_blocked: set[int] = set()  # to unblock after the fork; not those that the application has blocked itself
 
 
 def _before_fork() -> None:
-    ours = signal.getsignal(signal.SIGTERM) is _terminate
-    if ours and signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-        _blocked.add(signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _blocked)
-    else:
-        _blocked.clear()
+    _blocked.clear()
+    _blocked.update(number for number in ENDING if signal.getsignal(number) is _terminate)
+    _blocked.difference_update(signal.pthread_sigmask(signal.SIG_BLOCK, _blocked))
 
 
 def _reset_in_child() -> None:
-    if signal.getsignal(signal.SIGTERM) is _terminate:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in ENDING:
+        if signal.getsignal(number) is _terminate:
+            signal.signal(number, signal.SIG_DFL)
 
 
 if hasattr(os, "register_at_fork"):

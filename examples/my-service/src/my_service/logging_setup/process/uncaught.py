@@ -4,22 +4,30 @@ The exception of an asyncio task that is never awaited is logged by asyncio.
 """
 
 import contextlib
-import faulthandler
 import logging
-import multiprocessing
+import os
+import re
 import signal
 import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial, wraps
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TextIO, TypeVar
 
+from ..records.text import format_time
 from .global_state import change, undo
+from .open_file import open_file
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+try:
+    import faulthandler
+except ImportError:  # in a sub-interpreter; a fatal signal is that of the whole process
+    faulthandler = None  # type: ignore[assignment]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,39 +35,78 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
-_previous: dict[Callable[..., Any], Callable[..., Any]] = {}  # our hook -> the one that it replaces, and calls
+_REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # as of functions, generators and coroutines
+_UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
+_STARTED: Final = "started "  # begins a line of the fault file
+_extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
 
 
 def log_uncaught(fault_file: str = "") -> None:
     """Install the hooks that log what is not caught in this process, each exception once. stderr keeps its lines.
 
-    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, or written to stderr if there is
-    none, or if it cannot be opened.
+    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, below a line per start, and the next
+    start logs that there is one. Without such a file, or if it cannot be opened, it is written to stderr.
     """
     shown = warnings.showwarning
     logging.captureWarnings(True)
-    if (ours := warnings.showwarning) is not shown:
-        undo.callback(lambda: logging.captureWarnings(warnings.showwarning is not ours))
-    _replace(sys, "excepthook", _main_thread)
-    _replace(threading, "excepthook", _other_thread)
-    _replace(sys, "unraisablehook", _unraisable)
-    _enable_faulthandler(fault_file)
+    if warnings.showwarning is not shown:
+        undo.callback(_release_warnings, warnings.showwarning)
+    _extend(sys, "excepthook", lambda _, error, __: log_end(error))
+    _extend(threading, "excepthook", _log_thread)
+    _extend(sys, "unraisablehook", _log_unraisable)
+    if _is_child():
+        _extend(traceback, "print_exc", _log_process_crash)
+    if faulthandler:
+        _write_fatal_signals_to(fault_file)
 
 
-def _replace(module: Any, name: str, ours: Callable[..., Any]) -> None:
-    if ours not in _previous:  # else other code has wrapped it, and calls it
-        undo.callback(lambda: getattr(module, name) is _previous.get(ours) and _previous.pop(ours))
-        _previous[ours] = change(partial(getattr, module, name), partial(setattr, module, name), ours)
+def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
+    """Replace a hook by a function that calls `log`, then the hook."""
+    place, previous = (module.__name__, name), getattr(module, name)
+    if _extended.get(place):  # other code has wrapped it, and calls it
+        return
+
+    def extended(*args: Any, **options: Any) -> None:
+        log(*args)
+        previous(*args, **options)
+
+    _extended[place] = True
+    undo.callback(lambda: _extended.update({place: getattr(module, name) is not previous}))
+    change(partial(getattr, module, name), partial(setattr, module, name), extended)
 
 
-def log_once(error: BaseException, origin: str, level: int = logging.CRITICAL) -> None:
-    """Log `error` with its stack trace, unless it has been logged at this level or a higher one."""
-    if isinstance(error, KeyboardInterrupt | SystemExit) or vars(error).get(_LOGGED, 0) >= level:
+def _release_warnings(ours: Callable[..., None]) -> None:
+    """Stop capturing; keep what has replaced `ours`, as the end of a `catch_warnings` block does."""
+    theirs = warnings.showwarning
+    logging.captureWarnings(False)
+    if theirs is not ours:
+        warnings.showwarning = theirs
+
+
+def _is_child() -> bool:
+    """Return True in a process that multiprocessing has started; where it is not imported, there are none."""
+    library = sys.modules.get("multiprocessing.process")
+    return bool(library and library.parent_process())
+
+
+def log_once(error: BaseException | None, origin: str, level: int = logging.CRITICAL) -> None:
+    """Log `error`, if any, with its stack trace, unless it has been logged at this level or a higher one."""
+    if error is None or isinstance(error, KeyboardInterrupt | SystemExit) or vars(error).get(_LOGGED, 0) >= level:
         return
     with contextlib.suppress(Exception):  # its class may not allow the attribute
         setattr(error, _LOGGED, level)
     text = "Exception in %s" if level < logging.CRITICAL else "Uncaught exception in %s"
     logger.log(level, text, origin, exc_info=error)
+
+
+def log_end(error: BaseException | None) -> None:
+    """Log what ends the main thread, once: an exception, Ctrl-C, or an exit with a text or a status that is not 0."""
+    if isinstance(error, SystemExit) and error.code:
+        logger.error("process: ended: %s", exit_cause(error.code) if isinstance(error.code, int) else error.code)
+    elif isinstance(error, KeyboardInterrupt) and _LOGGED not in vars(error):
+        vars(error)[_LOGGED] = logging.INFO
+        logger.info("process: ended: Ctrl-C")
+    log_once(error, "the main thread")
 
 
 def logged(job: Callable[P, R]) -> Callable[P, R]:
@@ -70,13 +117,13 @@ def logged(job: Callable[P, R]) -> Callable[P, R]:
         try:
             return job(*args, **kwargs)
         except Exception as error:
-            log_once(error, f"{job.__qualname__} in {multiprocessing.current_process().name}", logging.ERROR)
+            log_once(error, f"{job.__qualname__} in {logging.makeLogRecord({}).processName}", logging.ERROR)
             raise
 
     return run
 
 
-def log_exit(process: BaseProcess) -> None:
+def log_exit(process: "BaseProcess") -> None:
     """Log the exit of a child process, if a signal ended it or its status is not 0. Call it after join()."""
     if process.exitcode:
         logger.error("process: %s (pid %s) ended: %s", process.name, process.pid, exit_cause(process.exitcode))
@@ -89,57 +136,56 @@ def exit_cause(status: int) -> str:
     return signal.Signals(-status).name if -status in {*signal.Signals} else f"signal {-status}"
 
 
-def log_process_crash() -> None:
-    """Install the hook that logs the exception which ends this process, if multiprocessing has started it.
+def _log_thread(args: threading.ExceptHookArgs) -> None:
+    log_once(args.exc_value, f"thread {args.thread.name if args.thread else 'unknown'}")
+
+
+def _log_unraisable(args: Any) -> None:
+    if args.object is not None:
+        name = getattr(args.object, "__qualname__", type(args.object).__qualname__)
+    else:  # from CPython 3.14 on, only `err_msg` may contain it
+        found = re.search(_REPR, args.err_msg or "")
+        name = found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
+    log_once(args.exc_value, name)
+
+
+def _log_process_crash(*_: Any) -> None:
+    """Log the exception which ends a process that multiprocessing has started.
 
     Process._bootstrap writes it to stderr only, and has no hook: so the function that it calls for that is replaced.
     (Finalizers, which saw the exception until 3.12, run too late from 3.13 on.)
     """
-    _replace(traceback, "print_exc", _print_exc)
+    caller = sys._getframe(2).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
+    if caller is sys.modules["multiprocessing.process"].BaseProcess._bootstrap.__code__:  # noqa: SLF001
+        log_once(sys.exc_info()[1], f"process {logging.makeLogRecord({}).processName}")
 
 
-def _print_exc(*args: Any, **options: Any) -> None:
-    error = sys.exc_info()[1]
-    caller = sys._getframe(1).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
-    if error is not None and caller is BaseProcess._bootstrap.__code__:  # type: ignore[attr-defined] # noqa: SLF001
-        log_once(error, f"process {multiprocessing.current_process().name}")
-    _previous[_print_exc](*args, **options)
-
-
-def _main_thread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    log_once(error, "the main thread")
-    _previous[_main_thread](kind, error, trace)
-
-
-def _other_thread(args: threading.ExceptHookArgs) -> None:
-    if args.exc_value is not None:
-        log_once(args.exc_value, f"thread {args.thread.name if args.thread else 'unknown'}")
-    _previous[_other_thread](args)
-
-
-def _unraisable(args: Any) -> None:
-    if args.exc_value is not None:
-        log_once(args.exc_value, getattr(args.object, "__qualname__", type(args.object).__qualname__))
-    _previous[_unraisable](args)
-
-
-def _enable_faulthandler(path: str) -> None:
-    file: IO[str] | None = None
-    enabled = faulthandler.is_enabled()
+def _write_fatal_signals_to(path: str) -> None:
+    file = sys.stderr
     if path:
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a", encoding="utf-8")  # noqa: PTH123, SIM115 - has to be open before a fault
-    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # no stderr, or a closed one
-        faulthandler.enable(file or sys.stderr)
-    undo.callback(_disable_faulthandler, file, again=enabled)
+        try:
+            file = open(path, "a+", encoding="utf-8", errors="replace", opener=open_file)  # noqa: SIM115 - before a fault
+            undo.callback(file.close)
+            if not _is_child():
+                _note_start(file)
+        except (OSError, ValueError, RuntimeError) as error:
+            if os.path.lexists(path):  # else the log file cannot be opened either, and is reported
+                logger.warning("faults: %s cannot be opened, stacks of fatal signals go to stderr: %s", path, error)
+    if faulthandler.is_enabled():
+        undo.callback(_enable_faulthandler, sys.stderr)
+    undo.callback(faulthandler.disable)  # before the file is closed
+    _enable_faulthandler(file)
 
 
-def _disable_faulthandler(file: IO[str] | None, *, again: bool) -> None:
-    """Close the fault file; `again`: have the stack of a fatal signal written to stderr, as before."""
-    faulthandler.disable()
-    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):
-        if again:
-            faulthandler.enable()
-    if file:
-        file.close()
+def _note_start(file: TextIO) -> None:
+    written = format_time(int(os.fstat(file.fileno()).st_mtime * 1000))
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 99))  # not the whole file, which may be large
+    lines = file.readlines()
+    if lines and not lines[-1].startswith(_STARTED):
+        logger.error("process: an earlier one ended by a fatal signal, stack written at %s: %s", written, file.name)
+    os.write(file.fileno(), f"{_STARTED}{format_time(int(time.time() * 1000))} (pid {os.getpid()})\n".encode())
+
+
+def _enable_faulthandler(file: Any) -> None:
+    with contextlib.suppress(*_UNUSABLE):
+        faulthandler.enable(file)

@@ -2,26 +2,24 @@
 
 Neither `marshal` nor `pickle` is used, since other processes may write any bytes: the first crashes on some inputs,
 the second runs code. A record has a fixed head (`struct`), its origin and its message; rare attributes (task, stack,
-exception, fields) are JSON. Decoding allocates no more than a small multiple of the input.
+exception, fields) are JSON; the span is last. Decoding allocates no more than a small multiple of the input.
 """
 
 import json
-import logging
 import os
 import struct
 from typing import Any, Final
 
-from ..records.serialize import Flat, flatten
+from ..records.serialize import Flat
 from ..records.values import MAX_ITEMS, cut, to_builtin
 from .frames import MAX_BYTES
 
 RECORD: Final = 1
-FLUSH: Final = 2
-DROPS: Final = 3
-_HEAD: Final = struct.Struct("<BdQHII")  # RECORD, time, dropped records, bytes of origin, message and rest
+_MARKER: Final = 2
+_HEAD: Final = struct.Struct("<BdHIIB")  # RECORD, time, bytes of origin, message, rest and span
 _HEAD_SIZE: Final = _HEAD.size
 TOKEN_SIZE: Final = 16
-_DROPS: Final = struct.Struct("<BQQ")  # DROPS, process, dropped records
+_MARK: Final = struct.Struct(f"<BQQ{TOKEN_SIZE}s")  # _MARKER, process, dropped records, token
 _TEXT_LIMITS: Final = (16_000, 4_000, 500)  # characters of a text, tried in this order
 
 _to_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=to_builtin).encode
@@ -29,68 +27,59 @@ _from_json = json.JSONDecoder().raw_decode
 _unpack = _HEAD.unpack_from
 
 
-def encode(record: logging.LogRecord, dropped: int = 0) -> bytes:
-    """Serialize `record` to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
-    flat = flatten(record, dropped)
+def encode(flat: Flat) -> bytes:
+    """Serialize a record to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
     data = _pack(flat)
-    if len(data) <= MAX_BYTES:
-        return data
     for limit in _TEXT_LIMITS:
-        data = _pack((flat[0], *_cut(flat[1:], limit)))
         if len(data) <= MAX_BYTES:
             return data
+        data = _pack((flat[0], *_cut(flat[1:], limit)))
+    if len(data) <= MAX_BYTES:
+        return data
     # Many fields, notes or causes, each of them short.
     exception = flat[5] and {**flat[5], "notes": (), "causes": ()}
-    return _pack((flat[0], *_cut((*flat[1:5], exception, {"fields": "[left out: too large]"}, dropped), 500)))
+    fields = flat[6] and {"fields": "[left out: too large]"}
+    return _pack((flat[0], *_cut((*flat[1:5], exception, fields, flat[7]), _TEXT_LIMITS[-1])))
 
 
 def _pack(flat: Flat) -> bytes:
-    origin, created, task, message, stack, exception, fields, dropped = flat
+    origin, created, task, message, stack, exception, fields, span = flat
     text = message.encode("utf-8", "surrogatepass")
     if task or stack or exception or fields:
         rest = _to_json((task, stack, exception, fields)).encode("utf-8", "surrogatepass")
     else:
         rest = b""
-    return _HEAD.pack(RECORD, created, dropped, len(origin), len(text), len(rest)) + origin + text + rest
+    return _HEAD.pack(RECORD, created, len(origin), len(text), len(rest), len(span)) + origin + text + rest + span
 
 
 def decode(data: bytes) -> Flat:
-    """Deserialize a record of `encode`, for `restore`. Raises ValueError for other bytes."""
-    try:
-        kind, created, dropped, of_origin, of_text, of_rest = _unpack(data)
-        text_at = _HEAD_SIZE + of_origin
-        rest_at = text_at + of_text
-        if kind != RECORD or rest_at + of_rest > len(data):
-            raise ValueError("not a record")
-        task = stack = exception = fields = None
-        if of_rest:
-            rest = data[rest_at : rest_at + of_rest].decode("utf-8", "surrogatepass")
-            task, stack, exception, fields = _from_json(rest)[0]
-        text = data[text_at:rest_at].decode("utf-8", "surrogatepass")
-    except (struct.error, TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from error
-    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields, dropped
+    """Deserialize a record of `encode`, for `restore`. Raises struct.error, ValueError, TypeError or RecursionError."""
+    kind, created, of_origin, of_text, of_rest, of_span = _unpack(data)
+    text_at = _HEAD_SIZE + of_origin
+    rest_at = text_at + of_text
+    span_at = rest_at + of_rest
+    end = span_at + of_span
+    if kind != RECORD or end > len(data):
+        raise ValueError("not a record")
+    task = stack = exception = fields = None
+    if of_rest:
+        rest = data[rest_at:span_at].decode("utf-8", "surrogatepass")
+        task, stack, exception, fields = _from_json(rest)[0]
+    text = data[text_at:rest_at].decode("utf-8", "surrogatepass")
+    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields, data[span_at:end]
 
 
-def encode_flush() -> tuple[bytes, bytes]:
-    """Return a flush marker, and the token in it: random, so that no other process can guess it."""
-    token = os.urandom(TOKEN_SIZE)
-    return bytes((FLUSH,)) + token, token
+def encode_marker(dropped: int = 0, token: bytes = b"") -> bytes:
+    """Return a marker: `dropped` records of this process are to be reported; with none, the handlers to be flushed."""
+    return _MARK.pack(_MARKER, os.getpid(), dropped, token)
 
 
-def encode_drops(dropped: int) -> bytes:
-    """Serialize the number of records that this process has dropped."""
-    return _DROPS.pack(DROPS, os.getpid(), dropped)
-
-
-def decode_flush(data: bytes) -> bytes:
-    """Return the token of a flush marker."""
-    return data[1 : 1 + TOKEN_SIZE]
-
-
-def decode_drops(data: bytes) -> tuple[int, ...]:
-    """Return the process and its number of dropped records. Raises struct.error."""
-    return _DROPS.unpack_from(data)[1:]
+def decode_marker(data: bytes) -> tuple[int, int, bytes]:
+    """Return process, dropped records and token of a marker. Raises ValueError or struct.error for other bytes."""
+    kind, process, dropped, token = _MARK.unpack_from(data)
+    if kind != _MARKER:
+        raise ValueError("neither a record nor a marker")
+    return process, dropped, token
 
 
 def _cut(value: Any, limit: int) -> Any:

@@ -15,8 +15,10 @@ import itertools
 import os
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
+
+from ..process import reports
 
 FRAME: Final = 512  # bytes
 AT_ONCE: Final = 4096  # bytes: PIPE_BUF
@@ -69,9 +71,7 @@ def _payload(write: bytearray, count: int) -> bytes:
 class FrameDecoder:
     """Finds the records in what is read from the pipe. Memory is bounded, whatever the bytes are."""
 
-    def __init__(self, report: Callable[[str, int], object]) -> None:
-        """`report` is called with what was skipped or dropped, and how many of it."""
-        self._report = report
+    def __init__(self) -> None:
         self._left = b""  # the beginning of a write that has not been read to its end
         self._begun = False  # until then, a write may lack the beginning: the previous listener has read it
         self._unfinished: dict[tuple[int, int], list[bytes]] = {}
@@ -120,7 +120,7 @@ class FrameDecoder:
                 after = start
                 break
         if self._begun or read[at]:
-            self._report("bytes skipped: not a record", after - at)
+            _report("bytes skipped: not a record", after - at)
         return after
 
     def _join(self, data: bytes) -> bytes:
@@ -129,7 +129,7 @@ class FrameDecoder:
         key = sender, number
         size = len(data) - _PART_HEAD.size
         if not place < count <= 1 + MAX_BYTES // size:
-            self._report("parts of long records dropped: invalid head", 1)
+            _report("parts of long records dropped: invalid head")
             return b""
         if place == 0:
             self._unfinished[key] = []
@@ -138,7 +138,7 @@ class FrameDecoder:
         parts = self._unfinished.get(key)
         if parts is None:  # the previous listener has read the parts before
             if place == count - 1:
-                self._report("long records dropped: partly read by the previous listener", 1)
+                _report("long records dropped: partly read by the previous listener")
             return b""
         if place != len(parts):  # sent twice: a signal handler forked during the sending of this record
             return b""
@@ -146,8 +146,12 @@ class FrameDecoder:
         return b"".join(self._unfinished.pop(key)) if len(parts) == count else b""
 
 
-def read_batches(reader: int, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+def _report(what: str, count: int = 1) -> None:
+    reports.report(what, f"queue: {reports.COUNT} {what}", count)
+
+
+def read_batches(reader: int) -> Iterator[list[bytes]]:
     """Yield the records of each read from the pipe, up to TOGETHER, until all its writing ends are closed."""
-    decoder = FrameDecoder(report)
+    decoder = FrameDecoder()
     while read := os.read(reader, AT_ONCE):
         yield decoder.records(read)

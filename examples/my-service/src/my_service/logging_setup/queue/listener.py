@@ -1,6 +1,6 @@
 """The listener: reads the log queue, and dispatches the records to the handlers.
 
-It runs in a process of its own (supervisor.py), or in a thread (thread.py). The process ignores the signals that end
+It runs in a process of its own (supervisor.py), or in a thread. The process ignores the signals that end
 an application, and ends once the last writing end of the queue is closed: so what was enqueued is written even if
 all processes of the application are killed.
 """
@@ -15,65 +15,42 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..process import reports
+from ..process.live_level import live
+from ..records.context import constant_fields
 from ..records.redaction import redact
 from ..records.serialize import restore
 from ..sinks.dispatcher import Dispatcher
-from .encoding import DROPS, FLUSH, RECORD, decode, decode_drops, decode_flush
+from .encoding import RECORD, decode, decode_marker
 from .frames import MAX_BYTES, read_batches
 
-ENDING: Final = b"ending"  # sent on the control socket once all writing ends of the queue are closed
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 
-class Listener:
-    """Dispatches records, and answers flush markers by `acknowledge`: with their token and the handlers' counts."""
+def handle(batch: list[bytes], dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
+    """Dispatch a batch of records, and carry out the markers among them. Never raises.
 
-    def __init__(self, dispatcher: Dispatcher, acknowledge: Callable[[bytes], object]) -> None:
-        self._dispatcher = dispatcher
-        self._acknowledge = acknowledge
-        self._records: list[logging.LogRecord] = []  # read, and not yet dispatched
-
-    def handle(self, batch: list[bytes]) -> None:
-        """Deserialize and dispatch a batch of records; carry out the markers among them. Never raises."""
-        for data in batch:
-            try:
-                if data[0] != RECORD:
-                    self._carry_out(data)
-                    continue
-                item = decode(data)
-                record = restore(item)
-                if item[7]:
-                    self._report_drops(record.process, item[7])
-                self._records.append(record)
-            except Exception as error:  # noqa: BLE001 - other processes may write anything
-                text = f"queue: record dropped, it cannot be deserialized: {type(error).__name__}: {error}"
-                reports.report("decode", text)
-        self._dispatch()
-
-    def _carry_out(self, marker: bytes) -> None:
-        if marker[0] == FLUSH:
-            self._dispatch()
-            self._dispatcher.flush()
-            self._acknowledge(decode_flush(marker) + json.dumps(self._dispatcher.counts()).encode())
-        elif marker[0] == DROPS:
-            self._report_drops(*decode_drops(marker))
-        else:
-            raise ValueError("neither a record nor a marker")
-
-    def _dispatch(self) -> None:
-        if self._records:
-            records, self._records = self._records, []
-            self._dispatcher.dispatch(records)
-
-    def _report_drops(self, process: int | None, dropped: int) -> None:
-        self._dispatch()
-        cause = f"full for longer than LOG_QUEUE_TIMEOUT (process {process})"
-        reports.report("dropped", f"queue: {reports.COUNT} records dropped: {cause}", dropped)
-
-
-def report_skipped(what: str, count: int) -> None:
-    """Report what FrameDecoder has skipped or dropped."""
-    reports.report(what, f"queue: {reports.COUNT} {what}", count)
+    A flush is acknowledged with the marker's token and the counts of the handlers.
+    """
+    records: list[logging.LogRecord] = []
+    for data in batch:
+        try:
+            if data[0] == RECORD:
+                records.append(restore(decode(data)))
+                continue
+            process, dropped, token = decode_marker(data)
+            dispatcher.dispatch(records)
+            records.clear()
+            if dropped:
+                cause = f"full for longer than LOG_QUEUE_TIMEOUT (process {process})"
+                reports.report("dropped", f"queue: {reports.COUNT} records dropped: {cause}", dropped)
+            else:
+                dispatcher.flush()
+                acknowledge(token + json.dumps(dispatcher.counts()).encode())
+        except Exception as error:  # noqa: BLE001 - other processes may write anything
+            text = f"queue: record dropped, it cannot be deserialized: {type(error).__name__}: {error}"
+            reports.report("decode", text)
+    if records:
+        dispatcher.dispatch(records)
 
 
 def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any]], list[logging.Handler]]) -> None:
@@ -82,12 +59,18 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     # What the handlers' own libraries log is discarded: in the log each record could cause further ones.
     logging.getLogger().addHandler(logging.NullHandler())
-    _use_batch_scheduling()
+    with contextlib.suppress(AttributeError, OSError):  # not on every system, nor in every container
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # otherwise the application's choice is inherited
+            # sched(7): wake-ups of this process do not preempt logging processes.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     control = socket.socket(fileno=control_fd)
     hello = json.loads(control.recv(MAX_BYTES))
     settings = hello["settings"]
     redact.configure(on=settings["redact"], keys=settings["redact_keys"])  # for the reports of this process
+    constant_fields.update(settings["fields"])
     dispatcher = Dispatcher(make_handlers(settings))
+    if settings["level_control"]:
+        live.start(dispatcher.handlers)
     if hello["note"]:
         reports.say(hello["note"])
 
@@ -95,15 +78,7 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
         with contextlib.suppress(OSError):  # the main process may have ended
             control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 
-    listener = Listener(dispatcher, acknowledge)
-    for batch in read_batches(reader_fd, report_skipped):
-        listener.handle(batch)
-    acknowledge(ENDING)
+    for batch in read_batches(reader_fd):
+        handle(batch, dispatcher, acknowledge)
+    control.close()  # by which the main process learns that no other process has the queue open
     dispatcher.close()
-
-
-def _use_batch_scheduling() -> None:
-    """Use SCHED_BATCH (sched(7)), so that wake-ups of this process do not preempt logging processes."""
-    with contextlib.suppress(AttributeError, OSError):  # not on every system, nor in every container
-        if os.sched_getscheduler(0) == os.SCHED_OTHER:  # otherwise the application's choice is inherited
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -16,11 +16,11 @@ import socket
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from multiprocessing import reduction
+from collections.abc import Iterator
+from multiprocessing import context, reduction
 from typing import Any, Final, NamedTuple
 
-from .frames import SHORT, TOGETHER, framed, read_batches, split
+from .frames import SHORT, framed, read_batches, split
 
 if sys.platform != "win32":
     import fcntl
@@ -57,10 +57,6 @@ def renumber(descriptor: int, least: int = 3) -> int:
     return found
 
 
-class QueueClosedError(Exception):
-    """The log queue has no listener any more, or is closed in this process."""
-
-
 class WorkerSettings(NamedTuple):
     """The settings that every process needs. Those of the sinks, secrets included, stay with the listener."""
 
@@ -69,7 +65,10 @@ class WorkerSettings(NamedTuple):
     reattach: bool
     redact: bool
     redact_keys: tuple[str, ...]
+    level_control: bool
+    fields: tuple[tuple[str, str], ...]
     queue_timeout: float
+    repeat: str
     fault_file: str
 
 
@@ -95,26 +94,24 @@ class LogQueue:
         self._write = self._writer.write
 
     def put(self, data: bytes, timeout: float) -> bool:
-        """Enqueue one record; return False if the queue was full for `timeout` seconds. Raises QueueClosedError."""
+        """Enqueue one record; return False if the queue was full for `timeout` seconds, or has no listener any more."""
         try:
             if len(data) <= SHORT and self._write(framed(data)):
                 return True
-            return self._put_until(data, time.monotonic() + timeout)
-        except (OSError, ValueError) as error:  # no reading end; closed in this process
-            raise QueueClosedError from error
-
-    def _put_until(self, data: bytes, until: float) -> bool:
-        for frames in split(data):
-            while not self._write(frames):  # the pipe is full
-                left = until - time.monotonic()
-                if left <= 0:
-                    return False
-                time.sleep(min(_PAUSE, left))
+            until = time.monotonic() + timeout
+            for frames in split(data):
+                while not self._write(frames):  # the pipe is full
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        return False
+                    time.sleep(min(_PAUSE, left))
+        except (OSError, ValueError):  # no reading end; closed in this process
+            return False
         return True
 
-    def batches(self, report: Callable[[str, int], object]) -> Iterator[list[bytes]]:
-        """Yield what has been enqueued, a few records at a time; blocks while there is nothing. See FrameDecoder."""
-        return read_batches(self.reader.fileno(), report)
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield what has been enqueued, a few records at a time; blocks while there is nothing."""
+        return read_batches(self.reader.fileno())
 
     def close(self) -> None:
         """Close both ends in this process; other processes keep their writing ends."""
@@ -122,37 +119,35 @@ class LogQueue:
         self._writer.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"settings": self.settings, "writer": reduction.DupFd(self._writer.fileno())}
+        number = self._writer.fileno()
+        # Only a process that is being started inherits it; others, and sub-interpreters, open it by its path.
+        is_start = context.get_spawning_popen() is not None
+        writer = reduction.DupFd(number) if is_start else f"/proc/{os.getpid()}/fd/{number}"
+        return {"settings": self.settings, "writer": writer}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.settings = state["settings"]
-        self._use(state["writer"].detach())
+        writer = state["writer"]
+        self._use(os.open(writer, os.O_WRONLY | os.O_NONBLOCK) if isinstance(writer, str) else writer.detach())
 
 
 class PortableQueue(LogQueue):
     """The same interface before a multiprocessing.Queue, for systems without such pipes."""
 
-    SIZE: Final = 10_000  # records
-
     def _open(self) -> None:
         # Locks of the spawn context can be passed to processes of every start method.
-        self._queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(self.SIZE)
+        self._queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(10_000)
 
     def put(self, data: bytes, timeout: float) -> bool:
         try:
             self._queue.put(data, timeout=timeout)
-        except queue.Full:
+        except (queue.Full, OSError, ValueError, AssertionError, RuntimeError):  # all but the first: closed
             return False
-        except (OSError, ValueError, AssertionError, RuntimeError) as error:
-            raise QueueClosedError from error
         return True
 
-    def batches(self, _: Callable[[str, int], object]) -> Iterator[list[bytes]]:
+    def batches(self) -> Iterator[list[bytes]]:
         while True:
-            batch = [self._queue.get()]
-            while len(batch) < TOGETHER and not self._queue.empty():
-                batch.append(self._queue.get())
-            yield batch
+            yield [self._queue.get()]
 
     def close(self) -> None:
         self._queue.close()

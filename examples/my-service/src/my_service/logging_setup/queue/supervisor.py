@@ -1,6 +1,6 @@
-"""The listener process, as the main process sees it: started, restarted after a crash, awaited at the end.
+"""The sessions with a listener in a process or in a thread: started, restarted after a crash, awaited at the end.
 
-It ends when no process holds a writing end of the queue any more; nothing here ends it.
+A listener process ends when no process holds a writing end of the queue any more; nothing here ends it.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +21,11 @@ from typing import Any, Final
 from ..process import reports
 from ..process.session import fork_lock
 from ..process.uncaught import exit_cause
+from ..sinks.dispatcher import Dispatcher
+from .encoding import encode_marker
 from .frames import TOGETHER
-from .listener import ENDING
-from .pipe import LogQueue, not_for_children, renumber
+from .listener import handle
+from .pipe import LogQueue, PortableQueue, not_for_children, renumber
 from .session import QueueSession
 
 _MAIN: Final = Path(__file__).with_name("listener_main.py")
@@ -50,19 +53,17 @@ class ProcessSession(QueueSession):
         super().__init__(LogQueue(settings))
         self._settings = asdict(settings)
         self._closing = threading.Event()
-        self._ending = self._ended = False
+        self._ending = threading.Event()  # the listener has read the last record, or has crashed
         self._start_listener(note="")
-        threading.Thread(target=self._supervise, name="log-supervisor", daemon=True).start()
+        self._supervisor = threading.Thread(target=self._supervise, name="log-supervisor", daemon=True)
+        self._supervisor.start()
 
     def _end_listener(self, until: float) -> None:
         self._closing.set()
         self.queue.close()
-        with self._changed:
-            # It continues while other processes have the queue open: then it is not awaited.
-            left = min(_ENDING_WITHIN, until - time.monotonic())
-            self._changed.wait_for(lambda: self._ending or self._ended, left)
-            if self._ending:
-                self._changed.wait_for(lambda: self._ended, until - time.monotonic())
+        # It continues while other processes have the queue open: then it is not awaited.
+        if self._ending.wait(min(_ENDING_WITHIN, until - time.monotonic())):
+            self._supervisor.join(max(0.0, until - time.monotonic()))
 
     def _start_listener(self, note: str) -> None:
         # A child forked meanwhile would keep the listener's end of the pair open, and the pipe that Popen reads.
@@ -84,18 +85,20 @@ class ProcessSession(QueueSession):
                     start_new_session=True,
                 )
         self._control = ours
+        self._ending.clear()
 
     def _supervise(self) -> None:
         deaths = 0
         while True:
             started = time.monotonic()
-            self._read_control()
+            # The listener closes its end of the pair after the last record, or by its crash.
+            with self._control as control, contextlib.suppress(OSError):
+                while message := control.recv(1 << 16):
+                    self._acknowledge(message)
+            self._ending.set()
             status = self._process.wait()
-            with self._changed:
-                if self._closing.is_set():
-                    self._ended = True
-                    self._changed.notify_all()
-                    return
+            if self._closing.is_set():
+                return
             deaths = 0 if time.monotonic() - started > _STABLE_AFTER else deaths + 1
             note = f"listener: restarted, up to {TOGETHER} records may be missing: {exit_cause(status)}"
             self._restart(deaths, note)
@@ -111,17 +114,33 @@ class ProcessSession(QueueSession):
                 reports.say(f"listener: restart failed, will be retried: {error}", logging.ERROR)
             else:
                 break
-        with self._changed:
-            self._generation += 1
-            self._changed.notify_all()
+        for answers in list(self._flushing.values()):
+            answers.put(False)
 
-    def _read_control(self) -> None:
-        """Read the listener's messages, until its end."""
-        with self._control as control, contextlib.suppress(OSError):
-            while message := control.recv(1 << 16):
-                if message != ENDING:
-                    self._acknowledge(message)
-                    continue
-                with self._changed:
-                    self._ending = True
-                    self._changed.notify_all()
+
+class ThreadSession(QueueSession):
+    """A session with a listener thread: for LOG_LISTENER=thread, and where no listener process can be started.
+
+    It is slow while the main process computes, and ends with it: then records of other processes are lost.
+    """
+
+    def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
+        super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
+        self._closing = False
+        self._dispatcher = Dispatcher(make_handlers(settings))
+        self.sinks = self._dispatcher.handlers
+        self._thread = threading.Thread(target=self._listen, name="log-listener", daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        for batch in self.queue.batches():
+            handle(batch, self._dispatcher, self._acknowledge)
+            if self._closing:
+                break
+        self.queue.close()
+        self._dispatcher.close()
+
+    def _end_listener(self, until: float) -> None:
+        self._closing = True
+        self.queue.put(encode_marker(), 0.0)  # wakes the thread; if the queue is full, that need not be
+        self._thread.join(max(0.0, until - time.monotonic()))

@@ -6,14 +6,12 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
-_NOTHING: Mapping[str, object] = MappingProxyType({})
-_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=_NOTHING)
+constant_fields: dict[str, object] = {}  # of LOG_FIELDS, in every context
+_context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=constant_fields)
 
 current_context = _context.get  # returns the fields in force; the mapping must not be changed
 _process = os.getpid()  # of which the context is
@@ -24,7 +22,7 @@ def drop_inherited_context() -> None:
     global _process
     if _process != os.getpid():
         _process = os.getpid()
-        _context.set(_NOTHING)
+        _context.set(constant_fields)
 
 
 class log_context:  # noqa: N801 - read as the statement that it is, like contextlib.suppress
@@ -53,26 +51,22 @@ class log_context:  # noqa: N801 - read as the statement that it is, like contex
         with contextlib.suppress(ValueError):
             _context.reset(self._tokens.pop())
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+    def __call__(self, function: F) -> F:
         """Decorate `function` so that each call has these fields; an `async def` until it has been awaited.
 
         Raises TypeError for a generator, which must use `with` instead: its body does not run during its call.
         """
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"log_context cannot decorate the generator {function.__qualname__}: use `with` inside it")
-        fields = self._fields
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def run_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with log_context(**fields):
-                    return await function(*args, **kwargs)
-
-            return cast("Callable[P, R]", run_async)
 
         @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            with log_context(**fields):
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with log_context(**self._fields):
                 return function(*args, **kwargs)
 
-        return run
+        @functools.wraps(function)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            with log_context(**self._fields):
+                return await function(*args, **kwargs)
+
+        return cast("F", run_async if inspect.iscoroutinefunction(function) else run)

@@ -22,14 +22,13 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = KEYS) -> None:
         words = {key: re.split("[-_ ]", _small(key)) for key in keys}
-        self._rules: list[tuple[re.Pattern[str], ...]] = []
+        # When first needed: it takes 15 ms. With no lock: one held during a fork could deadlock the child.
+        self._rules = lru_cache(1)(self._compile)
         # api_key, api-key, api key and apiKey are one word, of which the longest part is in each.
         self._key = f"(?:{'|'.join('[-_ ]?'.join(map(re.escape, parts)) for parts in words.values())})"
         own = [max(parts, key=len) for key, parts in words.items() if key not in KEYS]
         self._has_hint = (lambda s: has_hint(s) or any(word in s for word in own)) if own else has_hint
-        # Cached, for nearly all records have the same few.
-        self.names = lru_cache(4096)(self._masked_names)
-        self._field = lru_cache(4096)(self._masked_field)
+        self._field = lru_cache(4096)(self._masked_field)  # nearly all records have the same few
 
     def text(self, text: str) -> str:
         """Return `text` with each secret in it masked, cut before if it is longer than LONGEST."""
@@ -47,14 +46,13 @@ class Redactor:
             or ("I" in text and ("IA" in text or "AIza" in text))
             or ("J" in text and "eyJ" in text)
         ):
-            return TOKENS.sub(MASK, text)
+            return re.sub(TOKENS, MASK, text)
         return text
 
     def _mask(self, text: str) -> str:
-        text = TOKENS.sub(MASK, text)
+        text = re.sub(TOKENS, MASK, text)
         small = _small(text)
-        # Compiled when first needed, which takes 15 ms. No lock: one held during a fork could deadlock the child.
-        for lead, value, shown in self._rules or self._compile():
+        for lead, value, shown in self._rules():
             parts, at, found = [""], 0, lead.search(small)
             while found:
                 end = found.end()
@@ -72,8 +70,7 @@ class Redactor:
             return re.sub("|".join(parts), lambda name: expand(parts[name[0]]), pattern)
 
         parts = {**PARTS, "KEY": self._key}
-        self._rules = [tuple(re.compile(expand(pattern)) for pattern in (*rule, "SHOWN")) for rule in RULES]
-        return self._rules
+        return [tuple(re.compile(expand(pattern)) for pattern in (*rule, "SHOWN")) for rule in RULES]
 
     def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return `fields` with the value of each secret key masked, and each secret in a text."""
@@ -105,18 +102,6 @@ class Redactor:
         word, number, other = (self.text(f"{name}={it}").endswith(MASK) for it in ("swordfish", "4711", "x7q2m9kp4z"))
         return self.text(key), name if word or number or other else "", word, number
 
-    def _masked_names(self, *names: str | None) -> tuple[str | None, ...]:
-        return tuple(name if name is None else self.text(str.__str__(name)) for name in names)
-
-
-class NoRedactor(Redactor):
-    """Mask nothing: LOG_REDACT=off."""
-
-    def text(self, text: str) -> str:
-        return text
-
-    fields = text  # type: ignore[assignment]
-
 
 def _small(text: str) -> str:
     """Return `text` in lower case, of the same length; some letters that are not ASCII count as i and s."""
@@ -126,13 +111,20 @@ def _small(text: str) -> str:
 class _Current:
     """The redactor in force in this process; a holder, so that importers see a later change."""
 
-    def configure(self, *, on: bool, keys: Iterable[str] = ()) -> None:
+    def configure(self, *, on: bool = True, keys: Iterable[str] = ()) -> None:
         """Mask the values of `keys` too, beside those of KEYS; or mask nothing."""
-        self.use(Redactor((*KEYS, *keys)) if on else NoRedactor())
+        redactor = _redactor((*KEYS, *keys))
+        self.text = redactor.text if on else _unmasked
+        self.fields = redactor.fields if on else _unmasked
 
-    def use(self, redactor: Redactor) -> None:
-        self.redactor, self.text, self.fields, self.names = redactor, redactor.text, redactor.fields, redactor.names
+
+# The same one for the same keys: caches of other modules have its methods as keys, and would keep it.
+_redactor: Final = lru_cache(4)(Redactor)
+
+
+def _unmasked(data: Any) -> Any:
+    return data
 
 
 redact = _Current()
-redact.use(Redactor())
+redact.configure()

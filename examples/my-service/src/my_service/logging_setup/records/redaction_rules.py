@@ -8,8 +8,9 @@ KEYS: Final = (
     "account_key", "auth_key", "encryption_key", "signing_key", "master_key", "authorization", "credential", "cookie",
 )  # fmt: skip
 
-# Tokens known by their form alone; case matters. Redactor.text looks for their beginnings first.
-TOKENS: Final = re.compile(
+# Tokens known by their form alone; case matters. Redactor.text looks for their beginnings first, so that `re` compiles
+# this when it is first needed.
+TOKENS: Final = (
     r"(?<![A-Za-z0-9])(?:A[KS]IA[A-Z0-9]{12,}|SK[0-9a-f]{32}|SG\.[\w-]{16,}\.[\w-]{16,}|eyJ[\w-]{8,}(?:\.[\w-]{4,})+"
     r"|(?:gh[opusr]_|github_pat_|gl(?:pat|dt|ptt|rt|cbt|soat|ft)-|xox[a-z]-|xapp-|[sr]k_(?:live|test)_|AIza|ya29\.|npm_"
     r"|pypi-|sk-(?:proj|ant|svcacct)-|hf_|shp[a-z]{2}_|do[opr]_v1_|dckr_pat_|whsec_|hvs\.)(?=[a-z_.-]{0,99}[A-Z0-9])[\w.-]{16,})"

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -15,17 +15,16 @@ INDENT: Final = "    "  # before every further line of a record; no record begin
 
 # Patterns as texts: `re` compiles each when it is first needed, and most programs never need most of them.
 _ASCII: Final = "\x00-\x1f\x7f"
-_OTHERS: Final = "\x80-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"  # C1, line ends, directions
+# C1, line ends, directions, and invisible characters; not U+200B to U+200D and variation selectors, which some scripts
+# and emoji need.
+_OTHERS: Final = "\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _SURROGATES: Final = "\ud800-\udfff"  # which UTF-8 cannot encode
 _CONTROL: Final = f"[{_ASCII}{_OTHERS}{_SURROGATES}]"
-_CONTROL_IN_JSON: Final = f"[\x7f{_OTHERS}]"  # not escaped by `json`
 _ASCII_CONTROL: Final = bytes((*range(0x20), 0x7F))
-_SHORT: Final = {"\t": r"\t", "\r": r"\r", "\n": r"\n"}
-_LONG: Final = 200  # characters
 _NOT_BARE: Final = re.compile(r"""[\s"'=\\]|^$""")
 
-_RESET: Final = "\x1b[0m"
-_COLOURS: Final = {1: "\x1b[2m", 3: "\x1b[33m", 4: "\x1b[31m", 5: "\x1b[1;31m"}  # a tenth of the level's number -> ANSI
+_SEVERITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # RFC 5424
+_COLOURS: Final = {1: "2", 3: "33", 4: "31", 5: "1;31"}  # a tenth of the level's number -> ANSI code
 
 
 class TextFormatter(logging.Formatter):
@@ -50,7 +49,7 @@ class TextFormatter(logging.Formatter):
             message, newline, rest = escape_lines(message.rstrip("\n")).partition("\n")
             rest = newline + rest
         fields = data.get("fields")
-        pairs = "".join(f" {escape(str(key))}={_bare(value)}" for key, value in fields.items()) if fields else ""
+        pairs = key_values(fields) if fields else ""
         if data["exc_text"]:
             rest += f"\n{INDENT}{escape_lines(data['exc_text'])}"
         if data["stack_info"]:
@@ -61,41 +60,57 @@ class TextFormatter(logging.Formatter):
 @lru_cache(1024)
 def _head(level: str, logger: str, process: str | None, thread: str | None, colour: bool) -> str:
     """Return level and logger, and process and thread unless these are the main ones."""
-    number = logging.getLevelNamesMapping().get(level, 0)
-    before = _COLOURS.get(number // 10, "") if colour else ""
-    word = f"{before}{escape(level):8}{_RESET if before else ''}"
-    names = (name for name, main in ((process, "MainProcess"), (thread, "MainThread")) if name and name != main)
-    where = escape("/".join(names))
+    word = f"{escape(level):8}"
+    if colour and (code := _COLOURS.get(logging.getLevelNamesMapping().get(level, 0) // 10)):
+        word = f"\x1b[{code}m{word}\x1b[0m"
+    where = escape("/".join(name for name in (process, thread) if name not in (None, "", "MainProcess", "MainThread")))
     return f"{word} {escape(logger)} [{where}]" if where else f"{word} {escape(logger)}"
 
 
+def key_values(fields: Mapping[str, Any]) -> str:
+    """Return context and extras as ` key=value` each."""
+    return "".join(f" {_bare(key)}={_bare(value)}" for key, value in fields.items())
+
+
 def _bare(value: object) -> str:
-    """Return the value of a `key=value` pair, in quotes where it could be taken for more than one."""
+    """Return the key or the value of a `key=value` pair, in quotes where it could be taken for more than one."""
     text = value if isinstance(value, str) else str(value)
+    if text.isalnum() or text.isidentifier():  # most are, and both are fast
+        return text
     return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
+
+
+def add_fields(entry: dict[str, Any], fields: Mapping[str, Any], reserved: Container[str] = ()) -> None:
+    """Add context and extras to `entry`; one whose name is taken or reserved gets "fields." before it."""
+    for name, value in fields.items():
+        key = name
+        while key in entry or key in reserved:
+            key = f"fields.{key}"
+        entry[key] = value
 
 
 def escape(text: str) -> str:
     """Return `text` on one line, with every control character, newlines too, written as its escape."""
-    return text if is_printable(text) else re.sub(_CONTROL, _escape_match, text)
+    if is_printable(text):
+        return text
+    return re.sub(_CONTROL, lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def escape_lines(text: str) -> str:
     """Return `text` with its control characters escaped and its lines, from the second on, indented."""
-    return "\n".join(map(escape, text.split("\n"))).replace("\n", f"\n{INDENT}")
+    return f"\n{INDENT}".join(map(escape, text.split("\n")))
 
 
 def is_printable(text: str) -> bool:
     """Return True if `text` has no control character; False leaves that open."""
-    if len(text) < _LONG or not text.isascii():
+    if len(text) < 200 or not text.isascii():
         return text.isprintable()
     return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as fast
 
 
-def _escape_match(match: re.Match[str]) -> str:
-    char = match.group()
-    code = ord(char)
-    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+def syslog_severity(level: int) -> int:
+    """Return the number of a level in syslog and in systemd's journal."""
+    return next((number for least, number in _SEVERITIES if level >= least), 7)  # 7: debug
 
 
 def to_json(entry: Mapping[str, Any]) -> str:
@@ -103,12 +118,14 @@ def to_json(entry: Mapping[str, Any]) -> str:
     try:
         line = _encode(entry)
     except ValueError:  # NaN or infinity, which JSON does not have
-        line = _encode(_finite(entry))
+        text = json.dumps(entry, default=str)
+        line = _encode(json.loads(text, parse_constant=lambda name: str(float(name))))
     if line.isascii() and "\x7f" not in line:
         return line
     # A lone surrogate becomes its escape as text, because no UTF-8 can carry it.
     line = re.sub(f"[{_SURROGATES}]", lambda match: f"\\\\u{ord(match.group()):04x}", line)
-    return re.sub(_CONTROL_IN_JSON, lambda match: f"\\u{ord(match.group()):04x}", line)
+    # What `json` does not escape.
+    return re.sub(f"[\x7f{_OTHERS}]", lambda match: json.dumps(match[0])[1:-1], line)
 
 
 _encode: Callable[[object], str] = json.JSONEncoder(
@@ -116,25 +133,14 @@ _encode: Callable[[object], str] = json.JSONEncoder(
 ).encode
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not -1.8e308 < value < 1.8e308:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
 @lru_cache(4)  # under load, many records share a millisecond
 def format_time(milliseconds: int) -> str:
     """Return the time stamp of that moment since the epoch: ISO 8601, local, with its offset."""
-    before, after = _second(milliseconds // 1000)
-    return f"{before}.{milliseconds % 1000:03d}{after}"
+    second = _format_second(milliseconds // 1000)
+    return f"{second[:19]}.{milliseconds % 1000:03d}{second[19:]}"
 
 
 @lru_cache(4)
-def _second(second: int) -> tuple[str, str]:
-    local = time.localtime(second)
-    sign, offset = ("-", -local.tm_gmtoff) if local.tm_gmtoff < 0 else ("+", local.tm_gmtoff)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{sign}{offset // 3600:02d}:{offset // 60 % 60:02d}"
+def _format_second(second: int) -> str:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(second))  # `datetime` takes a millisecond to import
+    return f"{stamp[:-2]}:{stamp[-2:]}"

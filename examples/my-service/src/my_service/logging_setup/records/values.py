@@ -5,12 +5,8 @@ places of the marks (^^^^) in them, is nearly all of the work, and has the same 
 code. What differs each time, the exceptions' own lines, their causes and groups, is left to `traceback`.
 """
 
-import datetime
-import decimal
-import pathlib
 import sys
 import traceback
-import uuid
 from collections.abc import Callable
 from types import CodeType, TracebackType
 from typing import Any, Final
@@ -19,7 +15,9 @@ MAX_ITEMS: Final = 200  # members of one collection
 _MAX_ALL_ITEMS: Final = 1_000  # members of all collections in one value: they may share members, and be cyclic
 _MAX_DEPTH: Final = 6  # levels of nesting
 _MAX_BITS: Final = 1_024  # of an int; longer ones in hexadecimal, for Python refuses to write them in decimal
-_AS_STR: Final = (decimal.Decimal, pathlib.PurePath, uuid.UUID)
+# Modules and classes. A module that nothing has imported has no values, and takes milliseconds to import.
+_DATES: Final = (("datetime", "date"), ("datetime", "time"))
+_AS_STR: Final = (("decimal", "Decimal"), ("pathlib", "PurePath"), ("uuid", "UUID"))
 _MAX_STACKS: Final = 256  # remembered
 _MAX_FRAMES: Final = 100  # of a stack that is remembered
 
@@ -38,17 +36,19 @@ def to_builtin(value: object, depth: int = _MAX_DEPTH, left: list[int] | None = 
             return number if number.bit_length() <= _MAX_BITS else hex(number)
         if isinstance(value, dict | list | tuple | set | frozenset):
             return _members(value, depth, left or [_MAX_ALL_ITEMS])
-        if isinstance(value, datetime.date | datetime.time):
-            return value.isoformat()
-        if isinstance(value, _AS_STR):
-            return str(value)
-        if isinstance(value, str):
-            return str.__str__(value)
+        if _is_one_of(value, _DATES):
+            return value.isoformat()  # type: ignore[attr-defined]
         if isinstance(value, float):
             return float.__float__(value)
-        return str.__str__(repr(value))
+        if _is_one_of(value, _AS_STR):
+            return str(value)
+        return str.__str__(value if isinstance(value, str) else repr(value))
     except Exception as error:  # noqa: BLE001 - any code of the application may run in repr()
         return f"<{kind.__name__}: repr() failed with {type(error).__name__}>"
+
+
+def _is_one_of(value: object, classes: tuple[tuple[str, str], ...]) -> bool:
+    return isinstance(value, tuple(getattr(sys.modules.get(module), name, ()) for module, name in classes))
 
 
 def _members(value: Any, depth: int, left: list[int]) -> Any:
@@ -66,8 +66,9 @@ def _members(value: Any, depth: int, left: list[int]) -> Any:
 
 
 def to_key(key: object) -> str:
-    """Return the key of a dict as a str."""
-    return key if type(key) is str else str(to_builtin(key, 1))
+    """Return the key of a dict as a str that UTF-8 can encode."""
+    text = key if type(key) is str else str(to_builtin(key, 1))
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def to_scalar(value: object) -> str | int | float | None:
@@ -101,43 +102,21 @@ def exception_fields(
     if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
         return {"type": "", "message": "", "stacktrace": mask(str(text))} if text else None
     error = info[1]
-    found = _type_and_message(error, mask)
-    found["notes"], found["causes"] = [], []
+    found: dict[str, Any] = {"type": "<unnamed class>", "message": mask(safe_str(error)), "notes": [], "causes": []}
     try:
-        text = format_exception(error, info[2])
+        found["type"] = _name(type(error))
+        text, causes = format_exception(error, info[2])
+        found["causes"] = [{"type": _name(type(e)), "message": mask(safe_str(e))} for e in causes[:MAX_ITEMS]]
         notes = getattr(error, "__notes__", None)
-        found["notes"] = [mask(safe_str(note)) for note in notes] if isinstance(notes, list) else []
-        found["causes"] = _causes(error, mask)
+        found["notes"] = [mask(safe_str(note)) for note in notes[:MAX_ITEMS]] if isinstance(notes, list) else []
     except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
         text = f"{found['type']}: {found['message']} [not in full: {type(failure).__name__}]"
     found["stacktrace"] = mask(text.rstrip("\n"))
     return found
 
 
-def _causes(error: BaseException, mask: Callable[[str], str]) -> list[dict[str, Any]]:
-    """Return the exceptions that led to `error`, nearest first; those of a group after its causes."""
-    causes: list[dict[str, Any]] = []
-    seen = {id(error)}
-    waiting = [error]
-    while waiting and len(causes) < MAX_ITEMS:
-        current = waiting.pop(0)
-        cause = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-        members = current.exceptions if isinstance(current, BaseExceptionGroup) else ()
-        for found in (cause, *members):
-            if found is not None and id(found) not in seen:
-                seen.add(id(found))
-                waiting.append(found)
-                causes.append(_type_and_message(found, mask))
-    return causes
-
-
-def _type_and_message(error: BaseException, mask: Callable[[str], str]) -> dict[str, Any]:
-    kind = type(error)
-    try:
-        name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    except Exception:  # noqa: BLE001 - as above
-        name = "<class without a name>"
-    return {"type": name, "message": mask(safe_str(error))}
+def _name(kind: type[BaseException]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
 
 
 class _Stack(traceback.StackSummary):
@@ -153,8 +132,11 @@ class _Stack(traceback.StackSummary):
 _remembered: dict[tuple[int | None, ...], tuple[_Stack, list[CodeType]]] = {}
 
 
-def format_exception(error: BaseException, stack: TracebackType | None) -> str:
-    """Return traceback.format_exception(type(error), error, stack) as one text; raises what that raises."""
+def format_exception(error: BaseException, stack: TracebackType | None) -> tuple[str, list[BaseException]]:
+    """Return traceback.format_exception(type(error), error, stack) as one text; raises what that raises.
+
+    And the exceptions that led to `error`, nearest first; those of a group after its causes.
+    """
     # With causes and groups, but all without their stacks, which follow.
     shown = traceback.TracebackException(type(error), error, stack, limit=0, compact=True)
     waiting = [(shown, error, stack)]
@@ -164,7 +146,7 @@ def format_exception(error: BaseException, stack: TracebackType | None) -> str:
         if isinstance(origin, BaseExceptionGroup):
             inner += zip(each.exceptions or (), origin.exceptions, strict=False)
         waiting += [(copy, one, one.__traceback__) for copy, one in inner if copy is not None and one is not None]
-    return "".join(shown.format())
+    return "".join(shown.format()), list({id(origin): origin for _, origin, _ in waiting[1:]}.values())
 
 
 def _formatted_stack(first: TracebackType | None) -> _Stack:

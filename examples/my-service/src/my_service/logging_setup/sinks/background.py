@@ -1,46 +1,36 @@
 """Base of handlers whose sink may be slow, remote or down: a bounded backlog, a thread, retry with backoff.
 
-A log call only appends its record to the backlog; the thread delivers. While that fails it retries
-after growing pauses, and when the backlog is full the oldest records are dropped, counted and
-reported. `flush()` does not wait; only `close()` does, up to a deadline.
+A log call only appends its record to the backlog; the thread delivers. When the backlog is full, the oldest records
+are dropped, counted and reported. `flush()` does not wait; only `close()` does, up to a deadline.
 """
 
 import logging
-import os
 import threading
 import time
-import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, Final, Generic
+from collections import deque
+from collections.abc import Sequence, Sized
+from typing import Any, Final, Generic, TypeVar
 
 from ..process import reports
-from .backlog import MAX_SIZE, Backlog, Payload
+from ..process.global_state import forked_handlers
+from .answers import RefusedError, RetryLaterError
 
-CLOSE_WITHIN: Final = 5.0  # seconds, unless finish_by() has set a deadline
+MAX_RECORDS: Final = 10_000  # in the backlog
+MAX_SIZE: Final = 8 * 1024 * 1024  # of all payloads in it together, as len() counts them
 LONGEST_PAUSE = 30.0  # seconds between two attempts; tests lower it
 _LONGEST_WAIT: Final = 120.0  # seconds, for RetryLaterError
 _PAUSE_AT_CLOSE: Final = 0.2
+_CLOSE_WITHIN: Final = 5.0  # seconds, unless finish_by() has set a deadline
 
-
-class RefusedError(Exception):
-    """The server has refused this batch, and a retry would be refused as well: it is dropped."""
-
-
-class RetryLaterError(Exception):
-    """The server has asked for a retry, not before `seconds` have passed (Retry-After)."""
-
-    def __init__(self, reason: object, seconds: float) -> None:
-        super().__init__(reason)
-        self.seconds = seconds
+Payload = TypeVar("Payload", bound=Sized)
 
 
 class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     """Handler that delivers in a thread of its own; a subclass defines `payload` and `deliver`.
 
-    `batch` limits the records of one delivery, `batch_size` the sum of their payloads' len(). A failed
-    delivery is retried after `pause` seconds, then after twice as many, up to LONGEST_PAUSE: `attempts`
-    times, or without limit if that is 0.
+    `batch` limits the records of one delivery, `batch_size` the sum of their payloads' len(). A failed delivery is
+    retried after `pause` seconds, then after twice as many, up to LONGEST_PAUSE: `attempts` times, 0: without limit.
     """
 
     def __init__(
@@ -49,21 +39,29 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         super().__init__()
         self.name = name
         self.lost = 0  # records that were not delivered and will not be
-        self._limits = batch, batch_size
-        self._attempts = attempts
-        self._first_pause = pause
+        self._batch, self._batch_size = batch, batch_size
+        self._attempts, self._first_pause = attempts, pause
         self._deadline = float("inf")  # for the last delivery, in monotonic seconds
         self._reset()
         self._start()
-        _handlers.add(self)
+        forked_handlers.add(self)  # the parent delivers its own backlog
+
+    def reset_in_child(self) -> None:
+        """In a forked child: start empty, without the connections that it shares with its parent."""
+        self._reset()
+        self.forget()
 
     def _reset(self) -> None:
-        """Start empty: at first, and in a forked child, where the parent delivers its own backlog."""
-        self._backlog: Backlog[Payload] = Backlog(*self._limits)
-        self.failing = False  # the last attempt to deliver has failed
-        self._failure_reported = False
-        self._lost_before = self.lost  # when the last successful delivery started
+        self.failing = self._failure_reported = False  # the last attempt to deliver has failed; and that was reported
+        self._lost_before = self.lost  # when the last recovery was reported
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
+        # Its lock is not the handler's: see handle(). It is re-entrant, for a signal handler that logs.
+        self._changed = threading.Condition(threading.RLock())
+        self._closing = threading.Event()
+        self._backlog: deque[Payload] = deque()
+        self._size = 0  # of the backlog
+        self._closed = self._due = False  # due: the backlog has a payload that starts a delivery
+        self._in_delivery = 0
 
     @abstractmethod
     def payload(self, record: logging.LogRecord) -> Payload:
@@ -90,39 +88,49 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def handle(self, record: logging.LogRecord) -> bool:
         """Append the record to the backlog. Does not block.
 
-        Without the handler's lock: reports made in here go to other handlers, and
-        logging.shutdown() holds that lock while it waits in close().
+        Without the handler's lock: reports made in here go to other handlers, whose locks other threads may hold.
         """
         passed: Any = self.filter(record)  # from 3.12 on, maybe another record
         if passed:
-            try:
-                self.emit(passed if isinstance(passed, logging.LogRecord) else record)
-            except Exception:  # noqa: BLE001 - payload() may raise anything
-                self.handleError(record)
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         return bool(passed)
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `handle`; ValueError after close()."""
-        with self._backlog.lock:
-            if not self._thread.is_alive() and not self._backlog.closing.is_set():
+        dropped = 0
+        with self._changed:
+            if self._closed:
+                raise ValueError("handler is closed")
+            if not self._thread.is_alive() and not self._closing.is_set():
                 self._start()  # in a forked child, which has no threads of its parent
+            payload = self.payload(record)
+            self._backlog.append(payload)
+            self._size += len(payload)
+            while len(self._backlog) > MAX_RECORDS or (self._size > MAX_SIZE and len(self._backlog) > 1):
+                self._size -= len(self._backlog.popleft())
+                dropped += 1
             # A report on this sink starts no delivery, which might cause the next report: it goes with one.
-            starts_delivery = threading.get_ident() != self._thread.ident
-            dropped = self._backlog.append(self.payload(record), starts_delivery=starts_delivery)
+            self._due = self._due or threading.get_ident() != self._thread.ident
+            self._changed.notify()
         if dropped:
             self._drop(dropped, "backlog is full")
 
     def finish_by(self, deadline: float) -> None:
         """Deliver what is left without further pauses, until `deadline` (monotonic seconds). Does not block."""
         self._deadline = deadline
-        self._backlog.finish()
+        with self._changed:
+            self._closing.set()
+            self._changed.notify()
 
     def close(self) -> None:
         """Block until the backlog is delivered or the deadline has passed; then drop the rest."""
-        if not self._backlog.closing.is_set():
-            self.finish_by(time.monotonic() + CLOSE_WITHIN)
+        if not self._closing.is_set():
+            self.finish_by(time.monotonic() + _CLOSE_WITHIN)
         self._thread.join(max(0.0, self._deadline - time.monotonic()))
-        left = self._backlog.close()
+        with self._changed:
+            left, self._in_delivery = len(self._backlog) + self._in_delivery, 0
+            self._backlog.clear()
+            self._closed = True
         if left:
             self._drop(left, "not delivered before the deadline")
         super().close()
@@ -134,13 +142,28 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def _run(self) -> None:
         reports.own_threads.add(threading.get_ident())
         try:
-            while batch := self._backlog.take(self.due_in):
-                if not self._deliver_with_retries(batch):
-                    return
+            while (batch := self._take()) and self._deliver_with_retries(batch):
                 self._delivered_at = time.monotonic()
             self.end()
         finally:
             reports.own_threads.discard(threading.get_ident())
+
+    def _take(self) -> list[Payload]:
+        """Block until a batch is due and return it; empty when nothing is left at the end."""
+        with self._changed:
+            self._in_delivery = 0
+            self._changed.wait_for(lambda: self._due or self._closing.is_set())
+        self._closing.wait(self.due_in())
+        with self._changed:
+            batch: list[Payload] = []
+            room = self._batch_size
+            while self._backlog and len(batch) < self._batch and (room >= len(self._backlog[0]) or not batch):
+                batch.append(self._backlog.popleft())
+                room -= len(batch[-1])
+            self._size -= self._batch_size - room
+            self._due = bool(self._backlog)
+            self._in_delivery = len(batch)
+        return batch
 
     def _deliver_with_retries(self, batch: Sequence[Payload]) -> bool:
         """Deliver or drop the batch; return False if the deadline has passed, and close() has to drop it."""
@@ -148,20 +171,16 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         while True:
             try:
                 self.deliver(batch)
-            except RefusedError as error:
-                self.failing = True
-                self._drop(len(batch), f"refused: {error}")
-                return True
             except Exception as error:  # noqa: BLE001 - of any library, for any reason
                 self.failing = True
-                reason = reports.describe(error)
-                if attempt == self._attempts:
-                    self._drop(len(batch), f"{attempt} attempts failed: {reason}")
+                reason, refused = reports.describe(error), isinstance(error, RefusedError)
+                if refused or attempt == self._attempts:
+                    self._drop(len(batch), f"refused: {error}" if refused else f"{attempt} attempts failed: {reason}")
                     return True
                 failure = f"{self.name}: delivery failed, will be retried: {reason}"
-                self._failure_reported |= reports.report(f"{self.name} failing", failure)
+                self._failure_reported |= reports.report(f"{self.name} failing", failure, 0)
                 wait = min(error.seconds, _LONGEST_WAIT) if isinstance(error, RetryLaterError) else 0.0
-                if self._backlog.closing.wait(max(pause, wait)):
+                if self._closing.wait(max(pause, wait)):
                     time.sleep(_PAUSE_AT_CLOSE)
                 if time.monotonic() >= self._deadline:
                     return False
@@ -169,29 +188,12 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
             else:
                 self.failing = False
                 if self._failure_reported:
-                    self._report_recovery()
+                    self._failure_reported = False
+                    dropped, self._lost_before = self.lost - self._lost_before, self.lost
+                    text = f"{self.name}: delivery restored, {dropped} records dropped meanwhile"
+                    reports.say(text, logging.WARNING if dropped else logging.INFO)
                 return True
-
-    def _report_recovery(self) -> None:
-        self._failure_reported = False
-        dropped, self._lost_before = self.lost - self._lost_before, self.lost
-        level = logging.WARNING if dropped else logging.INFO
-        reports.say(f"{self.name}: delivery restored, {dropped} records dropped meanwhile", level)
 
     def _drop(self, count: int, cause: str) -> None:
         self.lost += count
         reports.report(f"{self.name} lost", f"{self.name}: {reports.COUNT} records dropped: {cause}", count)
-
-
-_handlers: "weakref.WeakSet[BackgroundHandler[Any]]" = weakref.WeakSet()
-
-
-def _reset_in_child() -> None:
-    reports.own_threads.clear()
-    for handler in list(_handlers):
-        handler._reset()  # noqa: SLF001 - same module
-        handler.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_in_child)

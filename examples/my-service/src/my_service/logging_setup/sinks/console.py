@@ -1,6 +1,5 @@
 """The console: lines to stdout or stderr."""
 
-import contextlib
 import errno
 import io
 import logging
@@ -15,7 +14,10 @@ from typing import Any, ClassVar, Final, TextIO
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
-from .background import BackgroundHandler, RefusedError
+from ..records.format_strings import line_format
+from ..records.text import syslog_severity
+from .answers import RefusedError
+from .background import BackgroundHandler
 
 _BATCH_SIZE: Final = 65_536  # bytes; when a console that is not read is closed, all of these count as dropped
 _CROWDED: Final = 2_000  # records in the backlog, from which on emit() may block
@@ -34,17 +36,36 @@ class ConsoleSink(Sink):
     level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
     format: str = setting(
         "LOG_CONSOLE_FORMAT",
-        parse.one_of("text", "json"),
+        line_format,
         "text",
-        "text or json",
+        "text, json, gcp, ecs, datadog, or a format string",
     )
     stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
         """See Sink."""
         handler = ConsoleHandler(self.stream)
-        handler.setFormatter(make_formatter(self.format, colour=wants_colour(handler.stream)))
+        formatter = make_formatter(self.format, colour=wants_colour(handler.output.stream))
+        if handler.output.is_journal:
+            formatter = JournalFormatter(formatter, has_time=self.format == "text")
+        handler.setFormatter(formatter)
         return [handler]
+
+
+class JournalFormatter(logging.Formatter):
+    """Lines of another formatter for systemd's journal: with a priority (sd-daemon(3)), and without a time stamp."""
+
+    def __init__(self, formatter: logging.Formatter, *, has_time: bool) -> None:
+        super().__init__()
+        self._formatter = formatter
+        self._has_time = has_time
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = self._formatter.format(record)
+        if self._has_time:
+            text = text.partition(" ")[2]
+        priority = f"<{syslog_severity(record.levelno)}>"
+        return priority + text.replace("\n", f"\n{priority}")
 
 
 class ConsoleHandler(BackgroundHandler[bytes]):
@@ -56,14 +77,13 @@ class ConsoleHandler(BackgroundHandler[bytes]):
     closes_last = True  # it shows what the other slow handlers report at their close
 
     def __init__(self, stream: str = "stdout") -> None:
-        self._output = Output(stream)
-        self.stream = self._output.stream
+        self.output = Output(stream)
         self._credit = _CREDIT  # seconds that emit() may still block
         super().__init__("console", batch=2_000, batch_size=_BATCH_SIZE)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Put the record into the backlog, or count it as lost if the console is closed."""
-        if self._output.closed:
+        if self.output.closed:
             self.lost += 1
             return
         super().emit(record)
@@ -74,15 +94,15 @@ class ConsoleHandler(BackgroundHandler[bytes]):
             time.sleep(_YIELD)
 
     def payload(self, record: logging.LogRecord) -> bytes:
-        return self._output.encode(self.format(record))
+        return f"{self.format(record)}\n".encode(self.output.encoding, "backslashreplace")
 
     def deliver(self, batch: Sequence[bytes]) -> None:
         """Write some lines at once; blocks while the reader does not read."""
-        reason = self._output.write(b"".join(batch))
+        reason = self.output.write(b"".join(batch))
         self._credit = min(_CREDIT, self._credit + _CREDIT_PER_BATCH)
         if reason:
             raise RefusedError(reason)
-        if self._output.closed:
+        if self.output.closed:
             self.lost += len(batch)
 
 
@@ -95,13 +115,23 @@ class Output:
 
     def __init__(self, name: str) -> None:
         self.stream: Any = getattr(sys, name)
-        self.closed = self.stream is None or _is_closed(self.stream)
-        self._descriptor = None if self.closed else _descriptor(self.stream)
-        self._encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.closed = self.stream is None
+        self._descriptor: int | None = None
+        self.is_journal = False  # of systemd
+        # Clears the line: a progress bar, which is then drawn again below the log lines.
+        self._before = b"\r\x1b[K" if is_terminal(self.stream) else b""
+        try:
+            file = os.fstat(self.stream.fileno())
+            self.is_journal = os.environ.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"  # systemd.exec(5)
+            # Not that of another class, such as a notebook's, whose fileno() is not where its write() goes.
+            if os.name == "posix" and isinstance(self.stream, io.TextIOWrapper):
+                self._descriptor = self.stream.fileno()
+        except OSError as error:
+            self.closed = error.errno == errno.EBADF  # the number of which may soon be another file's
+        except (ValueError, AttributeError):  # without a descriptor
+            pass
+        self.encoding = getattr(self.stream, "encoding", None) or "utf-8"
         self._torn = False  # the last line was written only in part
-
-    def encode(self, text: str) -> bytes:
-        return f"{text}\n".encode(self._encoding, "backslashreplace")
 
     def write(self, data: bytes) -> str:
         """Write whole lines, and return why they could not be written: the disk is full. Blocks as the stream does.
@@ -121,9 +151,10 @@ class Output:
 
     def _write(self, data: bytes) -> None:
         if self._descriptor is None:
-            self.stream.write(data.decode(self._encoding))
+            self.stream.write(data.decode(self.encoding))
             self.stream.flush()
             return
+        data = self._before + data
         while data:
             try:
                 data = data[os.write(self._descriptor, data) :]
@@ -136,29 +167,12 @@ def wants_colour(stream: TextIO | None) -> bool:
     """Return True for a terminal unless NO_COLOR is set, and whenever FORCE_COLOR is (no-color.org)."""
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return True for a terminal that has control sequences."""
     try:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
     except (ValueError, AttributeError):  # closed; or an object that has write() alone
         return False
-
-
-def _descriptor(stream: Any) -> int | None:
-    """Return the descriptor to write to; None on Windows, and for a stream of another class, such as a notebook's,
-    whose fileno() is not where its write() goes."""
-    if os.name == "posix" and isinstance(stream, io.TextIOWrapper):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            return stream.fileno()
-    return None
-
-
-def _is_closed(stream: Any) -> bool:
-    """Return True if the stream's descriptor is closed, so that its number may soon be another file's."""
-    try:
-        os.fstat(stream.fileno())
-    except OSError as error:
-        return error.errno == errno.EBADF
-    except (ValueError, AttributeError):
-        pass
-    return False

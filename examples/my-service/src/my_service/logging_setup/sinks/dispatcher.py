@@ -1,6 +1,5 @@
 """Calls every handler for every record, each with its own level, its own failures and its own count."""
 
-import contextlib
 import logging
 import os
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from ..process import reports
+from ..process.global_state import spare_loggers
 
 CLOSE_WITHIN: Final = 5.0  # seconds
 _AT_LEAST: Final = 0.2  # seconds for the console, whatever the others have taken
@@ -18,8 +18,9 @@ class GuardedHandler:
     """A handler whose exceptions are counted and reported, and reach neither the caller nor other handlers.
 
     A handler may have these attributes: `lost`, the number of records it lost without an exception;
-    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink;
-    `buffers`, True if its emit() fills a buffer, flush() writes that, and handle() does both.
+    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink; `keeps_level`,
+    True if its level stays when levels are changed at run time;
+    `buffers`, True if its emit() fills a buffer without a lock, flush() writes that, and handle() does both.
     """
 
     def __init__(self, handler: logging.Handler) -> None:
@@ -27,48 +28,30 @@ class GuardedHandler:
         self.name = handler.name or type(handler).__name__
         self.called = self.failed = 0
         self.buffers = getattr(handler, "buffers", False)
-        self.close, self.flush, self._owner = handler.close, handler.flush, os.getpid()
+        self.close, self.flush, self._handle, self._owner = handler.close, handler.flush, handler.handle, os.getpid()
         self.report_lost = getattr(handler, "report_lost", bool)  # bool() does nothing
-        self._handle, self._emit = handler.handle, handler.emit
-        # Skip Handler.handle, for speed, unless the handler overrides what it does.
-        usual = (type(handler).handle, type(handler).filter) == (logging.Handler.handle, logging.Filterer.filter)
-        self._lock = handler.lock if usual or self.buffers else None
         # Python's own handlers call this for their failures, and would print a traceback for each.
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
 
     def flush_only(self) -> None:
         """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
+        spare_loggers()
         (self.flush if os.getpid() == self._owner else self.close)()
 
-    def handle(self, record: logging.LogRecord) -> None:
-        """Call the handler, and flush it if it buffers. Never raises."""
-        self.called += 1
-        try:
-            if self._lock and not self.handler.filters:
-                with self._lock:
-                    self._emit(record)
-                    if self.buffers:
-                        self.flush()
-            else:
-                self._handle(record)
-        except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
-            self._failed(record)
-
-    def handle_batch(self, records: Sequence[logging.LogRecord]) -> None:
-        """Call a handler that buffers for the records that its level lets through, then flush it. Never raises."""
-        level, emit = self.handler.level, self._emit if not self.handler.filters else self._handle
-        try:
-            with self._lock or contextlib.nullcontext():
-                for record in records:
-                    if record.levelno >= level:
-                        self.called += 1
-                        try:
-                            emit(record)
-                        except Exception:  # noqa: BLE001 - as above
-                            self._failed(record)
+    def handle(self, *records: logging.LogRecord) -> None:
+        """Call the handler for each record, and flush it if it buffers. Never raises."""
+        self.called += len(records)
+        call = self.handler.emit if self.buffers and not self.handler.filters else self._handle
+        for record in records:
+            try:
+                call(record)
+            except Exception:  # noqa: BLE001 - a handler, or a filter, may raise anything
+                self._failed(record)
+        if self.buffers:
+            try:
                 self.flush()
-        except Exception:  # noqa: BLE001 - as above
-            self._failed()
+            except Exception:  # noqa: BLE001 - as above
+                self._failed()
 
     def _failed(self, _record: logging.LogRecord | None = None) -> None:
         self.failed += 1
@@ -77,12 +60,10 @@ class GuardedHandler:
 
     def take_report(self, record: logging.LogRecord) -> bool:
         """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
-        handler, before = self.handler, self.count()["failed"]
-        if record.levelno < handler.level:
-            return False
+        before = self.count()["handled"]
         self.handle(record)
-        able = getattr(handler, "delivers", True) and not getattr(handler, "failing", False)
-        return able and self.count()["failed"] == before
+        able = getattr(self.handler, "delivers", True) and not getattr(self.handler, "failing", False)
+        return able and self.count()["handled"] > before
 
     def count(self) -> dict[str, int]:
         """Return how many records were handled, those in a backlog included, and how many failed or were lost."""
@@ -105,14 +86,16 @@ class Dispatcher:
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
         """Call the handlers for `records`: those that buffer for all of them, the others in turns. Never raises."""
         for guarded in self._buffering:
-            guarded.handle_batch(records)
+            level = guarded.handler.level
+            guarded.handle(*[record for record in records if record.levelno >= level])
         for record in records:
             for guarded in self._others:
                 if record.levelno >= guarded.handler.level:
                     guarded.handle(record)
 
     def _report(self, record: logging.LogRecord) -> bool:
-        return sum(guarded.take_report(record) for guarded in self._open) > 0  # each of them is called
+        able = [each for each in self._open if record.levelno >= each.handler.level]
+        return sum(guarded.take_report(record) for guarded in able) > 0  # each of them is called
 
     def flush(self) -> None:
         """Flush every handler; blocks as long as the slowest does."""
@@ -127,8 +110,8 @@ class Dispatcher:
         self._each("report_lost", self.handlers)
         deadline = time.monotonic() + within
         slow = [guarded for guarded in self.handlers if hasattr(guarded.handler, "finish_by")]
-        console = [guarded for guarded in slow if getattr(guarded.handler, "closes_last", False)]
-        for group in ([guarded for guarded in slow if guarded not in console], console):
+        for last in (False, True):
+            group = [guarded for guarded in slow if getattr(guarded.handler, "closes_last", False) is last]
             for guarded in group:
                 guarded.handler.finish_by(max(deadline, time.monotonic() + _AT_LEAST))  # type: ignore[attr-defined]
             self._open = [guarded for guarded in self._open if guarded not in group]

@@ -1,27 +1,14 @@
-"""Alerts by e-mail: the first at once, with the records before it; further ones in one digest."""
+"""Alerts by e-mail: settings, and the handlers made of them (alerts.py, smtp.py)."""
 
-import collections
 import logging
-import socket
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from ..records.text import TextFormatter, escape
-from .background import BackgroundHandler
-
-if TYPE_CHECKING:
-    from email.message import EmailMessage
-
-_ATTEMPTS: Final = 6  # with the pauses between them, about a minute
-_LONGEST_TITLE: Final = 200  # characters
-_LONGEST_RECORD: Final = 8_000
-_LONGEST_BODY: Final = 100_000
-_HOUR: Final = 3600.0  # seconds
-_SERVICE: Final = "my-service"
+from ..records.format_strings import line_format
+from .alerts import AlertHandler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +31,12 @@ class EmailSink(Sink):
         "LOG_EMAIL_PASSWORD", str, "", "password; better a file that only the service can read", secret=True
     )
     password_file: str = setting(
-        "LOG_EMAIL_PASSWORD_FILE", str, "", "file that contains the password, instead of LOG_EMAIL_PASSWORD"
+        "LOG_EMAIL_PASSWORD_FILE", str, "", "file with the password, instead of LOG_EMAIL_PASSWORD", secret=True
     )
     sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
+    format: str = setting("LOG_EMAIL_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
     history: int = setting(
         "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
     )
@@ -59,10 +47,12 @@ class EmailSink(Sink):
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
         """See Sink."""
-        recent = RecentRecords(self.history)
-        handler = EmailHandler(self, recent)
-        handler.setFormatter(make_formatter("text"))
-        return [handler, recent]
+        from .smtp import SmtpClient  # here: takes long to import
+
+        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient) if each.init})
+        handler = AlertHandler(self.name, client.send, self.history, interval=self.interval, per_hour=self.per_hour)
+        handler.setFormatter(make_formatter(self.format))
+        return [handler, handler.recent]
 
     @classmethod
     def problems(cls, values: dict[str, Any]) -> Iterable[str]:
@@ -75,105 +65,6 @@ class EmailSink(Sink):
             yield "LOG_EMAIL_TO: required when LOG_EMAIL_HOST is set"
         if values.get("user") and not unread and not values.get("password"):
             yield "LOG_EMAIL_USER: LOG_EMAIL_PASSWORD or LOG_EMAIL_PASSWORD_FILE is required with it"
-
-
-class RecentRecords(logging.Handler):
-    """Keep the last `size` records of any level, for the next mail."""
-
-    delivers = False
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.name = "recent"
-        self.setFormatter(TextFormatter())
-        self._records: collections.deque[logging.LogRecord] = collections.deque(maxlen=size)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one record; it is formatted only when a mail is written."""
-        self._records.append(record)
-
-    def lines(self) -> list[str]:
-        """Return the records as text, oldest first."""
-        return [_cut(self.format(record), _LONGEST_RECORD) for record in self._records.copy()]
-
-
-@dataclass(frozen=True)
-class Alert:
-    """Content of a mail about one record. Alerts with the same title are counted together."""
-
-    title: str
-    text: str
-    history: list[str]
-
-    def __len__(self) -> int:
-        return len(self.title) + len(self.text) + sum(map(len, self.history))
-
-
-class EmailHandler(BackgroundHandler[Alert]):
-    """Mail alerts, at most one mail in `interval` seconds and `per_hour` an hour.
-
-    A mail that cannot be sent is tried six times within a minute, then dropped and reported.
-    """
-
-    def __init__(self, settings: EmailSink, recent: RecentRecords, *, pause: float = 2.0) -> None:
-        from . import smtp  # here: takes long to import
-
-        self._make_message = smtp.make_message
-        self._smtp = smtp.SmtpClient(
-            settings.host,
-            settings.port,
-            security=settings.security,
-            ca_file=settings.ca_file,
-            user=settings.user,
-            password=settings.password,
-        )
-        self._settings = settings
-        self._recent = recent
-        self._sent: collections.deque[float] = collections.deque(maxlen=settings.per_hour)
-        super().__init__("email", batch=10_000, attempts=_ATTEMPTS, pause=pause)
-
-    def payload(self, record: logging.LogRecord) -> Alert:
-        """Return the record's text, with the records before it if it is the first of its mail."""
-        title = f"{record.levelname} {record.name}: {record.getMessage()}"
-        history = [] if self._backlog else self._recent.lines()
-        return Alert(_cut(escape(title), _LONGEST_TITLE), _cut(self.format(record), _LONGEST_RECORD), history)
-
-    def due_in(self) -> float:
-        """Return the seconds until the interval is over and the hour has room for one more mail."""
-        now = time.monotonic()
-        due = self._delivered_at + self._settings.interval
-        if len(self._sent) == self._sent.maxlen:
-            due = max(due, self._sent[0] + _HOUR)
-        return max(0.0, due - now)
-
-    def deliver(self, batch: Sequence[Alert]) -> None:
-        """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server."""
-        self._smtp.send(self._message(batch))
-        self._sent.append(time.monotonic())
-
-    def _message(self, batch: Sequence[Alert]) -> "EmailMessage":
-        host = socket.gethostname()
-        user = self._settings.user
-        sender = self._settings.sender or (user if "@" in user else f"{_SERVICE}@{host}")
-        more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
-        subject = f"[{_SERVICE}] {batch[0].title}{more}"
-        return self._make_message(sender, self._settings.to, subject, _body(batch, host), host)
-
-
-def _body(batch: Sequence[Alert], host: str) -> str:
-    """Return the count of each alert, the text of the first of each, and the records before them."""
-    counts = collections.Counter(alert.title for alert in batch)
-    first = {alert.title: alert.text for alert in reversed(batch)}
-    history = batch[0].history
-    parts = [f"{len(batch)} alert{'s' if len(batch) > 1 else ''} from {_SERVICE} on {host}\n"]
-    if len(batch) > 1:
-        parts += [f"{count:6} x {title}" for title, count in counts.items()]
-        parts.append("\nThe first of each:\n")
-    parts += [first[title] for title in counts]
-    if history:
-        parts += [f"\nThe {len(history)} records before:\n", *history]
-    return _cut("\n".join(parts), _LONGEST_BODY) + "\n"
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}... [cut, {len(text)} characters]"
+        for name, variable in (("user", "USER"), ("password", "PASSWORD"), ("sender", "FROM")):
+            if not values.get(name, "").rpartition("<")[2].isascii():  # of `Name <address>` the address
+                yield f"LOG_EMAIL_{variable}: must be ASCII, as SMTP requires"

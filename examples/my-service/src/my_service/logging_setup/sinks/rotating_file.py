@@ -1,10 +1,11 @@
 """Base of the rotating file handlers: one writer per file, whole lines, losses counted and reported.
 
-A subclass decides when a file rolls over, and to what name. The open file is in locked_file.py.
+A subclass decides when a file rolls over, and to what name. The files themselves are in log_files.py.
 """
 
+import contextlib
+import itertools
 import logging
-import os
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -13,14 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
-from .backups import Backups, put_aside
-from .locked_file import LockedFile, append_once, open_free
+from ..process.global_state import forked_handlers
+from .log_files import Backups, LockedFile, open_free
 
 _LOOK_EVERY: Final = 1.0  # seconds between two checks of what other processes did to the file
 _RETRY_AFTER: Final = 5.0  # seconds between two attempts to open it
 _ROLL_AGAIN_AFTER: Final = 60.0  # seconds after a rollover that failed
-_NOTHING: Final = (0.0, 0.0, 0.0)
-_WAIT_FOR_LOCK: Final = 0.5  # seconds for the previous process to release the file
+_TRIES: Final = 50  # every 10 ms, for the previous process to release the file
 
 
 class RotatingFileHandler(logging.Handler, ABC):
@@ -39,28 +39,19 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._configured = self._path = Path(path)
         self._backups = backups
         self._file: LockedFile | None = None
-        self._start, self._end, self._room = _NOTHING  # see _window()
         self._buffer: deque[tuple[float, bytes]] = deque()  # when a record was made, and its line
+        self._lines: list[bytes] = []  # those that go into the file as it is
         self._writing = False
         self._lock: Any = self.lock
-        self._wait = _WAIT_FOR_LOCK
+        self._tries = _TRIES
         self.lost = self._reported = 0  # records that are in no file; those of them that were reported
         self.failing = False  # the last attempt to write has failed
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
-        if hasattr(os, "register_at_fork"):  # a child must not hold its parent's lock
-            os.register_at_fork(after_in_child=self._reset)
-
-    @abstractmethod
-    def _window(self, file: LockedFile) -> tuple[float, float, float]:
-        """Return the times (from, until) and the number of bytes of records that go into `file` as it is."""
+        forked_handlers.add(self)  # a child must not hold its parent's lock
 
     @abstractmethod
     def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
-        """Roll over if this line asks for it; return True if the line was written to another file instead."""
-
-    @abstractmethod
-    def _make_room(self, path: Path) -> Path:
-        """Return where the file at `path` goes when it rolls over; move earlier ones out of the way."""
+        """Roll over if this record asks for it; return True if it was written to another file instead."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Append one record. Blocks as long as the disk does."""
@@ -70,8 +61,10 @@ class RotatingFileHandler(logging.Handler, ABC):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Buffer one record."""
-        line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
-        self._buffer.append((record.created, line))
+        self._buffer.append((record.created, self._line(record)))
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
     def flush(self) -> None:
         """Write the buffer. Blocks as long as the disk does."""
@@ -87,28 +80,24 @@ class RotatingFileHandler(logging.Handler, ABC):
     def _write_buffer(self) -> None:
         if time.monotonic() >= self._look_at:
             self._look()
-        lines: list[bytes] = []
         while self._buffer:
             created, line = self._buffer.popleft()
-            self._room -= len(line)
-            if self._room >= 0 and self._start <= created < self._end:
-                lines.append(line)
-                continue
-            self._append(lines)
-            lines = []
             if not (self._file and self._file.rotates and self._place(self._file, created, line)):
-                self._append([line])
-            self._start, self._end, self._room = self._window(self._file) if self._file else _NOTHING
-        self._append(lines)
+                self._lines.append(line)
+        self._append()
 
-    def _append(self, lines: list[bytes]) -> None:
-        if not self._file or not lines:
+    def _append(self) -> None:
+        file, lines, self._lines = self._file, self._lines, []
+        if not file or not lines:
             self.lost += len(lines)
             return
+        before = file.size
         try:
-            self._file.append(lines)
+            file.append(lines)
         except OSError as error:
-            self._fail(error, len(lines) - self._file.whole)
+            written = file.size - before
+            self.lost += sum(end > written for end in itertools.accumulate(map(len, lines)))
+            self._fail(error)
             return
         self.failing = False
         if self.lost > self._reported:
@@ -116,54 +105,55 @@ class RotatingFileHandler(logging.Handler, ABC):
 
     def probe(self, record: logging.LogRecord) -> str:
         """Append one record, past the buffer and without a rollover, and return where to; raises OSError."""
-        return append_once(self._configured, (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
+        # With a lock or without: a single write stays whole, and a second file would be confusing.
+        with contextlib.closing(LockedFile(self._configured, follow=True, shared=True)) as file:
+            file.append([self._line(record)])
+            return f"{file.path}, which another process has open" if file.shared else str(file.path)
 
     def _look(self) -> None:
         """Open the file if it is not open; reopen it if it was moved away, or if the configured one is free again."""
         self._look_at = time.monotonic() + _LOOK_EVERY
-        self._start, self._end, self._room = _NOTHING
         try:
             if self._file and not self._file.is_there():  # moved away, by logrotate perhaps
                 self._close_file()
             if self._file is None:
-                self._configured.parent.mkdir(parents=True, exist_ok=True)
-                self._use(open_free(self._configured, self._wait))
-                self._wait = 0.0
+                self._use(open_free(self._configured, self._tries))
+                self._tries = 1
             elif self._path != self._configured:
-                self._use(LockedFile(self._configured))
-        except BlockingIOError:
-            return  # the configured file is still locked by another process
+                with contextlib.suppress(BlockingIOError):  # it is still locked by another process
+                    self._use(LockedFile(self._configured, follow=True))
         except OSError as error:
             self._fail(error)
 
     def _use(self, file: LockedFile) -> None:
-        before, is_first = self._path, file.path == self._configured
+        before, self._path = self._path, file.path
         self._close_file()
-        self._file, self._path = file, file.path
+        self._file = file
         if file.rotates:
             self._backups.tidy(file.path)
         if file.path != before:
+            is_first = file.path == self._configured
             event = "is free again" if is_first else "is locked by another process"
             level = logging.INFO if is_first else logging.WARNING
             reports.say(f"file: {self._configured} {event}, writing {file.path}", level)
 
-    def _roll_over(self, file: LockedFile) -> None:
-        """Rename the file and open a new one; if that fails, keep appending, and retry in a minute."""
-        if time.monotonic() < self._roll_at:
+    def _roll_over(self, file: LockedFile, ending: str) -> None:
+        """Make the file a backup and open a new one; if that fails, keep appending, and retry in a minute."""
+        self._append()
+        if not self._file or time.monotonic() < self._roll_at:
             return
         try:
             if sys.platform == "win32":  # which does not rename an open file
                 self._close_file()
-            put_aside(file.path, self._make_room(file.path))
+            self._backups.add(file.path, ending)
             self._close_file()
         except OSError as error:
             self._roll_at = time.monotonic() + _ROLL_AGAIN_AFTER
             reports.report("rollover", f"file: rollover of {file.path} failed, still appending: {error}")
         self._look()
 
-    def _fail(self, error: OSError, lost: int = 0) -> None:
+    def _fail(self, error: OSError) -> None:
         """Close the file, to be retried later, and report why."""
-        self.lost += lost
         self.failing = True
         self._close_file()
         self._look_at = time.monotonic() + _RETRY_AFTER
@@ -173,12 +163,13 @@ class RotatingFileHandler(logging.Handler, ABC):
     def _close_file(self) -> None:
         if self._file:
             self._file.close()
-        self._file, (self._start, self._end, self._room) = None, _NOTHING
+        self._file = None
 
-    def _reset(self) -> None:
+    def reset_in_child(self) -> None:
         """In a forked child: the file, and what is in the buffer, belong to its parent."""
         self._close_file()
         self._buffer.clear()
+        self._lines.clear()
         self._writing = False
         self._look_at = 0.0
 

@@ -1,80 +1,103 @@
 """SMTP client for alerts: TLS unless the settings say otherwise, and the meaning of the server's answers."""
 
 import contextlib
+import functools
+import re
 import smtplib
+import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
-from .background import RefusedError
+from .alerts import Alert, compose
+from .answers import RefusedError
 
+_SERVICE: Final = "my-service"
 _TIMEOUT: Final = 10.0  # seconds for each answer of the server
 _PERMANENT: Final = 500  # SMTP's answers from there on; lower ones ask for a retry
 
 
+@dataclass(frozen=True, kw_only=True)
 class SmtpClient:
-    """Send mails, each over a connection of its own.
+    """Send mails, each over a connection of its own. The fields are settings of EmailSink.
 
     Certificates are verified; the password is not sent without TLS, except with LOG_EMAIL_SECURITY=none.
     """
 
-    def __init__(self, host: str, port: int, *, security: str, ca_file: str, user: str, password: str) -> None:
-        self._address = (host, port)
-        self._starttls = security != "none"
-        self.implicit_tls = security == "tls" or (security == "auto" and port == smtplib.SMTP_SSL_PORT)
-        self._ca_file = ca_file
-        self._user, self._password = user, password
+    host: str
+    port: int
+    security: str
+    ca_file: str
+    user: str
+    password: str = field(repr=False)
+    sender: str
+    to: tuple[str, ...]
+    # If a server has refused some recipients for now: subject and body of the mail, and those that it is retried for.
+    _left: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
 
-    def send(self, message: EmailMessage) -> None:
-        """Send one mail. Blocks up to ten seconds for each answer of the server.
+    @property
+    def implicit_tls(self) -> bool:
+        """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
+        return self.security == "tls" or (self.security == "auto" and self.port == smtplib.SMTP_SSL_PORT)
+
+    def send(self, batch: Sequence[Alert]) -> None:
+        """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server.
 
         Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise.
         """
+        subject, body = compose(batch)
+        to = self._left.get((subject, body), self.to)
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        over_tls: Callable[..., smtplib.SMTP] = functools.partial(smtplib.SMTP_SSL, context=context)
+        connect = over_tls if self.implicit_tls else smtplib.SMTP
         try:
-            with contextlib.closing(self._connect()) as smtp:
-                if self._user:
-                    smtp.login(self._user, self._password)
-                refused = smtp.send_message(message)
-                with contextlib.suppress(OSError):  # the mail is accepted: an error of QUIT must not cause a retry
-                    smtp.quit()
-        except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError, UnicodeError) as error:
-            raise RefusedError(error) from error
-        except smtplib.SMTPRecipientsRefused as error:
-            if all(code >= _PERMANENT for code, _ in error.recipients.values()):
-                raise RefusedError(error.recipients) from error
+            with contextlib.closing(connect(self.host, self.port, timeout=_TIMEOUT)) as smtp:
+                if self.security != "none" and not self.implicit_tls:
+                    smtp.starttls(context=context)  # raises if the server does not offer it
+                if self.user:
+                    smtp.login(self.user, self.password)
+                refused = smtp.send_message(self._message(subject, body), to_addrs=to)
+                with contextlib.suppress(OSError):  # the mail is accepted: QUIT must not cause a retry, nor block
+                    smtp.putcmd("quit")
+        except (ssl.SSLError, smtplib.SMTPException, UnicodeError) as error:
+            if reason := _refusal(error):
+                raise RefusedError(reason) from error
             raise
-        except smtplib.SMTPResponseException as error:
-            if error.smtp_code >= _PERMANENT:
-                raise RefusedError(f"{error.smtp_code} {error.smtp_error!r}") from error
-            raise
-        if refused:
+        later = {address: answer for address, answer in refused.items() if answer[0] < _PERMANENT}
+        if len(later) < len(refused):
             reports.report("recipients", f"email: recipients refused, mail sent to the others: {refused}")
+        self._left.clear()
+        if later:
+            self._left[subject, body] = tuple(later)
+            raise smtplib.SMTPRecipientsRefused(later)
 
-    def _connect(self) -> smtplib.SMTP:
-        context = ssl.create_default_context(cafile=self._ca_file or None)
-        if self.implicit_tls:
-            return smtplib.SMTP_SSL(*self._address, timeout=_TIMEOUT, context=context)
-        smtp = smtplib.SMTP(*self._address, timeout=_TIMEOUT)
-        try:
-            if self._starttls:
-                smtp.starttls(context=context)  # raises if the server does not offer it
-        except Exception:
-            smtp.close()
-            raise
-        return smtp
+    def _message(self, subject: str, body: str) -> EmailMessage:
+        """Return a mail that no server alters and no auto-responder answers."""
+        host = socket.gethostname()
+        message = EmailMessage()
+        message["From"] = self.sender or (self.user if "@" in self.user else f"{_SERVICE}@{host}")
+        message["To"] = ", ".join(self.to)
+        message["Subject"] = subject
+        message["Date"] = formatdate(localtime=True)
+        message["Message-ID"] = make_msgid(domain=host)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834
+        message.set_content(body, cte="quoted-printable")  # accepted by every server
+        return message
 
 
-def make_message(sender: str, recipients: Iterable[str], subject: str, body: str, domain: str) -> EmailMessage:
-    """Return a mail that no server alters and no auto-responder answers; `domain` is for its Message-ID."""
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = ", ".join(recipients)
-    message["Subject"] = subject
-    message["Date"] = formatdate(localtime=True)
-    message["Message-ID"] = make_msgid(domain=domain)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834
-    message.set_content(body, cte="quoted-printable")  # accepted by every server
-    return message
+def _refusal(error: Exception) -> object:
+    """Return why a retry would fail as well, or None if it may succeed."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return error.recipients if all(code >= _PERMANENT for code, _ in error.recipients.values()) else None
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{error.smtp_code} {error.smtp_error!r}" if error.smtp_code >= _PERMANENT else None
+    if isinstance(error, UnicodeError):  # its text has a character of the password
+        return "user name, password and addresses must be ASCII"
+    if isinstance(error, ssl.SSLError) and re.search("CERTIFICATE_VERIFY|PROTOCOL|VERSION", str(error.reason)):
+        return error
+    final = (smtplib.SMTPNotSupportedError, smtplib.SMTPException)  # the latter: no common authentication method
+    return error if type(error) in final else None

@@ -1,16 +1,16 @@
 """A log file that rolls over with the calendar: every midnight, or every hour."""
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import ClassVar, Final, NamedTuple
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
-from .backups import Backups
-from .locked_file import LockedFile
+from ..process import reports
+from ..records.format_strings import line_format
+from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
 _SUFFIX: Final = r"\d{4}-\d\d-\d\d(?:_\d\d)?"
@@ -28,7 +28,7 @@ class FileSink(Sink):
         "path of the log file",
     )
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
-    format: str = setting("LOG_FILE_FORMAT", parse.one_of("text", "json"), "text", "text or json")
+    format: str = setting("LOG_FILE_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
     compress: str = setting(
         "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
     )
@@ -47,14 +47,11 @@ class FileSink(Sink):
 
 
 class Period(NamedTuple):
-    """A local day, or hour; `start` and `end` in seconds since the epoch, the end not included."""
+    """A local day, or hour; `start` and `end` in seconds since the epoch, the end not included. Period() is none."""
 
-    name: str
-    start: float
-    end: float
-
-    def holds(self, moment: float) -> bool:
-        return self.start <= moment < self.end
+    name: str = ""
+    start: float = 0.0
+    end: float = 0.0
 
 
 def period_of(moment: float, when: str) -> Period:
@@ -62,6 +59,8 @@ def period_of(moment: float, when: str) -> Period:
 
     An hour that the local clock shows twice is one period.
     """
+    from datetime import datetime, timedelta
+
     start = datetime.fromtimestamp(moment).replace(minute=0, second=0, microsecond=0, fold=0)  # noqa: DTZ006
     if when == "hour":
         name, end = f"{start:%Y-%m-%d_%H}", start + timedelta(hours=1)
@@ -74,55 +73,48 @@ def period_of(moment: float, when: str) -> Period:
 class TimedFileHandler(RotatingFileHandler):
     """Writes each record to the file of the local day, or hour, in which it was made.
 
-    Backups are named after their day: app.log.2026-01-31. A record that comes late goes to
-    the backup of its day.
+    Backups are named after their day: app.log.2026-01-31. A record that comes late goes to the backup of its day.
     """
 
     def __init__(self, path: str, when: str, backups: int, *, compress: str = "none") -> None:
         self._when = when
-        self._period: Period | None = None  # that of the file's records; None while it is empty
-        super().__init__(path, Backups(backups, _SUFFIX, str, compress=compress == "gzip"))
+        self._period = Period()  # that of the records in the file; none while it is empty
+        super().__init__(path, Backups(backups, _SUFFIX, str, compress == "gzip"))
 
     def _use(self, file: LockedFile) -> None:
-        self._period = period_of(file.written, self._when) if file.size else None
+        self._period = period_of(file.written, self._when) if file.size else Period()
         super()._use(file)
 
-    def _window(self, file: LockedFile) -> tuple[float, float, float]:
-        now = time.time()
-        if not self._period:
-            return (0.0, 0.0, 0.0)
-        if not self._period.holds(now):
-            # After a restart, the time of the last change says which period this file holds.
-            file.stamp(self._period.start)
-            return (0.0, 0.0, 0.0)
-        self._look_at = min(self._look_at, time.monotonic() + self._period.end - now)
-        return (self._period.start, self._period.end, float("inf"))
-
     def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
+        if self._period.start <= created < self._period.end:
+            return False
         try:
             period = period_of(created, self._when)
         except (OverflowError, ValueError, OSError):
             return False  # no calendar has that time: append to the file as it is
-        if self._period and period != self._period:
-            # If the file's period is still to come, the clock was set back, and the record is not late.
-            if period.start < self._period.start <= time.time():
-                return self._write_late(self._backup(file.path, period), line)
-            self._roll_over(file)
-        self._period = self._period or period
+        if period.start < self._period.start <= time.time():
+            path = file.path.with_name(f"{file.path.name}.{period.name}")
+            try:
+                with contextlib.closing(LockedFile(path)) as backup:
+                    backup.append([line])
+                    return True
+            except OSError as error:  # rather in the wrong file than in none
+                reports.report("late", f"file: {path} cannot be written, late records go to {file.path}: {error}")
+        elif self._period.name and period != self._period:
+            # Later; or the file's period is still to come: the clock was set back, and the record is not late.
+            self._roll_over(file, self._period.name)
+        if not self._period.name:
+            self._period = period
+            self._keep_time()
         return False
 
-    @staticmethod
-    def _write_late(path: Path, line: bytes) -> bool:
-        try:
-            with LockedFile(path) as backup:
-                backup.append([line])
-        except OSError:
-            return False  # rather in the wrong file than in none
-        return True
+    def _look(self) -> None:
+        super()._look()
+        self._keep_time()
 
-    def _make_room(self, path: Path) -> Path:
-        return self._backup(path, self._period) if self._period else path
-
-    @staticmethod
-    def _backup(path: Path, period: Period) -> Path:
-        return path.with_name(f"{path.name}.{period.name}")
+    def _keep_time(self) -> None:
+        # After a restart, the time of the last change says which period the file holds.
+        if (left := self._period.end - time.time()) > 0:
+            self._look_at = min(self._look_at, time.monotonic() + left)
+        elif self._file:
+            self._file.stamp = self._period.start

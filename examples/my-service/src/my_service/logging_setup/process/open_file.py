@@ -1,0 +1,25 @@
+"""Open the log file and the files beside it, in a folder that other users of the machine may write to."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+# O_NONBLOCK: to open a named pipe that has no reader would block for ever.
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+
+
+def open_file(path: str | Path, flags: int, *, follow: bool = False) -> int:
+    """Open a file of mode 0640, in folders of mode 0750, and return its descriptor; an `opener` for open().
+
+    Raises OSError, also for a link, a pipe or a device, which another user may have put there, unless `follow` is true.
+    """
+    for folder in reversed(Path(path).parents):
+        if not folder.exists():
+            folder.mkdir(0o750, exist_ok=True)
+    descriptor = os.open(path, flags | _NO_WAIT | (0 if follow else _NO_LINK), 0o640)
+    if not follow and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is not a regular file")
+    return descriptor

@@ -1,0 +1,201 @@
+"""The files of a log: the open one, locked against other processes, and its backups, which are rolled-over files."""
+
+import contextlib
+import os
+import re
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ..process import reports
+from ..process.open_file import open_file
+
+if sys.platform != "win32":
+    import fcntl
+
+_MOST_INSTANCES: Final = 100
+
+
+class LockedFile:
+    """A file open for whole lines, in an existing or new folder; locked against all that open it in this way.
+
+    A device or a pipe is not locked, and does not roll over (`rotates` is False). The constructor and the methods
+    raise OSError; BlockingIOError if another process has the lock, unless the file may be `shared` with it.
+    For `follow`, see open_file().
+    """
+
+    def __init__(self, path: Path, *, follow: bool = False, shared: bool = False) -> None:
+        self.path = path
+        self.shared = self._torn = False
+        self.stamp = 0.0  # if set, the time of the last change after each write, in seconds since the epoch
+        self._descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow=follow)
+        try:
+            self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+            if self.rotates:
+                self._lock(shared)
+            if not self.is_there():
+                raise BlockingIOError(f"{path} was rolled over by another process")  # noqa: TRY301
+        except BaseException:
+            self.close()
+            raise
+        if self.rotates:
+            with contextlib.suppress(OSError), path.open("rb") as file:  # empty; or it may be written, but not read
+                file.seek(-1, os.SEEK_END)
+                self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
+
+    def _lock(self, shared: bool) -> None:
+        """Take the lock, which ends with the process, even by SIGKILL; some network file systems have none."""
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                self.shared = isinstance(error, BlockingIOError)
+                if self.shared and not shared:
+                    raise
+
+    def append(self, lines: list[bytes]) -> None:
+        """Write whole lines; blocks as long as the disk does. `size` grows by what is written, even if it raises."""
+        data = b"".join(lines)
+        if self._torn:
+            data = b"\n" + data
+        while data:  # more than once only when the disk is about to be full
+            written = os.write(self._descriptor, data)
+            self.size += written
+            data = data[written:]
+            self._torn = bool(data)
+        if self.stamp:
+            with contextlib.suppress(OSError):
+                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (self.stamp, self.stamp))
+
+    def is_there(self) -> bool:
+        """Return True if the path still leads to this file; update `size` and `written`, which others may change."""
+        ours = os.fstat(self._descriptor)
+        self.size, self.written = ours.st_size, ours.st_mtime  # bytes; seconds since the epoch
+        try:
+            return os.path.samestat(ours, self.path.stat())
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Close the file, which releases its lock."""
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+
+def open_free(path: Path, tries: int) -> LockedFile:
+    """Open `path` (app.log), or the first of app.2.log, app.3.log ... that no other process has locked.
+
+    Tries `path` itself so many times, every 10 ms: the process that has it may be about to end.
+    """
+    for _ in range(tries):
+        with contextlib.suppress(BlockingIOError):
+            return LockedFile(path, follow=True)
+        time.sleep(0.01)
+    for number in range(2, _MOST_INSTANCES):
+        with contextlib.suppress(BlockingIOError):
+            # Always with an ending: app.2 would be a backup's name.
+            return LockedFile(path.with_suffix(f".{number}{path.suffix or '.log'}"))
+    raise OSError(f"{_MOST_INSTANCES} other processes write files beside it")
+
+
+@dataclass
+class Backups:
+    """The backups of a file: finds them by name, deletes those beyond the number to keep, compresses in a thread."""
+
+    keep: int
+    endings: str  # pattern of what follows the file's name
+    order: Callable[[str], Any]  # sort key of an ending, greater for later backups
+    compress: bool
+    _thread: threading.Thread = field(default_factory=threading.Thread, init=False)
+
+    @property
+    def busy(self) -> bool:
+        """Return True while backups are being compressed."""
+        return self._thread.is_alive()
+
+    def add(self, path: Path, ending: str) -> None:
+        """Make `path` the backup of that name, or append it to that if it exists; raises OSError."""
+        backup = path.with_name(f"{path.name}.{ending}")
+        if not backup.exists():
+            path.rename(backup)
+            return
+        with path.open("rb") as ours, contextlib.closing(LockedFile(backup)) as theirs:
+            size = theirs.size
+            try:
+                while chunk := ours.read(1 << 20):
+                    theirs.append([chunk])
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.truncate(backup, size)
+                raise
+        path.unlink()
+
+    def tidy(self, path: Path) -> None:
+        """Delete backups of `path` beyond the number to keep, and start to compress the rest. Never raises."""
+        name = re.compile(rf"{re.escape(path.name)}\.({self.endings})(|\.gz|\.gzipping)")
+        found: dict[str, dict[str, Path]] = {}  # ending -> the files of that backup
+        with contextlib.suppress(OSError):
+            for each in path.parent.iterdir():
+                if (match := name.fullmatch(each.name)) and each.is_file():
+                    found.setdefault(match[1], {})[match[2]] = each
+            backups = [found[ending] for ending in sorted(found, key=self.order, reverse=True)]
+            for file in [file for backup in backups[self.keep :] for file in backup.values()]:
+                with contextlib.suppress(OSError):
+                    file.unlink()
+            if self.compress and not self.busy:
+                self._begin(backups[: self.keep])
+
+    def _begin(self, backups: list[dict[str, Path]]) -> None:
+        for files in backups:
+            if "" in files and ".gzipping" not in files:
+                # Renamed here, not in the thread: so the plain name is free for late records.
+                files[".gzipping"] = files[""].rename(f"{files['']}.gzipping")
+        if sources := [files[".gzipping"] for files in backups if ".gzipping" in files]:
+            self._thread = threading.Thread(target=_compress_all, args=(sources,), name="log-gzip", daemon=True)
+            with contextlib.suppress(RuntimeError):  # no thread can be started at exit
+                self._thread.start()
+
+    def join(self) -> None:
+        """Block until a compression has finished, at most 2 s; the next start does the rest."""
+        if self.busy:
+            self._thread.join(2.0)
+
+
+def _compress_all(sources: list[Path]) -> None:
+    for source in sources:
+        try:
+            _compress(source)
+        except OSError as error:
+            reports.report("gzip", f"file: compression failed, {source} stays uncompressed: {error}")
+
+
+def _compress(source: Path) -> None:
+    """Rename app.log.1.gzipping to app.log.1.gz, compressed and behind what is in that already.
+
+    The compressed data is renamed to `source` before: if the process is killed at any time, each line is in one
+    complete file, and the next start continues.
+    """
+    import gzip
+    import shutil
+
+    whole, part = source.with_suffix(".gz"), source.with_suffix(".gz.part")
+    with open(source, "rb", opener=open_file) as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"  # with which no text in UTF-8 begins
+    if not is_compressed:
+        part.unlink(missing_ok=True)
+        with open(part, "xb", opener=open_file) as target:
+            if whole.exists():
+                with open(whole, "rb", opener=open_file) as before:
+                    shutil.copyfileobj(before, target)
+            with gzip.GzipFile("", "wb", fileobj=target) as packed, source.open("rb") as lines:
+                shutil.copyfileobj(lines, packed)
+            target.flush()
+            os.fsync(target.fileno())
+        shutil.copystat(source, part)
+        part.replace(source)
+    source.replace(whole)
