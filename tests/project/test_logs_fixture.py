@@ -121,6 +121,16 @@ def test_caplog_alone(caplog):
 """
         run_tests(project, tmp_path, code)
 
+    def test_parallel_tests_have_their_own_records(self, project: Project, tmp_path: Path) -> None:
+        code = """
+@pytest.mark.parametrize("number", range(12))
+def test_it(logs, number):
+    for _ in range(20):
+        logger.info("%d", number)
+    assert logs.messages() == 20 * [str(number)]
+"""
+        assert "12 passed" in run_tests(project, tmp_path, code, "-n", "2")
+
 
 CHANGE = """
     class Record(logging.LogRecord): pass
