@@ -9,7 +9,7 @@ from typing import Any
 from tests.support.project import ASKED, QUESTIONS
 
 Answers = dict[str, Any]
-ASIDE = ("licence",)  # changes files of its own only: one choice in each combination, so that there are not more
+ASIDE = ("licence", "webhook_handler")  # one choice of each in a combination: they change hardly any file of the others
 
 # Booleans and lists are choices; texts are not.
 CHOICES: dict[str, list[Any]] = {
