@@ -73,16 +73,18 @@ class RotatingFileHandler(logging.Handler, ABC):
             while self._buffer and not self._writing:
                 self._writing = True
                 try:
-                    if time.monotonic() >= self._look_at:
-                        self._look()
-                    while self._buffer:
-                        created, line = self._buffer.popleft()
-                        file = self._file
-                        if not (file and file.rotates and self._place(file, created, line)):
-                            self._lines.append(line)
-                    self._append()
+                    self._write_buffer()
                 finally:
                     self._writing = False
+
+    def _write_buffer(self) -> None:
+        if time.monotonic() >= self._look_at:
+            self._look()
+        while self._buffer:
+            created, line = self._buffer.popleft()
+            if not (self._file and self._file.rotates and self._place(self._file, created, line)):
+                self._lines.append(line)
+        self._append()
 
     def _append(self) -> None:
         file, lines, self._lines = self._file, self._lines, []
