@@ -82,7 +82,7 @@ class Ways:
         self.probe = load("doctor.probe")
         mail = load("sinks.email").EmailSink(host="localhost", to=("ops@example.com",), history=3)
         self.mail, self.recent = mail.make_handlers(self.formatters.make_formatter)
-        self.smtp = self.mail.send.__self__
+        self.smtp, self.compose = self.mail.send.__self__, load("sinks.alerts").compose
         syslog = load("sinks.syslog").SyslogHandler
         self.syslogs = [syslog(f"{scheme}://127.0.0.1:9", timeout=5.0) for scheme in ("udp", "tcp")]
         queue = load("queue.pipe").LogQueue(load("settings").Settings())
@@ -119,7 +119,7 @@ class Ways:
         self.recent.emit(self.ready(made))
         alert = self.mail.payload(self.ready(made))
         sent: list[bytes] = []
-        self.mail.send = lambda *message: sent.append(self.smtp._message(*message).as_bytes())  # noqa: SLF001
+        self.mail.send = lambda batch: sent.append(self.smtp._message(*self.compose(batch)).as_bytes())  # noqa: SLF001
         self.mail.deliver([alert, alert])
         read: Any = email.message_from_bytes(sent[0], policy=email.policy.default)
         assert not FORBIDDEN.intersection(read["Subject"])
@@ -160,9 +160,10 @@ class Ways:
         }
         setting = {"variable": "LOG_FILE", "value": text, "origin": "environment"}
         report = {"settings": [setting], "sinks": {text: "INFO"}, "loggers": [logger], "faults": [text]}
-        shown = self.doctor.as_text({**report, "probe": [result]})
+        service = {"service.name": text, "level_change": text}
+        shown = self.doctor.as_text({**report, **service, "probe": [result]})
         assert not (FORBIDDEN - {"\n"}).intersection(shown)
-        assert len(shown.splitlines()) == 5 + 5 + 4, "a line each, headings and gaps"
+        assert len(shown.splitlines()) == 7 + 6 + 6, "a line each, headings and gaps"
 
 
 WAYS = ("text", "json", "syslog", "mails", "dropped", "reported", "shown_by_doctor")
