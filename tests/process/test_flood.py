@@ -56,11 +56,12 @@ class TestLimit:
         )
         reports = [line.split(maxsplit=1)[1] for line in lines if REPEATED.search(line)]
         assert words(lines) == {"fast": 3, "usual": 3, "root": 3}
-        first = 1 + (tmp_path / "app.py").read_text("utf-8").split("logger.info(\"fast")[0].count("\n")
+        first = 1 + (tmp_path / "app.py").read_text("utf-8").split('logger.info("fast')[0].count("\n")
+        rest = "repeated 97 times, not logged: LOG_REPEAT=3/60s"
         assert reports == [
-            f"INFO     my_service.app flood control: app.py:{first} repeated 97 times, not logged: LOG_REPEAT=3/60s",
-            f"WARNING  my_service.app flood control: app.py:{first + 1} repeated 97 times, not logged: LOG_REPEAT=3/60s",
-            f"INFO     root flood control: app.py:{first + 2} repeated 97 times, not logged: LOG_REPEAT=3/60s",
+            f"INFO     my_service.app flood control: app.py:{first} {rest}",
+            f"WARNING  my_service.app flood control: app.py:{first + 1} {rest}",
+            f"INFO     root flood control: app.py:{first + 2} {rest}",
         ]
 
     def test_critical_records_are_never_limited(self, bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:

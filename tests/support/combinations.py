@@ -32,6 +32,7 @@ def every_combination() -> list[Answers]:
         answers = dict(zip(combined, each, strict=True))
         place = sum(CHOICES[name].index(answer) for name, answer in answers.items())
         answers |= {name: CHOICES[name][place % len(CHOICES[name])] for name in ASIDE}
+        answers = {name: answers[name] for name in CHOICES}
         if not is_refused(answers):
             found.append(answers)
     return found
