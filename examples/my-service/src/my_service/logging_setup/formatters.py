@@ -86,11 +86,10 @@ def make_formatter(kind: str, *, colour: bool = False, date_format: str = "") ->
 
 def service_name() -> str:
     """Return the service.name of OpenTelemetry's environment variables, or the project's name if they have none."""
-    name = os.environ.get("OTEL_SERVICE_NAME", "").strip()
-    attributes = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    if not name and "service.name" in attributes:
+    found = {"service.name": "my-service"}
+    if attributes := os.environ.get("OTEL_RESOURCE_ATTRIBUTES"):
         from urllib.parse import unquote  # here: rarely needed
 
         pairs = (each.partition("=") for each in attributes.split(","))
-        name = {key.strip(): unquote(value.strip()) for key, _, value in pairs}.get("service.name", "")
-    return name or "my-service"
+        found |= {key.strip(): unquote(value.strip()) for key, _, value in pairs if value.strip()}
+    return os.environ.get("OTEL_SERVICE_NAME", "").strip() or found["service.name"]

@@ -38,14 +38,14 @@ class Settings(BaseSettings):
     levels: tuple[tuple[str, int], ...] = setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
-    level_control: bool = setting(
-        "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
-    )
     date_format: str = setting(
         "LOG_DATE_FORMAT",
         time_format,
         "",
         "asctime in format strings, as in time.strftime; empty: 2026-01-31 23:59:59,123",
+    )
+    level_control: bool = setting(
+        "LOG_LEVEL_CONTROL", parse.switch, "on", "follow the command that changes levels at run time: on or off"
     )
     reattach: bool = setting(
         "LOG_REATTACH",

@@ -25,7 +25,8 @@ class DirectSession(LoggingSession):
     """A session whose log calls run the handlers, in the calling thread."""
 
     def __init__(self, handlers: list[logging.Handler]) -> None:
-        super().__init__(handlers)
+        # Without a sink nothing is written, as with the queue; logging.lastResort would write what is not masked.
+        super().__init__(handlers or [logging.NullHandler()])
         self._dispatcher = Dispatcher(handlers)
         self.sinks = self._dispatcher.handlers
         for guarded in self.sinks:

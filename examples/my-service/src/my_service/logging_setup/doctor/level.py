@@ -1,4 +1,4 @@
-"""The command: python -m my_service.logging_setup level NAME=LEVEL ... [--for 10m] | --show | --reset
+"""The command `level NAME=LEVEL ... [--for 10m] | --show | --reset` after python -m the package.
 
 Changes levels in the running service, for a time. Exit status 2 if that fails. docs/logging.md has more.
 """

@@ -58,15 +58,14 @@ def decode(data: bytes) -> Flat:
     text_at = _HEAD_SIZE + of_origin
     rest_at = text_at + of_text
     span_at = rest_at + of_rest
-    end = span_at + of_span
-    if kind != RECORD or end > len(data):
+    if kind != RECORD or span_at + of_span > len(data):
         raise ValueError("not a record")
     task = stack = exception = fields = None
     if of_rest:
         rest = data[rest_at:span_at].decode("utf-8", "surrogatepass")
         task, stack, exception, fields = _from_json(rest)[0]
     text = data[text_at:rest_at].decode("utf-8", "surrogatepass")
-    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields, data[span_at:end]
+    return data[_HEAD_SIZE:text_at], created, task, text, stack, exception, fields, data[span_at : span_at + of_span]
 
 
 def encode_marker(dropped: int = 0, token: bytes = b"") -> bytes:

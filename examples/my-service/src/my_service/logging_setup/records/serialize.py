@@ -59,8 +59,7 @@ def flatten(record: logging.LogRecord) -> Flat:
     except TypeError:  # one is not hashable
         origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
-    created, task = _usable_time(data["created"]), data.get("taskName")
-    return origin, created, task, message, stack, exception, fields, active_span()
+    return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields, active_span()
 
 
 def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:

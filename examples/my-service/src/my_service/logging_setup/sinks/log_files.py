@@ -25,8 +25,7 @@ class LockedFile:
     """A file open for whole lines, in an existing or new folder; locked against all that open it in this way.
 
     A device or a pipe is not locked, and does not roll over (`rotates` is False). The constructor and the methods
-    raise OSError; BlockingIOError if another process has the lock, unless the file may be `shared` with it.
-    For `follow`, see open_file().
+    raise OSError; BlockingIOError if another process has the lock, unless it may be `shared`. `follow`: open_file().
     """
 
     def __init__(self, path: Path, *, follow: bool = False, shared: bool = False) -> None:
