@@ -31,7 +31,7 @@ demo: .venv/demo.done
 
 test: .venv/test.done
 	@echo 'All tests take about 12 minutes on 2 cores; for a part of them: make test ARGS="-k email"'
-	$(VENV) -m pytest $(ARGS)
+	$(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
 
 stress: .venv/test.done
 	STRESS=$${STRESS:-8} $(VENV) -m pytest -s --timeout 3600 tests/queue/test_kills.py $(ARGS)

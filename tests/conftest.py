@@ -3,8 +3,12 @@
 A generated project runs from its `src` folder with the interpreter of the tests, unless a test is about installing it.
 """
 
+import atexit
 import json
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +24,15 @@ from tests.support.scripts import Script, run_script
 settings.register_profile("no deadline", deadline=None)  # of 200 ms for each example
 settings.load_profile("no deadline")
 
-# A shell's background jobs ignore Ctrl-C, and so would every program started here.
+# A shell's background jobs ignore Ctrl-C, those of nohup SIGHUP, and so would every program started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# No levels that another program of this user, or another worker of pytest-xdist, changes at run time.
+os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-")
+atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

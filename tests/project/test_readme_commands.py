@@ -88,7 +88,7 @@ def run_block(block: str, cwd: Path) -> None:
     result = subprocess.run(
         ["sh", "-ec", block],
         cwd=cwd,
-        env=environment(),
+        env={**environment(), "TMPDIR": str(cwd)},  # where a change of levels at run time is kept
         capture_output=True,
         encoding="utf-8",
         timeout=WITHIN,

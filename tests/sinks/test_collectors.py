@@ -704,7 +704,7 @@ with setup_main_logging():
             receiver.await_texts("it broke")
         entry = receiver.entries[receiver.texts.index("it broke")]
         record, attributes = entry["record"], entry["attributes"]
-        assert "threads ['log-otlp']" in ended.stdout
+        assert "threads ['log-levels', 'log-otlp']" in ended.stdout
         assert entry["resource"] == {"service.name": "my-service"}
         assert entry["scope"] == "my_service.shop"
         assert (record.severity_text, record.severity_number) == ("ERROR", 17)

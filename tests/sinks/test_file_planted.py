@@ -3,6 +3,7 @@
 import gzip
 import logging
 import os
+import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -128,7 +129,6 @@ class TestCompression:
         self, timed: Imported, logs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         modes: list[int] = []
-        shutil = timed.module("sinks.log_files").shutil
         copy = shutil.copyfileobj
 
         def look(source: Any, target: Any) -> None:
