@@ -50,7 +50,7 @@ def run(project: Project, folder: Path, code: str, **variables: str) -> bytes:
     """Run HEAD and `code` in a terminal, and return all that is written to it."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
-    terminal = {"TERM": "xterm", "NO_COLOR": "1"}
+    terminal = {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": str(COLUMNS)}  # of pytest-xdist's workers: 80
     environment = project.environment(LOG_FILE=str(folder / "app.log"), **{**terminal, **variables})
     command = [sys.executable, "-c", HEAD + code]
     written = b""
@@ -78,7 +78,9 @@ class TestBar:
         lines = screen(run(project, tmp_path, CODE[bar]))
         logged = [line for line in lines if re.fullmatch(r"\S+ INFO     root line \d{3} x{20}", line)]
         assert [int(line.split()[-2]) for line in logged] == list(range(100))
-        (final,) = [line for line in lines if line not in logged and "email: off" not in line]
+        rest = [line for line in lines if line not in logged and "email: off" not in line]
+        assert len(rest) == 1, rest
+        (final,) = rest
         assert re.fullmatch(r"loading.* 100%.*", final) or re.fullmatch(r"loading: 100%\|.*\| 100/100 .*", final)
 
     def test_dumb_terminal_gets_no_control_sequence(self, project: Project, tmp_path: Path, bar: str) -> None:
