@@ -54,6 +54,8 @@ def environment() -> dict[str, str]:
 
 def reason_to_skip(block: str) -> str:
     """Return why this machine cannot run the block, or an empty string."""
+    if "logging_setup level" in block:
+        return "it needs a running service: test_live_level.py runs it"
     if "docker" in block:
         docker = shutil.which("docker")
         if not docker or subprocess.run([docker, "version"], capture_output=True, check=False).returncode:
