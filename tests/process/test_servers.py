@@ -124,3 +124,20 @@ def test_gunicorn_access_lines_are_logged_once(project: Project, tmp_path: Path)
     assert len(set(re.findall(r"Booting worker with pid: (\d+)", text))) == 4
     assert " gunicorn.error " in text
     assert " gunicorn.access " in text
+
+
+@pytest.mark.parametrize("at_the_top", [True, False])
+def test_gunicorn_preload_logs_records_at_import(project: Project, tmp_path: Path, at_the_top: bool) -> None:
+    """They are in the log if the configuration sets logging up at its top, as logging.md says, and only then."""
+    port = free_port()
+    (tmp_path / "app.py").write_text("import logging\nlogging.getLogger('app').warning('at import')\n" + WSGI)
+    top = "from {package}.logging_setup import setup_main_logging\nsetup_main_logging()\n" if at_the_top else ""
+    (tmp_path / "gunicorn.conf.py").write_text((top + GUNICORN).format(package=project.package))
+    command = ["-m", "gunicorn", "app:app", "--preload", "--workers", "2", "--bind", f"127.0.0.1:{port}"]
+    with running(project, tmp_path, port, *command) as server:
+        answered = get(port, range(20))
+        stop(server)
+    assert len(answered) == 20
+    assert_each_once(project, tmp_path, answered)
+    text = (tmp_path / "logs" / f"{project.slug}.log").read_text("utf-8")
+    assert text.count("WARNING  app at import") == at_the_top

@@ -61,8 +61,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         from_environ = settings is None
         settings = settings or settings_or_exit()
         # {% if cookiecutter.multiprocessing %}
-        is_process = settings.listener == "process" and can_start_process()
-        running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
+        running = _start_listener(settings)
         # {% endif %}
         # {% if not cookiecutter.multiprocessing %}
         running = DirectSession(get_handlers(settings))
@@ -80,6 +79,15 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
 
 
 # {% if cookiecutter.multiprocessing %}
+def _start_listener(settings: Settings) -> Session:
+    if settings.listener == "process" and can_start_process():
+        try:
+            return ProcessSession(settings)
+        except OSError as error:  # no descriptor or no process is left
+            reports.say(f"listener: process not started, replaced by a thread: {error}")
+    return ThreadSession(settings, get_handlers)
+
+
 def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 

@@ -100,7 +100,8 @@ class ProcessSession(QueueSession):
             if self._closing.is_set():
                 return
             deaths = 0 if time.monotonic() - started > _STABLE_AFTER else deaths + 1
-            note = f"listener: restarted, up to {TOGETHER} records may be missing: {exit_cause(status)}"
+            cause = exit_cause(status) if status else "unknown"  # other code has waited for it, or SIGCHLD is ignored
+            note = f"listener: restarted, up to {TOGETHER} records may be missing: {cause}"
             self._restart(deaths, note)
 
     def _restart(self, deaths: int, note: str) -> None:
