@@ -41,8 +41,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
             return running
         from_environ = settings is None
         settings = settings or settings_or_exit()
-        is_process = settings.listener == "process" and can_start_process()
-        running = ProcessSession(settings) if is_process else ThreadSession(settings, get_handlers)
+        running = _start_listener(settings)
         running.start(keep=settings.reattach)
         _setup_process(settings, running.handlers, running.deliver, running.sinks)
     if from_environ:
@@ -53,6 +52,15 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         if not sink.is_on:
             logger.info("%s: off: %s is not set", name, sink.switch_variable)
     return running
+
+
+def _start_listener(settings: Settings) -> Session:
+    if settings.listener == "process" and can_start_process():
+        try:
+            return ProcessSession(settings)
+        except OSError as error:  # no descriptor or no process is left
+            reports.say(f"listener: process not started, replaced by a thread: {error}")
+    return ThreadSession(settings, get_handlers)
 
 
 def setup_proc_logging(queue: LogQueue) -> None:

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Final
 
 from .env.variables import BaseSettings, Sink
-from .formatters import make_formatter
 
 SINKS: Final[list[str]] = [
     "console:ConsoleSink",
@@ -31,6 +30,8 @@ def get_handlers(settings: BaseSettings) -> list[logging.Handler]:
     Called once, in the process that writes. Raises nothing for a sink that cannot be reached: its
     handler reports that, and retries.
     """
+    from .formatters import make_formatter  # here: only the process that writes needs it
+
     handlers: list[logging.Handler] = []
     formatter = partial(make_formatter, date_format=settings.date_format)
     for sink in settings.sinks.values():

@@ -21,10 +21,8 @@ from typing import Any, Final
 from ..process import reports
 from ..process.session import fork_lock
 from ..process.uncaught import exit_cause
-from ..sinks.dispatcher import Dispatcher
 from .encoding import encode_marker
 from .frames import TOGETHER
-from .listener import handle
 from .pipe import LogQueue, PortableQueue, not_for_children, renumber
 from .session import QueueSession
 
@@ -126,7 +124,12 @@ class ThreadSession(QueueSession):
     """
 
     def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
+        # Here: a main process with a listener process needs neither.
+        from ..sinks.dispatcher import Dispatcher
+        from .listener import handle
+
         super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
+        self._handle = handle
         self._closing = False
         self._dispatcher = Dispatcher(make_handlers(settings))
         self.sinks = self._dispatcher.handlers
@@ -135,7 +138,7 @@ class ThreadSession(QueueSession):
 
     def _listen(self) -> None:
         for batch in self.queue.batches():
-            handle(batch, self._dispatcher, self._acknowledge)
+            self._handle(batch, self._dispatcher, self._acknowledge)
             if self._closing:
                 break
         self.queue.close()

@@ -93,7 +93,11 @@ def path(value: str) -> str:
     """Return the path of a file as an absolute path: the working directory may change later."""
     if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
         raise ValueError("the path of a file, not of a folder")
-    return os.path.abspath(os.path.expanduser(value))  # noqa: PTH100, PTH111
+    expanded = os.path.expanduser(value)  # noqa: PTH111
+    try:
+        return os.path.abspath(expanded)  # noqa: PTH100
+    except OSError:  # the working directory has been deleted: the sink reports that it cannot open the file
+        return expanded
 
 
 def certificates(value: str) -> str:

@@ -8,6 +8,7 @@ the sender, and its senders share a lock: a killed process loses records, or blo
 """
 
 import contextlib
+import errno
 import io
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from multiprocessing import context, reduction
 from typing import Any, Final, NamedTuple
 
+from ..process import reports
 from .frames import SHORT, framed, read_batches, split
 
 if sys.platform != "win32":
@@ -105,7 +107,10 @@ class LogQueue:
                     if left <= 0:
                         return False
                     time.sleep(min(_PAUSE, left))
-        except (OSError, ValueError):  # no reading end; closed in this process
+        except (OSError, ValueError) as error:  # no reading end; closed in this process
+            if getattr(error, "errno", 0) == errno.EBADF:  # as a program does that makes itself a daemon
+                text = "queue: records dropped: other code has closed its descriptor: set logging up after that"
+                reports.report("descriptor", text)
             return False
         return True
 
