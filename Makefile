@@ -1,5 +1,5 @@
 # make demo      generate the default project, install it, run it, show its log file
-# make test      run all tests, about 12 minutes on 2 cores; ARGS="-k email" for a part of them
+# make test      run all tests, about 9 minutes on 2 cores; ARGS="-k email" for a part of them
 # make stress    kill processes at random, for minutes; STRESS=20 for longer
 # make lint      run ruff, mypy, and the checks of workflows and metadata
 # make examples  regenerate examples/
@@ -30,7 +30,7 @@ demo: .venv/demo.done
 	@cat $(DEMO)/logs/my-service.log
 
 test: .venv/test.done
-	@echo 'All tests take about 12 minutes on 2 cores; for a part of them: make test ARGS="-k email"'
+	@echo 'All tests take about 9 minutes on 2 cores; for a part of them: make test ARGS="-k email"'
 	$(VENV) -m pytest -n 2 --dist worksteal $(ARGS)
 
 stress: .venv/test.done

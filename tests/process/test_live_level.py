@@ -19,7 +19,7 @@ from tests.support.project import DEADLINE, Bake, Project
 from tests.support.scripts import APPS, HEAD
 
 WORKERS = 3
-NOBODY = 65534
+OTHER = 65534
 as_root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another user")
 posix = pytest.mark.skipif(os.name != "posix", reason="no owners of files")
 
@@ -378,10 +378,10 @@ if __name__ == "__main__":
         self.check_refused(project, tmp_path)
 
     @as_root
-    @pytest.mark.parametrize("whose", ["folder", "file"])
-    def test_file_of_another_user_is_refused(self, project: Project, tmp_path: Path, whose: str) -> None:
+    @pytest.mark.parametrize("owned", ["folder", "file"])
+    def test_file_of_another_user_is_refused(self, project: Project, tmp_path: Path, owned: str) -> None:
         file = write(tmp_path)
-        os.chown(file.parent if whose == "folder" else file, NOBODY, NOBODY)
+        os.chown(file.parent if owned == "folder" else file, OTHER, OTHER)
         self.check_refused(project, tmp_path)
 
     def check_refused(self, project: Project, folder: Path) -> None:
@@ -405,10 +405,10 @@ if __name__ == "__main__":
 command = ["{python}", "-m", "my_service.logging_setup", "level", "my_service.db=DEBUG"]
 if __name__ == "__main__":
     with setup_main_logging() as logs:
-        run = subprocess.run(command, user={NOBODY}, group={NOBODY}, extra_groups=[], capture_output=True, text=True)
+        run = subprocess.run(command, user={OTHER}, group={OTHER}, extra_groups=[], capture_output=True, text=True)
         assert run.returncode == 2, run.stderr
         assert "no process of this service has read" in run.stderr, run.stderr
         assert not db.isEnabledFor(logging.DEBUG)
 """
         run_here(own, shared, body, LOG_LEVEL="INFO")
-        assert file_of(shared, NOBODY).parent.exists()
+        assert file_of(shared, OTHER).parent.exists()

@@ -25,15 +25,7 @@ def test_readme_email_commands_send_an_alert(project: Project, tmp_path: Path) -
     ):
         try:
             wait_for(int(port))
-            result = subprocess.run(
-                ["sh", "-ec", probe],
-                cwd=tmp_path,
-                env=project.environment(),
-                capture_output=True,
-                encoding="utf-8",
-                timeout=DEADLINE,
-                check=False,
-            )
+            result = project.shell(probe, tmp_path)
         finally:
             server.terminate()
     assert result.returncode == 0, result.stdout + result.stderr

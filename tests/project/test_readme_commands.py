@@ -158,14 +158,6 @@ class TestSnippets:
         (line,) = re.findall(r"use `(.*?)`", text)
         (tmp_path / ".env").write_text(text, "utf-8")
         script = f'{line}\nexec "{sys.executable}" -m {project.package}'
-        result = subprocess.run(
-            ["sh", "-ec", script],
-            cwd=tmp_path,
-            env=project.environment(),
-            capture_output=True,
-            encoding="utf-8",
-            timeout=DEADLINE,
-            check=False,
-        )
+        result = project.shell(script, tmp_path)
         assert (result.returncode, result.stderr) == (0, "")
         assert "Done" in result.stdout

@@ -64,7 +64,11 @@ def fast_loggers(package: SimpleNamespace) -> Iterator[Seen]:
 
 
 def both(package: SimpleNamespace, call: Callable[[], object]) -> tuple[str, Any]:
-    """Run `call` with a fast logger and with one of `logging`, and return who made the former's record, checked."""
+    """Run `call` with a fast logger and with one of `logging`; return "fast" or "logging", the former's way, and its
+    record.
+
+    The two records are checked to be the same.
+    """
     with fast_loggers(package) as seen:
         for kind in (type(logger), logging.Logger):
             logger.__class__ = kind

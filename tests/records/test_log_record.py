@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hostile import raised
+from tests.support.hostile import NamelessError, raised
 from tests.support.project import Bake
 
 
@@ -59,15 +59,7 @@ class TestSent:
             assert str(getattr(restored, attribute))[:2] == str(value).replace("[", "(")[:2]
 
     def test_exception_class_without_a_name_is_sent(self, package: SimpleNamespace) -> None:
-        class Nameless(type):
-            @property
-            def __module__(cls) -> str:  # type: ignore[override]
-                raise RuntimeError
-
-        class HostileError(Exception, metaclass=Nameless):
-            pass
-
-        record = logging.LogRecord("n", 40, "p.py", 1, "m", (), raised(HostileError("why")))
+        record = logging.LogRecord("n", 40, "p.py", 1, "m", (), raised(NamelessError("why")))
         prepared = package.serialize.prepare(record)
         assert prepared.exception["message"] == "why"
         assert "why" in prepared.exc_text

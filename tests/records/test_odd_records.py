@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hostile import HostileError, raised
+from tests.support.hostile import HostileError, NamelessError, raised
 from tests.support.project import DEADLINE, Bake
 
 NONE: dict[str, Any] = {}
@@ -111,14 +111,6 @@ with setup_main_logging():
 
 class TestException:
     def test_class_without_a_module_is_delivered(self, package: SimpleNamespace) -> None:
-        class Nameless(type):
-            @property
-            def __module__(cls) -> str:  # type: ignore[override]
-                raise RuntimeError
-
-        class NamelessError(Exception, metaclass=Nameless):
-            pass
-
         record = sent(package, exc_info=raised(NamelessError("why")))
         assert "why" in package.text(record)
         assert package.json(record)["exception.message"] == "why"
@@ -159,7 +151,7 @@ with setup_main_logging():
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 @pytest.mark.parametrize("call", ["'%r', Interrupted()", "Interrupted()", "'m', extra={'field': [Interrupted()]}"])
 def test_exit_of_a_signal_handler_is_not_swallowed(bake: Bake, tmp_path: Any, call: str, multiprocessing: bool) -> None:
-    """So a SystemExit that repr() itself raises ends the program too: nothing tells the two apart."""
+    """So a SystemExit that repr() itself raises ends the program too: the two cannot be distinguished."""
     project = bake(multiprocessing=multiprocessing)
     run = project.run("-c", EXIT_IN_REPR.format(package=project.package, call=call), cwd=tmp_path)
     assert run.returncode == 7, run.stderr

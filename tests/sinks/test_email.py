@@ -6,7 +6,6 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +38,8 @@ def ca_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def direct(bake: Bake) -> Iterator[Imported]:
-    imported = Imported(bake(project_slug="timed-file", multiprocessing=False))
-    yield imported
-    imported.close()
+def direct(timed: Imported) -> Imported:
+    return timed
 
 
 class Mailer:

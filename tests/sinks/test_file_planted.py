@@ -21,13 +21,6 @@ KEPT = "kept as it is\n"
 
 
 @pytest.fixture
-def timed(bake: Bake) -> Iterator[Imported]:
-    imported = Imported(bake(project_slug="timed-file", multiprocessing=False))
-    yield imported
-    imported.close()
-
-
-@pytest.fixture
 def victim(tmp_path: Path) -> Iterator[Path]:
     """Make a file that no test may read, change or chmod."""
     path = tmp_path / "victim"

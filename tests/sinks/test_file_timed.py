@@ -15,7 +15,6 @@ import pytest
 
 from tests.support.imported import Imported, record
 from tests.support.network import wait_until
-from tests.support.project import Bake
 
 NOON = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - local, as the file's days are
 ZONES = [
@@ -25,13 +24,6 @@ ZONES = [
     ("America/Santiago", datetime(2026, 9, 1)),  # noqa: DTZ001
     ("America/Santiago", datetime(2026, 3, 31)),  # noqa: DTZ001
 ]
-
-
-@pytest.fixture
-def timed(bake: Bake) -> Iterator[Imported]:
-    imported = Imported(bake(project_slug="timed-file", multiprocessing=False))
-    yield imported
-    imported.close()
 
 
 @pytest.fixture

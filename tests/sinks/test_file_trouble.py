@@ -72,13 +72,6 @@ with setup_main_logging():
 
 
 @pytest.fixture
-def timed(bake: Bake) -> Iterator[Imported]:
-    imported = Imported(bake(project_slug="timed-file", multiprocessing=False))
-    yield imported
-    imported.close()
-
-
-@pytest.fixture
 def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the handler check with every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")

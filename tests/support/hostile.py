@@ -24,6 +24,16 @@ class HostileError(Exception):
     __notes__ = property(__str__)  # type: ignore[assignment]
 
 
+class _Nameless(type):
+    @property
+    def __module__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError
+
+
+class NamelessError(Exception, metaclass=_Nameless):
+    """An exception whose class has no readable module."""
+
+
 class Liar(str):
     """A text whose methods return values of wrong types."""
 

@@ -59,6 +59,18 @@ class Project:
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
+    def shell(self, script: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+        """Run a script of sh to its end or its first failure, in the same environment as run()."""
+        return subprocess.run(
+            ["sh", "-ec", script],
+            cwd=cwd,
+            env=self.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=DEADLINE,
+            check=False,
+        )
+
     @contextlib.contextmanager
     def imported(self) -> Iterator[Callable[[str], Any]]:
         """Import modules of its logging package in this process, by the function that is yielded."""

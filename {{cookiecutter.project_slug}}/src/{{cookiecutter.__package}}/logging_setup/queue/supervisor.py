@@ -124,12 +124,9 @@ class ThreadSession(QueueSession):
     """
 
     def __init__(self, settings: Any, make_handlers: Callable[[Any], list[Any]]) -> None:
-        # Here: a main process with a listener process needs neither.
-        from ..sinks.dispatcher import Dispatcher
-        from .listener import handle
+        from ..sinks.dispatcher import Dispatcher  # here: a main process with a listener process has none
 
         super().__init__((LogQueue if sys.platform == "linux" else PortableQueue)(settings))
-        self._handle = handle
         self._closing = False
         self._dispatcher = Dispatcher(make_handlers(settings))
         self.sinks = self._dispatcher.handlers
@@ -137,8 +134,10 @@ class ThreadSession(QueueSession):
         self._thread.start()
 
     def _listen(self) -> None:
+        from .listener import handle  # here: as above
+
         for batch in self.queue.batches():
-            self._handle(batch, self._dispatcher, self._acknowledge)
+            handle(batch, self._dispatcher, self._acknowledge)
             if self._closing:
                 break
         self.queue.close()

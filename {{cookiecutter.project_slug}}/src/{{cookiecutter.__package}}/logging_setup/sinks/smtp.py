@@ -13,10 +13,9 @@ from email.utils import formatdate, make_msgid
 from typing import Final
 
 from ..process import reports
-from .alerts import Alert, compose
+from .alerts import SERVICE, Alert, compose
 from .answers import RefusedError
 
-_SERVICE: Final = "{{ cookiecutter.project_slug }}"
 _TIMEOUT: Final = 10.0  # seconds for each answer of the server
 _PERMANENT: Final = 500  # SMTP's answers from there on; lower ones ask for a retry
 
@@ -79,7 +78,7 @@ class SmtpClient:
         """Return a mail that no server alters and no auto-responder answers."""
         host = socket.gethostname()
         message = EmailMessage()
-        message["From"] = self.sender or (self.user if "@" in self.user else f"{_SERVICE}@{host}")
+        message["From"] = self.sender or (self.user if "@" in self.user else f"{SERVICE}@{host}")
         message["To"] = ", ".join(self.to)
         message["Subject"] = subject
         message["Date"] = formatdate(localtime=True)

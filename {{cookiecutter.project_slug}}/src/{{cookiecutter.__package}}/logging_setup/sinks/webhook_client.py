@@ -15,10 +15,9 @@ from urllib.parse import urlsplit
 
 from ..records.text import to_json
 from ..records.values import cut
-from .alerts import Alert, compose
+from .alerts import SERVICE, Alert, compose
 from .answers import RefusedError, check
 
-_SERVICE: Final = "{{ cookiecutter.project_slug }}"
 _TIMEOUT: Final = 10.0  # seconds for each step of a POST
 # Format -> bytes of a message. Slack cuts texts at 40,000 characters, Teams refuses cards of 28 kB (in base64, as
 # measured by others), PagerDuty events of 512 kB.
@@ -52,7 +51,7 @@ class WebhookClient:
                 parts.hostname or "", parts.port, timeout=_TIMEOUT, context=context
             )
         try:
-            headers = {"Content-Type": "application/json", "User-Agent": _SERVICE}
+            headers = {"Content-Type": "application/json", "User-Agent": SERVICE}
             connection.request("POST", target, self._body(batch), headers)
             answer = connection.getresponse()
             text = answer.read(64).decode("ascii", "replace")
@@ -89,18 +88,18 @@ class WebhookClient:
         level = max(alert.level for alert in batch)
         about = {"title": title, "level": logging.getLevelName(level), "alerts": len(batch), "text": text}
         if self.format == "json":
-            return {"service": _SERVICE, "host": socket.gethostname(), **about}
+            return {"service": SERVICE, "host": socket.gethostname(), **about}
         # Equal for equal alerts only: PagerDuty notifies once for a key while its incident is open.
         titles = "\n".join(sorted({alert.title for alert in batch}))
         return {
             "routing_key": self.key,
             "event_action": "trigger",
-            "dedup_key": f"{_SERVICE} {hashlib.sha256(titles.encode('utf-8', 'replace')).hexdigest()}",
+            "dedup_key": f"{SERVICE} {hashlib.sha256(titles.encode('utf-8', 'replace')).hexdigest()}",
             "payload": {
                 "summary": cut(title, 1_000),
                 "source": socket.gethostname(),
                 "severity": next(word for least, word in _SEVERITIES.items() if level >= least),
-                "component": _SERVICE,
+                "component": SERVICE,
                 "custom_details": about,
             },
         }

@@ -36,7 +36,13 @@ class Redactor:
             text = cut(text, LONGEST)
         # Single characters first: every log call pays for this.
         if (
-            "=" in text or ":" in text or "'" in text or '"' in text or ">" in text or "-" in text or "earer " in text
+            "=" in text
+            or ":" in text
+            or "'" in text
+            or '"' in text
+            or ">" in text
+            or ("-" in text and "--" in text)
+            or "earer " in text
         ) and self._has_hint(text.lower() if text.isascii() else _small(text)):
             return self._mask(text)
         if (

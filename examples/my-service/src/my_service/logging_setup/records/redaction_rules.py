@@ -77,6 +77,10 @@ RULES: Final = (
 _short: Final = re.compile(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]").search
 
 
+def _has_ss(s: str) -> object:
+    return "passw" in s or "passp" in s or "sshp" in s or (("pass" in s or "sess" in s) and _short(s))
+
+
 def has_hint(s: str) -> object:
     """Return a true value if `s`, a text in lower case, has one of the words without which no rule matches.
 
@@ -85,12 +89,10 @@ def has_hint(s: str) -> object:
     """
     return (
         ("k" in s and ("ke" in s or "oo" in s) and ("key" in s or "token" in s or "cookie" in s or "hooks" in s))
-        or ("s" in s and "ss" in s and ("passw" in s or "passp" in s or "sshp" in s))
-        or ("s" in s and "ss" in s and ("pass" in s or "sess" in s) and _short(s))
+        or ("s" in s and (("ss" in s and _has_ss(s)) or ("si" in s and ("sig" in s or "sid" in s) and _short(s))))
         or ("u" in s and ("curl" in s or ("auth" in s and ("authoriz" in s or _short(s)))))
         or ("b" in s and ("bearer" in s or "basic" in s or "fied by" in s or "/bot" in s))
         or ("p" in s and ("pwd" in s or "mysql" in s or (("pin" in s or "otp" in s) and _short(s))))
-        or ("s" in s and "si" in s and ("sig" in s or "sid" in s) and _short(s))
         or ("c" in s and "cre" in s and ("secret" in s or "cred" in s))
         or ("@" in s and "://" in s)
         or ("h" in s and "hmac" in s)

@@ -12,7 +12,7 @@ from ..records.text import escape
 from ..records.values import cut
 from .background import BackgroundHandler
 
-_SERVICE: Final = "my-service"
+SERVICE: Final = "my-service"
 _ATTEMPTS: Final = 6  # with the pauses between them, about a minute
 _PAUSE: Final = 2.0  # seconds after the first of them
 _LONGEST_TITLE: Final = 200  # characters
@@ -94,11 +94,11 @@ def compose(batch: Sequence[Alert]) -> tuple[str, str]:
     counts = collections.Counter(alert.title for alert in batch)
     first = {alert.title: alert.text for alert in reversed(batch)}
     history = batch[0].history
-    parts = [f"{len(batch)} alert{'s' if len(batch) > 1 else ''} from {_SERVICE} on {socket.gethostname()}\n"]
+    parts = [f"{len(batch)} alert{'s' if len(batch) > 1 else ''} from {SERVICE} on {socket.gethostname()}\n"]
     if len(batch) > 1:
         parts += [f"{count:6} x {title}" for title, count in counts.items()]
         parts.append("\nThe first of each:\n")
     parts += [first[title] for title in counts]
     if history:
         parts += [f"\nThe {len(history)} records before:\n", *history]
-    return f"[{_SERVICE}] {batch[0].title}{more}", cut("\n".join(parts), _LONGEST_TEXT) + "\n"
+    return f"[{SERVICE}] {batch[0].title}{more}", cut("\n".join(parts), _LONGEST_TEXT) + "\n"
