@@ -100,7 +100,9 @@ def test_unit_file_of_the_page_is_valid(project: Project, tmp_path: Path) -> Non
     page = (project.path / "docs" / "logging.md").read_text("utf-8")
     unit = page.partition("```ini\n")[2].partition("```")[0]
     assert "ExecStart=/opt/journal-log/.venv/bin/journal-log\n" in unit
-    here = unit.replace("=/opt/journal-log/.venv/bin/journal-log", f"={sys.executable}").replace("User=journal-log", "")
+    here = unit.replace("=/opt/journal-log/.venv/bin/journal-log", f'="{sys.executable}"').replace(
+        "User=journal-log", ""
+    )
     (tmp_path / "journal-log.service").write_text(here, "utf-8")
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "./journal-log.service"],
