@@ -104,11 +104,11 @@ class TestSecrets:
             def never(_: str) -> str:
                 raise ValueError("something else")
 
-            field, _ = settings.Settings().variables()[0]
-            was = dict(field.metadata)
-            field.metadata = {**was, "parse": never, "secret": True}
+            setting, _ = settings.Settings().variables()[0]
+            was = vars(setting).copy()
+            vars(setting).update(parse=never, secret=True)
             try:
                 with pytest.raises(ValueError, match=r"LOG_LEVEL='[*]{3}': must be something else"):
                     settings.Settings.from_environ({"LOG_LEVEL": "hunter2"})
             finally:
-                field.metadata = was
+                vars(setting).update(was)

@@ -184,9 +184,8 @@ with setup_main_logging() as logs:
         shutil.copytree(project.path, copy)
         custom = Project(copy, project.slug)
         (custom.logging / "sinks" / "custom.py").write_text(
-            "import dataclasses, logging\n"
+            "import logging\n"
             "from ..env.variables import Sink, level_setting\n"
-            "@dataclasses.dataclass(frozen=True, kw_only=True)\n"
             "class CustomSink(Sink):\n"
             "    name = 'custom'\n"
             "    level: int = level_setting('LOG_CUSTOM_LEVEL', logging.ERROR, '')\n"

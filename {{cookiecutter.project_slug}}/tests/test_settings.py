@@ -12,8 +12,8 @@ from my_service.logging_setup.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
 DOCUMENTED = [
-    (field.metadata["variable"], field.metadata["default"], field.metadata["about"])
-    for field, _ in Settings().variables()
+    (each.variable, each.default, each.about)
+    for each, _ in Settings().variables()
 ]
 
 
@@ -55,6 +55,6 @@ def test_levels_of_single_loggers_are_set() -> None:
 def test_loggers_and_sinks_follow_log_level() -> None:
     found = Settings.from_environ({"LOG_LEVEL": "ERROR"})
     assert {found.level, *dict(found.levels).values()} == {40}
-    for field, value in found.variables():
-        if "follows" in field.metadata:
+    for each, value in found.variables():
+        if each.unset is not None:
             assert value == 40

@@ -11,11 +11,10 @@ What workers need is also a field of WorkerSettings (queue/pipe.py).
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from .env import parsers as parse
-from .env.variables import BaseSettings, read, setting, variables
+from .env.variables import BaseSettings, Sink, read, setting, variables
 from .get_handlers import sink_classes
 from .records.format_strings import time_format
 from .records.redaction import Redactor
@@ -24,7 +23,6 @@ PACKAGE: Final = (__package__ or "").rpartition(".")[0]  # the application's own
 OWN_LOGGERS: Final = (PACKAGE, "__main__", "__mp_main__") if PACKAGE else ()  # DEBUG, unless LOG_LEVEL is set
 
 
-@dataclass(frozen=True, kw_only=True)
 class Settings(BaseSettings):
     """How logging is set up. Read by `from_environ`; may also be made directly.
 
@@ -74,19 +72,20 @@ class Settings(BaseSettings):
     )
     # {% endif %}
 
-    def __post_init__(self) -> None:
-        """Add the sinks that were not given, and derive the levels that were not given."""
+    def __init__(self, sinks: Mapping[str, Any] | None = None, **values: Any) -> None:
+        """Take the values given; add the sinks and derive the levels that are not; TypeError for an unknown name."""
+        super().__init__(**values)
         level = logging.INFO if self.level is None else self.level
         own = logging.DEBUG if self.level is None else self.level
         levels = dict.fromkeys(OWN_LOGGERS, own) | dict(self.levels)
-        sinks: dict[str, Any] = {}
+        made: dict[str, Sink] = {}
         for name, sink in sink_classes().items():
-            given: Any = self.sinks.get(name, {})
+            given: Any = (sinks or {}).get(name, {})
             if not isinstance(given, sink):  # a dict: of a test, or from JSON
-                follows = {each.name for each in variables(sink) if "follows" in each.metadata}
+                follows = {each.name for each in variables(sink) if each.unset is not None}
                 given = sink(**dict.fromkeys(follows if self.level is not None else (), level) | given)
-            sinks[name] = given
-        vars(self).update(level=level, levels=tuple(levels.items()), sinks=sinks)  # frozen for others
+            made[name] = given
+        vars(self).update(level=level, levels=tuple(levels.items()), sinks=made)
 
     @property
     def fault_file(self) -> str:

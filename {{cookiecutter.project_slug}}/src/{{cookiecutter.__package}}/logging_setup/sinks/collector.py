@@ -4,7 +4,6 @@ import logging
 # {% if cookiecutter.collector_handler in ("http", "otlp") %}
 from collections.abc import Iterable
 # {% endif %}
-from dataclasses import dataclass
 # {% if cookiecutter.collector_handler in ("http", "otlp") %}
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -22,7 +21,6 @@ from ..env.variables import MakeFormatter, Sink, level_setting, setting
 # {% endif %}
 
 
-@dataclass(frozen=True, kw_only=True)
 class CollectorSink(Sink):
     """Settings of the log collector."""
 

@@ -15,7 +15,6 @@ import time
 # {% if cookiecutter.multiprocessing %}
 from collections.abc import Sequence
 # {% endif %}
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TextIO
 
 from ..env import parsers as parse
@@ -39,7 +38,6 @@ _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that s
 _RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConsoleSink(Sink):
     """Settings of the console."""
 

@@ -2,16 +2,13 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
 from ..records.format_strings import line_format
-from .alerts import AlertHandler
 
 
-@dataclass(frozen=True, kw_only=True)
 class EmailSink(Sink):
     """Settings of alerts by e-mail."""
 
@@ -47,10 +44,11 @@ class EmailSink(Sink):
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
         """See Sink."""
-        from .smtp import SmtpClient  # here: takes long to import
+        from .alerts import AlertHandler  # here: takes long to import
+        from .smtp import SmtpClient
 
-        client = SmtpClient(**{each.name: getattr(self, each.name) for each in fields(SmtpClient) if each.init})
-        handler = AlertHandler(self.name, client.send, self.history, interval=self.interval, per_hour=self.per_hour)
+        send = SmtpClient(self).send
+        handler = AlertHandler(self.name, send, self.history, interval=self.interval, per_hour=self.per_hour)
         handler.setFormatter(make_formatter(self.format))
         return [handler, handler.recent]
 

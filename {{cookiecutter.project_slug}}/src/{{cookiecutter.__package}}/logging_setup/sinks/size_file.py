@@ -1,7 +1,6 @@
 """A log file that rolls over before it grows past a number of bytes."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +11,6 @@ from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
 
-@dataclass(frozen=True, kw_only=True)
 class FileSink(Sink):
     """Settings of the log file."""
 

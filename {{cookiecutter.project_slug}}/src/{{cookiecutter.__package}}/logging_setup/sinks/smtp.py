@@ -7,10 +7,9 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import Final
+from typing import Any, Final
 
 from ..process import reports
 from .alerts import SERVICE, Alert, compose
@@ -20,45 +19,40 @@ _TIMEOUT: Final = 10.0  # seconds for each answer of the server
 _PERMANENT: Final = 500  # SMTP's answers from there on; lower ones ask for a retry
 
 
-@dataclass(frozen=True, kw_only=True)
 class SmtpClient:
-    """Send mails, each over a connection of its own. The fields are settings of EmailSink.
+    """Send mails as `settings`, an EmailSink, say; each over a connection of its own.
 
     Certificates are verified; the password is not sent without TLS, except with LOG_EMAIL_SECURITY=none.
     """
 
-    host: str
-    port: int
-    security: str
-    ca_file: str
-    user: str
-    password: str = field(repr=False)
-    sender: str
-    to: tuple[str, ...]
-    # If a server has refused some recipients for now: subject and body of the mail, and those that it is retried for.
-    _left: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False)
+    def __init__(self, settings: Any) -> None:
+        self._settings = settings
+        # If a server has refused some recipients for now: subject and body of the mail, and those it is retried for.
+        self._left: dict[tuple[str, str], tuple[str, ...]] = {}
 
     @property
     def implicit_tls(self) -> bool:
         """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
-        return self.security == "tls" or (self.security == "auto" and self.port == smtplib.SMTP_SSL_PORT)
+        security = self._settings.security
+        return security == "tls" or (security == "auto" and self._settings.port == smtplib.SMTP_SSL_PORT)
 
     def send(self, batch: Sequence[Alert]) -> None:
         """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server.
 
         Raises RefusedError if a retry would fail as well, OSError or SMTPException otherwise.
         """
+        settings = self._settings
         subject, body = compose(batch)
-        to = self._left.get((subject, body), self.to)
-        context = ssl.create_default_context(cafile=self.ca_file or None)
+        to = self._left.get((subject, body), settings.to)
+        context = ssl.create_default_context(cafile=settings.ca_file or None)
         over_tls: Callable[..., smtplib.SMTP] = functools.partial(smtplib.SMTP_SSL, context=context)
         connect = over_tls if self.implicit_tls else smtplib.SMTP
         try:
-            with contextlib.closing(connect(self.host, self.port, timeout=_TIMEOUT)) as smtp:
-                if self.security != "none" and not self.implicit_tls:
+            with contextlib.closing(connect(settings.host, settings.port, timeout=_TIMEOUT)) as smtp:
+                if settings.security != "none" and not self.implicit_tls:
                     smtp.starttls(context=context)  # raises if the server does not offer it
-                if self.user:
-                    smtp.login(self.user, self.password)
+                if settings.user:
+                    smtp.login(settings.user, settings.password)
                 refused = smtp.send_message(self._message(subject, body), to_addrs=to)
                 with contextlib.suppress(OSError):  # the mail is accepted: QUIT must not cause a retry, nor block
                     smtp.putcmd("quit")
@@ -76,10 +70,11 @@ class SmtpClient:
 
     def _message(self, subject: str, body: str) -> EmailMessage:
         """Return a mail that no server alters and no auto-responder answers."""
+        settings = self._settings
         host = socket.gethostname()
         message = EmailMessage()
-        message["From"] = self.sender or (self.user if "@" in self.user else f"{SERVICE}@{host}")
-        message["To"] = ", ".join(self.to)
+        message["From"] = settings.sender or (settings.user if "@" in settings.user else f"{SERVICE}@{host}")
+        message["To"] = ", ".join(settings.to)
         message["Subject"] = subject
         message["Date"] = formatdate(localtime=True)
         message["Message-ID"] = make_msgid(domain=host)

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import time
-from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 from ..env import parsers as parse
@@ -16,7 +15,6 @@ from .rotating_file import RotatingFileHandler
 _SUFFIX: Final = r"\d{4}-\d\d-\d\d(?:_\d\d)?"
 
 
-@dataclass(frozen=True, kw_only=True)
 class FileSink(Sink):
     """Settings of the log file."""
 

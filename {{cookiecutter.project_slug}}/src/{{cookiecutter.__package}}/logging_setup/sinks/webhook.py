@@ -3,13 +3,11 @@
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from .alerts import AlertHandler
 
 
 def _url(value: str) -> str:
@@ -25,7 +23,6 @@ def _url(value: str) -> str:
     return value
 
 
-@dataclass(frozen=True, kw_only=True)
 class WebhookSink(Sink):
     """Settings of alerts by webhook."""
 
@@ -59,10 +56,11 @@ class WebhookSink(Sink):
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
         """See Sink."""
-        from .webhook_client import WebhookClient  # here: takes long to import
+        from .alerts import AlertHandler  # here: takes long to import
+        from .webhook_client import WebhookClient
 
-        client = WebhookClient(**{each.name: getattr(self, each.name) for each in fields(WebhookClient)})
-        handler = AlertHandler(self.name, client.send, self.history, interval=self.interval, per_hour=self.per_hour)
+        send = WebhookClient(self).send
+        handler = AlertHandler(self.name, send, self.history, interval=self.interval, per_hour=self.per_hour)
         handler.setFormatter(make_formatter("text"))
         return [handler, handler.recent]
 

@@ -9,7 +9,6 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,28 +24,25 @@ _LIMITS: Final = {"slack": 40_000, "teams": 20_000, "pagerduty": 500_000, "json"
 _SEVERITIES: Final = {logging.CRITICAL: "critical", logging.ERROR: "error", logging.WARNING: "warning", 0: "info"}
 
 
-@dataclass(frozen=True, kw_only=True)
 class WebhookClient:
-    """Post messages, each over a connection of its own. The fields are settings of WebhookSink.
+    """Post messages as `settings`, a WebhookSink, say; each over a connection of its own.
 
     Certificates are verified. Redirects and proxies are not followed. No exception contains the URL or the key.
     """
 
-    url: str = field(repr=False)
-    key: str = field(repr=False)
-    format: str
-    ca_file: str
+    def __init__(self, settings: Any) -> None:
+        self._settings = settings
 
     def send(self, batch: Sequence[Alert]) -> None:
         """Post one message about all of `batch`. Blocks up to ten seconds for each step.
 
         Raises RefusedError if a retry would fail as well, RetryLaterError or OSError otherwise.
         """
-        parts = urlsplit(self.url)
+        parts = urlsplit(self._settings.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
         if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=self.ca_file or None)
+            context = ssl.create_default_context(cafile=self._settings.ca_file or None)
             connection = http.client.HTTPSConnection(
                 parts.hostname or "", parts.port, timeout=_TIMEOUT, context=context
             )
@@ -65,12 +61,12 @@ class WebhookClient:
 
     def _reason(self, status: int, text: str) -> str:
         """Return the status in words, with an error code such as channel_not_found; no other text of the server."""
-        code = text if re.fullmatch("[a-z_]+", text) and text not in self.url + self.key else ""
+        code = text if re.fullmatch("[a-z_]+", text) and text not in self._settings.url + self._settings.key else ""
         return f"{http.client.responses.get(status, '')} {code}".strip()
 
     def _body(self, batch: Sequence[Alert]) -> bytes:
         """Return the message, its text cut so that the service accepts the size."""
-        (title, text), limit = compose(batch), _LIMITS[self.format]
+        (title, text), limit = compose(batch), _LIMITS[self._settings.format]
 
         def body(length: int) -> bytes:
             return to_json(self._content(batch, title, cut(text, length))).encode()
@@ -81,18 +77,18 @@ class WebhookClient:
         return body(bisect.bisect_right(range(len(text)), limit, key=lambda length: len(body(length))) - 1)
 
     def _content(self, batch: Sequence[Alert], title: str, text: str) -> dict[str, Any]:
-        if self.format == "slack":
+        if self._settings.format == "slack":
             return {"text": slack_text(title, text)}
-        if self.format == "teams":
+        if self._settings.format == "teams":
             return teams_card(title, text)
         level = max(alert.level for alert in batch)
         about = {"title": title, "level": logging.getLevelName(level), "alerts": len(batch), "text": text}
-        if self.format == "json":
+        if self._settings.format == "json":
             return {"service": SERVICE, "host": socket.gethostname(), **about}
         # Equal for equal alerts only: PagerDuty notifies once for a key while its incident is open.
         titles = "\n".join(sorted({alert.title for alert in batch}))
         return {
-            "routing_key": self.key,
+            "routing_key": self._settings.key,
             "event_action": "trigger",
             "dedup_key": f"{SERVICE} {hashlib.sha256(titles.encode('utf-8', 'replace')).hexdigest()}",
             "payload": {

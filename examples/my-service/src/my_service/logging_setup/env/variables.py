@@ -8,7 +8,6 @@ import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
 from typing import Any, ClassVar, Final
 
 from . import parsers as parse
@@ -18,24 +17,71 @@ MASK: Final = "***"
 MakeFormatter = Callable[..., logging.Formatter]  # formatters.make_formatter
 
 
+class Setting:
+    """What the declaration of a setting says; `name` is that of its attribute."""
+
+    name = ""
+
+    def __init__(
+        self, variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool, unset: int | None = None
+    ) -> None:
+        self.variable, self.parse, self.default, self.about = variable, parser, default, about
+        self.secret = secret
+        self.unset = unset  # of a level that follows LOG_LEVEL: its value if neither is set
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def value(self) -> Any:
+        """Return the value of a setting that is not given."""
+        return self.parse(self.default) if self.unset is None else self.unset
+
+
 def setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
-    """Declare a dataclass field that is read from `variable`.
+    """Declare an attribute that is read from `variable`.
 
     .env.example and README.md must state the same `default` and `about`; a test compares them.
     """
-    metadata = {"variable": variable, "parse": parser, "default": default, "about": about, "secret": secret}
-    return field(default_factory=lambda: parser(default), repr=not secret, metadata=metadata)
+    return Setting(variable, parser, default, about, secret=secret)
 
 
 def level_setting(variable: str, unset: int, about: str) -> Any:
     """Declare a level that follows LOG_LEVEL if `variable` is not set, and is `unset` if neither is set."""
-    metadata = {"variable": variable, "parse": parse.level, "default": "", "about": about, "secret": False}
-    return field(default=unset, metadata={**metadata, "follows": True})
+    return Setting(variable, parse.level, "", about, secret=False, unset=unset)
 
 
-def variables(settings: Any) -> list[Field[Any]]:
-    """Return the fields of a settings class, or object, that are read from a variable."""
-    return [each for each in fields(settings) if "variable" in each.metadata]
+class Declared:
+    """Base of the classes of settings. These are made from keywords, constant, and equal if all their values are.
+
+    Not `dataclasses`: it takes 7 of the 60 ms of a start, by what it imports and by the code that it generates.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        """Take the values given, by name, and the defaults of the others; TypeError for an unknown name."""
+        declared = {each.name: each for each in variables(self)}
+        if unknown := values.keys() - declared.keys():
+            raise TypeError(f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}")
+        vars(self).update({name: values[name] if name in values else declared[name].value() for name in declared})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} cannot be set: settings are constant")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        secrets = [each.name for each in variables(self) if each.secret]
+        shown = (f"{name}={value!r}" for name, value in vars(self).items() if name not in secrets)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def variables(settings: Any) -> list[Setting]:
+    """Return the settings of a class of settings, or of an object of one."""
+    kind = settings if isinstance(settings, type) else type(settings)
+    found = {name: each for base in reversed(kind.__mro__) for name, each in vars(base).items()}
+    return [each for each in found.values() if isinstance(each, Setting)]
 
 
 def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]) -> tuple[dict[str, Any], list[str]]:
@@ -43,14 +89,13 @@ def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]
     values: dict[str, Any] = {}
     problems = []
     for each in variables(settings):
-        about = each.metadata
-        text = environ.get(about["variable"], "").strip()
+        text = environ.get(each.variable, "").strip()
         try:
             if text:
-                values[each.name] = about["parse"](text)
+                values[each.name] = each.parse(text)
         except ValueError as error:  # shown without the password of a URL
-            shown = MASK if about["secret"] else re.sub("//.*@", f"//{MASK}@", redact(text[:200]))
-            problems.append(f"{about['variable']}={shown!r}: must be {error}")
+            shown = MASK if each.secret else re.sub("//.*@", f"//{MASK}@", redact(text[:200]))
+            problems.append(f"{each.variable}={shown!r}: must be {error}")
     return values, problems
 
 
@@ -68,8 +113,8 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
     return []
 
 
-class Sink(ABC):
-    """Base of the settings of one sink: a frozen dataclass, named in the table of get_handlers.py."""
+class Sink(Declared, ABC):
+    """Base of the settings of one sink; named in the table of get_handlers.py."""
 
     name: ClassVar[str]  # in messages and in the doctor
     switch: ClassVar[str] = ""  # name of the field that turns the sink on when it is set; "": always on
@@ -83,7 +128,7 @@ class Sink(ABC):
     @property
     def switch_variable(self) -> str:
         """Return the variable of the `switch`."""
-        return "".join(each.metadata["variable"] for each in variables(self) if each.name == self.switch)
+        return "".join(each.variable for each in variables(self) if each.name == self.switch)
 
     @abstractmethod
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
@@ -95,23 +140,22 @@ class Sink(ABC):
         return ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class BaseSettings:
+class BaseSettings(Declared):
     """The part of Settings (settings.py) that rooms use."""
 
     level: int  # of the root logger
     levels: tuple[tuple[str, int], ...]  # of single loggers
     date_format: str  # of format strings
-    sinks: dict[str, Sink] = field(default_factory=dict)
+    sinks: dict[str, Sink]
 
-    def variables(self) -> list[tuple[Field[Any], Any]]:
+    def variables(self) -> list[tuple[Setting, Any]]:
         """Return every setting that has a variable, those of the sinks included, with its value."""
         owners = (self, *self.sinks.values())
         return [(each, getattr(owner, each.name)) for owner in owners for each in variables(owner)]
 
     def unknown_variables(self, environ: Mapping[str, str]) -> Iterator[str]:
         """Yield a line for each LOG_* variable of `environ` that is not a setting."""
-        known = [each.metadata["variable"] for each, _ in self.variables()]
+        known = [each.variable for each, _ in self.variables()]
         for name in sorted(environ):
             if name.startswith("LOG_") and name not in known:
                 import difflib  # here: rarely needed

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,7 +48,7 @@ class ProcessSession(QueueSession):
 
     def __init__(self, settings: Any) -> None:
         super().__init__(LogQueue(settings))
-        self._settings = asdict(settings)
+        self._settings = settings
         self._closing = threading.Event()
         self._ending = threading.Event()  # the listener has read the last record, or has crashed
         self._start_listener(note="")
@@ -69,7 +68,7 @@ class ProcessSession(QueueSession):
             pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             ours, theirs = (socket.socket(fileno=renumber(end.detach())) for end in pair)
             not_for_children.add(ours)
-            ours.send(json.dumps({"settings": self._settings, "note": note}).encode())
+            ours.send(json.dumps({"settings": self._settings, "note": note}, default=vars).encode())
             # A duplicate: gevent's Popen forks in Python, and in that child `not_for_children` are closed.
             with theirs, io.FileIO(renumber(os.dup(self.queue.reader.fileno()))) as reader:
                 fds = reader.fileno(), theirs.fileno()

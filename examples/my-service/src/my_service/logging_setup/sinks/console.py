@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TextIO
 
 from ..env import parsers as parse
@@ -28,7 +27,6 @@ _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that s
 _RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConsoleSink(Sink):
     """Settings of the console."""
 
