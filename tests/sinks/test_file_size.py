@@ -18,8 +18,7 @@ from tests.support.project import Bake, Project
 
 # Writes lines for two files, and stops in the compression of the first.
 STOPS = """
-import logging, shutil, sys, threading, time
-from pathlib import Path
+import logging, os, shutil, sys, threading, time
 from sized_file.logging_setup.sinks.size_file import SizeFileHandler
 
 def stop(*args):
@@ -34,8 +33,8 @@ def half(source, target):
 if sys.argv[1] == "halfway":
     shutil.copyfileobj = half
 else:  # when the compressed data has replaced the other, but has not got its name
-    rename = Path.replace
-    Path.replace = lambda self, to: stop() if self.suffix == ".gzipping" else rename(self, to)
+    rename = os.replace
+    os.replace = lambda old, new: stop() if old.endswith(".gzipping") else rename(old, new)
 handler = SizeFileHandler("app.log", 10_000, 5, compress="gzip")
 for number in range(150):
     handler.handle(logging.makeLogRecord({"msg": f"{number:099d}"}))
@@ -163,7 +162,7 @@ class TestCompression:
         log_files = sized.module("sinks.log_files")
         compress, seen = log_files._compress, []  # noqa: SLF001
 
-        def slowly(source: Path) -> None:
+        def slowly(source: str) -> None:
             compress(source)
             seen.append(source)
             wait_until(lambda: handler_is_done)

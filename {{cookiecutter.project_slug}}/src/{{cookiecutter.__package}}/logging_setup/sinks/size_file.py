@@ -1,13 +1,13 @@
 """A log file that rolls over before it grows past a number of bytes."""
 
 import logging
-from pathlib import Path
+import os
 from typing import ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..records.format_strings import line_format
-from .log_files import Backups, LockedFile
+from .log_files import KINDS, Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
 
@@ -69,21 +69,19 @@ class SizeFileHandler(RotatingFileHandler):
 class NumberedBackups(Backups):
     """Backups with numbers, the latest is 1."""
 
-    def add(self, path: Path, ending: str) -> None:
+    def add(self, path: str, ending: str) -> None:
         """Increase the number of earlier backups before; raises OSError."""
         # Only up to the first number that is free, so that a rollover that fails and is retried moves
         # nothing twice. Backups beyond the number to keep are deleted after it.
         taken = 0
-        while taken < self.keep and _files(path, taken + 1):
+        while taken < self.keep and _kinds(path, taken + 1):
             taken += 1
         for number in range(taken, 0, -1):
-            for file in _files(path, number):
-                kind = file.name.removeprefix(f"{path.name}.{number}")
-                file.replace(path.with_name(f"{path.name}.{number + 1}{kind}"))
+            for kind in _kinds(path, number):
+                os.replace(f"{path}.{number}{kind}", f"{path}.{number + 1}{kind}")
         super().add(path, ending)
 
 
-def _files(path: Path, number: int) -> list[Path]:
-    """The files of one backup: plain, compressed, or to be compressed."""
-    names = (f"{path.name}.{number}{ending}" for ending in ("", ".gz", ".gzipping"))
-    return [file for file in map(path.with_name, names) if file.is_file()]
+def _kinds(path: str, number: int) -> list[str]:
+    """Return which files of one backup there are."""
+    return [kind for kind in KINDS if os.path.isfile(f"{path}.{number}{kind}")]
