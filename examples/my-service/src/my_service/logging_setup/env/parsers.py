@@ -91,11 +91,11 @@ def switch(value: str) -> bool:
 
 def path(value: str) -> str:
     """Return the path of a file as an absolute path: the working directory may change later."""
-    if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):  # noqa: PTH112 - text in, text out
+    if "\0" in value or value.endswith(("/", os.sep)) or os.path.isdir(value):
         raise ValueError("the path of a file, not of a folder")
-    expanded = os.path.expanduser(value)  # noqa: PTH111
+    expanded = os.path.expanduser(value)
     try:
-        return os.path.abspath(expanded)  # noqa: PTH100
+        return os.path.abspath(expanded)
     except OSError:  # the working directory has been deleted: the sink reports that it cannot open the file
         return expanded
 

@@ -106,7 +106,7 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
         return [f"{variable}: must not be set together with {variable}_FILE"]
     try:
         if file:
-            with open(file, encoding="utf-8", errors="replace") as opened:  # noqa: PTH123
+            with open(file, encoding="utf-8", errors="replace") as opened:
                 values[name] = parser(opened.read().strip("\r\n"))
     except (OSError, ValueError) as error:  # without the name of the file, which may be the secret itself
         return [f"{variable}_FILE={MASK!r}: must be a file that contains it: {getattr(error, 'strerror', error)}"]

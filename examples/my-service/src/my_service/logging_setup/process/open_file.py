@@ -2,7 +2,6 @@
 
 import os
 import stat
-from pathlib import Path
 from typing import Final
 
 # O_NONBLOCK: to open a named pipe that has no reader would block for ever.
@@ -10,16 +9,22 @@ _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
-def open_file(path: str | Path, flags: int, *, follow: bool = False) -> int:
+def open_file(path: str, flags: int, *, follow: bool = False) -> int:
     """Open a file of mode 0640, in folders of mode 0750, and return its descriptor; an `opener` for open().
 
     Raises OSError, also for a link, a pipe or a device, which another user may have put there, unless `follow` is true.
     """
-    for folder in reversed(Path(path).parents):
-        if not folder.exists():
-            folder.mkdir(0o750, exist_ok=True)
+    _make_folder(os.path.dirname(path))
     descriptor = os.open(path, flags | _NO_WAIT | (0 if follow else _NO_LINK), 0o640)
     if not follow and not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(f"{path} is not a regular file")
     return descriptor
+
+
+def _make_folder(path: str) -> None:
+    # os.makedirs alone would make the folders around it with another mode.
+    around = os.path.dirname(path)
+    if path != around and not os.path.exists(path):
+        _make_folder(around)
+        os.makedirs(path, 0o750, exist_ok=True)

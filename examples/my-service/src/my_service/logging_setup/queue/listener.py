@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import signal
-import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -63,8 +62,9 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
         if os.sched_getscheduler(0) == os.SCHED_OTHER:  # otherwise the application's choice is inherited
             # sched(7): wake-ups of this process do not preempt logging processes.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    control = socket.socket(fileno=control_fd)
-    hello = json.loads(control.recv(MAX_BYTES))
+    # Read and written as files: `socket` takes 3 ms to import.
+    hello = json.loads(os.read(control_fd, MAX_BYTES))
+    os.set_blocking(control_fd, False)
     settings = hello["settings"]
     redact.configure(on=settings["redact"], keys=settings["redact_keys"])  # for the reports of this process
     constant_fields.update(settings["fields"])
@@ -76,9 +76,9 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
 
     def acknowledge(answer: bytes) -> None:
         with contextlib.suppress(OSError):  # the main process may have ended
-            control.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            os.write(control_fd, answer)
 
     for batch in read_batches(reader_fd):
         handle(batch, dispatcher, acknowledge)
-    control.close()  # by which the main process learns that no other process has the queue open
+    os.close(control_fd)  # by which the main process learns that no other process has the queue open
     dispatcher.close()

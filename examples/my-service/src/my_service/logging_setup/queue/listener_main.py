@@ -5,18 +5,18 @@ loads only the modules that it needs, and not the application.
 """
 
 import importlib
+import os
 import sys
 import types
-from pathlib import Path
 
 if __name__ == "__main__":
     reader, control, package = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    name, folder = package, Path(__file__).parent
+    name, folder = package, os.path.dirname(__file__)
     while name:
         stub = types.ModuleType(name)
-        stub.__path__ = [str(folder)]
+        stub.__path__ = [folder]
         sys.modules[name] = stub
-        name, folder = name.rpartition(".")[0], folder.parent
+        name, folder = name.rpartition(".")[0], os.path.dirname(folder)
     front = package.rpartition(".")[0]
     settings, handlers = (importlib.import_module(f"{front}.{name}") for name in ("settings", "get_handlers"))
     listener = importlib.import_module(f"{package}.listener")

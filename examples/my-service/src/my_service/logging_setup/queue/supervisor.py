@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
@@ -25,7 +24,7 @@ from .frames import TOGETHER
 from .pipe import LogQueue, PortableQueue, not_for_children, renumber
 from .session import QueueSession
 
-_MAIN: Final = Path(__file__).with_name("listener_main.py")
+_MAIN: Final = os.path.join(os.path.dirname(__file__), "listener_main.py")
 _ENDING_WITHIN: Final = 0.5  # seconds in which a listener notices that the last writing end is closed
 # Seconds before each restart of a listener that crashes repeatedly at start-up: at first less than
 # LOG_QUEUE_TIMEOUT, so that nothing is dropped; in the end, few enough that a crash costs nothing.
@@ -35,8 +34,8 @@ _STABLE_AFTER: Final = 1.0  # seconds that a listener has to run for its end to 
 
 def can_start_process() -> bool:
     """Return False outside Linux, and in a frozen or embedded interpreter, which cannot start another of its kind."""
-    is_python = "python" in Path(sys.executable or "").name.lower() or "pypy" in sys.executable.lower()
-    return sys.platform == "linux" and is_python and Path(__file__).is_file()
+    name = os.path.basename(sys.executable or "").lower()
+    return sys.platform == "linux" and ("python" in name or "pypy" in name) and os.path.isfile(__file__)
 
 
 class ProcessSession(QueueSession):

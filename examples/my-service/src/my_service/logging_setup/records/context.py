@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
@@ -56,6 +55,8 @@ class log_context:  # noqa: N801 - read as the statement that it is, like contex
 
         Raises TypeError for a generator, which must use `with` instead: its body does not run during its call.
         """
+        import inspect  # here: takes long to import, and few modules decorate
+
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"log_context cannot decorate the generator {function.__qualname__}: use `with` inside it")
 

@@ -108,8 +108,8 @@ def deserialize_origin(origin: bytes) -> dict[str, Any]:
     scalars = all(isinstance(each, str | int | float | None) for each in values.values())
     if type(values["levelno"]) is not int or not scalars:
         raise ValueError("no origin of a record")
-    file = os.path.basename(str(values["pathname"]))  # noqa: PTH119 - text in, text out
-    return {**BLANK, **values, "filename": file, "module": os.path.splitext(file)[0], "args": None}  # noqa: PTH122
+    file = os.path.basename(str(values["pathname"]))
+    return {**BLANK, **values, "filename": file, "module": os.path.splitext(file)[0], "args": None}
 
 
 def _details(data: dict[str, Any]) -> tuple[str | None, dict[str, Any] | None, dict[str, Any] | None]:

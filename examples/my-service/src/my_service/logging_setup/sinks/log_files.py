@@ -8,8 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
@@ -19,6 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 _MOST_INSTANCES: Final = 100
+KINDS: Final = ("", ".gz", ".gzipping")  # endings of a backup: plain, compressed, and to be compressed
 
 
 class LockedFile:
@@ -28,7 +27,7 @@ class LockedFile:
     raise OSError; BlockingIOError if another process has the lock, unless it may be `shared`. `follow`: open_file().
     """
 
-    def __init__(self, path: Path, *, follow: bool = False, shared: bool = False) -> None:
+    def __init__(self, path: str, *, follow: bool = False, shared: bool = False) -> None:
         self.path = path
         self.shared = self._torn = False
         self.stamp = 0.0  # if set, the time of the last change after each write, in seconds since the epoch
@@ -43,7 +42,7 @@ class LockedFile:
             self.close()
             raise
         if self.rotates:
-            with contextlib.suppress(OSError), path.open("rb") as file:  # empty; or it may be written, but not read
+            with contextlib.suppress(OSError), open(path, "rb") as file:  # empty; or it may be written, but not read
                 file.seek(-1, os.SEEK_END)
                 self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
 
@@ -76,7 +75,7 @@ class LockedFile:
         ours = os.fstat(self._descriptor)
         self.size, self.written = ours.st_size, ours.st_mtime  # bytes; seconds since the epoch
         try:
-            return os.path.samestat(ours, self.path.stat())
+            return os.path.samestat(ours, os.stat(self.path))
         except OSError:
             return False
 
@@ -86,7 +85,7 @@ class LockedFile:
             os.close(self._descriptor)
 
 
-def open_free(path: Path, tries: int) -> LockedFile:
+def open_free(path: str, tries: int) -> LockedFile:
     """Open `path` (app.log), or the first of app.2.log, app.3.log ... that no other process has locked.
 
     Tries `path` itself so many times, every 10 ms: the process that has it may be about to end.
@@ -95,35 +94,35 @@ def open_free(path: Path, tries: int) -> LockedFile:
         with contextlib.suppress(BlockingIOError):
             return LockedFile(path, follow=True)
         time.sleep(0.01)
+    name, ending = os.path.splitext(path)
     for number in range(2, _MOST_INSTANCES):
         with contextlib.suppress(BlockingIOError):
-            # Always with an ending: app.2 would be a backup's name.
-            return LockedFile(path.with_suffix(f".{number}{path.suffix or '.log'}"))
+            return LockedFile(f"{name}.{number}{ending or '.log'}")  # not app.2, which would be a backup's name
     raise OSError(f"{_MOST_INSTANCES} other processes write files beside it")
 
 
-@dataclass
 class Backups:
     """The backups of a file: finds them by name, deletes those beyond the number to keep, compresses in a thread."""
 
-    keep: int
-    endings: str  # pattern of what follows the file's name
-    order: Callable[[str], Any]  # sort key of an ending, greater for later backups
-    compress: bool
-    _thread: threading.Thread = field(default_factory=threading.Thread, init=False)
+    def __init__(self, keep: int, endings: str, order: Callable[[str], Any], compress: bool) -> None:
+        self.keep = keep
+        self._endings = endings  # pattern of what follows the file's name
+        self._order = order  # sort key of an ending, greater for later backups
+        self._compress = compress
+        self._thread = threading.Thread()
 
     @property
     def busy(self) -> bool:
         """Return True while backups are being compressed."""
         return self._thread.is_alive()
 
-    def add(self, path: Path, ending: str) -> None:
+    def add(self, path: str, ending: str) -> None:
         """Make `path` the backup of that name, or append it to that if it exists; raises OSError."""
-        backup = path.with_name(f"{path.name}.{ending}")
-        if not backup.exists():
-            path.rename(backup)
+        backup = f"{path}.{ending}"
+        if not os.path.exists(backup):
+            os.rename(path, backup)
             return
-        with path.open("rb") as ours, contextlib.closing(LockedFile(backup)) as theirs:
+        with open(path, "rb") as ours, contextlib.closing(LockedFile(backup)) as theirs:
             size = theirs.size
             try:
                 while chunk := ours.read(1 << 20):
@@ -132,29 +131,28 @@ class Backups:
                 with contextlib.suppress(OSError):
                     os.truncate(backup, size)
                 raise
-        path.unlink()
+        os.remove(path)
 
-    def tidy(self, path: Path) -> None:
+    def tidy(self, path: str) -> None:
         """Delete backups of `path` beyond the number to keep, and start to compress the rest. Never raises."""
-        name = re.compile(rf"{re.escape(path.name)}\.({self.endings})(|\.gz|\.gzipping)")
-        found: dict[str, dict[str, Path]] = {}  # ending -> the files of that backup
+        folder, own = os.path.split(path)
+        name = re.compile(rf"{re.escape(own)}\.({self._endings})(|\.gz|\.gzipping)")
         with contextlib.suppress(OSError):
-            for each in path.parent.iterdir():
-                if (match := name.fullmatch(each.name)) and each.is_file():
-                    found.setdefault(match[1], {})[match[2]] = each
-            backups = [found[ending] for ending in sorted(found, key=self.order, reverse=True)]
-            for file in [file for backup in backups[self.keep :] for file in backup.values()]:
+            matches = filter(None, map(name.fullmatch, os.listdir(folder or ".")))
+            endings = {match[1] for match in matches if os.path.isfile(os.path.join(folder, match[0]))}
+            backups = [f"{path}.{ending}" for ending in sorted(endings, key=self._order, reverse=True)]
+            for file in (f"{backup}{kind}" for backup in backups[self.keep :] for kind in KINDS):
                 with contextlib.suppress(OSError):
-                    file.unlink()
-            if self.compress and not self.busy:
+                    os.remove(file)
+            if self._compress and not self.busy:
                 self._begin(backups[: self.keep])
 
-    def _begin(self, backups: list[dict[str, Path]]) -> None:
-        for files in backups:
-            if "" in files and ".gzipping" not in files:
+    def _begin(self, backups: list[str]) -> None:
+        for backup in backups:
+            if os.path.isfile(backup) and not os.path.isfile(f"{backup}.gzipping"):
                 # Renamed here, not in the thread: so the plain name is free for late records.
-                files[".gzipping"] = files[""].rename(f"{files['']}.gzipping")
-        if sources := [files[".gzipping"] for files in backups if ".gzipping" in files]:
+                os.rename(backup, f"{backup}.gzipping")
+        if sources := [file for backup in backups if os.path.isfile(file := f"{backup}.gzipping")]:
             self._thread = threading.Thread(target=_compress_all, args=(sources,), name="log-gzip", daemon=True)
             with contextlib.suppress(RuntimeError):  # no thread can be started at exit
                 self._thread.start()
@@ -165,7 +163,7 @@ class Backups:
             self._thread.join(2.0)
 
 
-def _compress_all(sources: list[Path]) -> None:
+def _compress_all(sources: list[str]) -> None:
     for source in sources:
         try:
             _compress(source)
@@ -173,7 +171,7 @@ def _compress_all(sources: list[Path]) -> None:
             reports.report("gzip", f"file: compression failed, {source} stays uncompressed: {error}")
 
 
-def _compress(source: Path) -> None:
+def _compress(source: str) -> None:
     """Rename app.log.1.gzipping to app.log.1.gz, compressed and behind what is in that already.
 
     The compressed data is renamed to `source` before: if the process is killed at any time, each line is in one
@@ -182,19 +180,21 @@ def _compress(source: Path) -> None:
     import gzip
     import shutil
 
-    whole, part = source.with_suffix(".gz"), source.with_suffix(".gz.part")
+    whole = f"{source.removesuffix('.gzipping')}.gz"
+    part = f"{whole}.part"
     with open(source, "rb", opener=open_file) as file:
         is_compressed = file.read(2) == b"\x1f\x8b"  # with which no text in UTF-8 begins
     if not is_compressed:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(part)
         with open(part, "xb", opener=open_file) as target:
-            if whole.exists():
+            if os.path.exists(whole):
                 with open(whole, "rb", opener=open_file) as before:
                     shutil.copyfileobj(before, target)
-            with gzip.GzipFile("", "wb", fileobj=target) as packed, source.open("rb") as lines:
+            with gzip.GzipFile("", "wb", fileobj=target) as packed, open(source, "rb") as lines:
                 shutil.copyfileobj(lines, packed)
             target.flush()
             os.fsync(target.fileno())
         shutil.copystat(source, part)
-        part.replace(source)
-    source.replace(whole)
+        os.replace(part, source)
+    os.replace(source, whole)

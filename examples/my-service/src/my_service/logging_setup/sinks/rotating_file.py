@@ -10,7 +10,6 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from pathlib import Path
 from typing import Any, Final
 
 from ..process import reports
@@ -36,7 +35,7 @@ class RotatingFileHandler(logging.Handler, ABC):
     def __init__(self, path: str, backups: Backups) -> None:
         super().__init__()
         self.name = "file"
-        self._configured = self._path = Path(path)
+        self._configured = self._path = path
         self._backups = backups
         self._file: LockedFile | None = None
         self._buffer: deque[tuple[float, bytes]] = deque()  # when a record was made, and its line
@@ -108,7 +107,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         # With a lock or without: a single write stays whole, and a second file would be confusing.
         with contextlib.closing(LockedFile(self._configured, follow=True, shared=True)) as file:
             file.append([self._line(record)])
-            return f"{file.path}, which another process has open" if file.shared else str(file.path)
+            return f"{file.path}, which another process has open" if file.shared else file.path
 
     def _look(self) -> None:
         """Open the file if it is not open; reopen it if it was moved away, or if the configured one is free again."""

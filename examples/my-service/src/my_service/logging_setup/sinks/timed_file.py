@@ -91,7 +91,7 @@ class TimedFileHandler(RotatingFileHandler):
         except (OverflowError, ValueError, OSError):
             return False  # no calendar has that time: append to the file as it is
         if period.start < self._period.start <= time.time():
-            path = file.path.with_name(f"{file.path.name}.{period.name}")
+            path = f"{file.path}.{period.name}"
             try:
                 with contextlib.closing(LockedFile(path)) as backup:
                     backup.append([line])
