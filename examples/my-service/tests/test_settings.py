@@ -9,10 +9,7 @@ from my_service.logging_setup import settings
 from my_service.logging_setup.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
-DOCUMENTED = [
-    (each.variable, each.default, each.about)
-    for each, _ in Settings().variables()
-]
+DOCUMENTED = [(each.variable, each.default, each.about) for each, _ in Settings().variables()]
 
 
 def test_env_example_lists_every_variable() -> None:
