@@ -48,20 +48,14 @@ def file_of(folder: Path, user: int | None = None) -> Path:
     return folder / f"my_service.logging_setup-{os.geteuid() if user is None else user}" / "levels"
 
 
-def write(folder: Path, text: str = "my_service.db=DEBUG", mode: int = 0o700) -> Path:
-    """Write a change as the command does."""
+def write(folder: Path, levels: str = "my_service.db=DEBUG", mode: int = 0o700) -> Path:
+    """Write a change for an hour as the command does."""
     file = file_of(folder)
     file.parent.mkdir(mode=0o700, exist_ok=True)
     file.touch(0o600)
-    file.write_text(f"{text} until later", "utf-8")
-    date(file)
+    file.write_text(f"{int(time.time() + 3600) * 1000} {levels}\n", "utf-8")
     file.parent.chmod(mode)
     return file
-
-
-def date(file: Path) -> None:
-    """Give the file the time at which its change ends: in an hour."""
-    os.utime(file, (time.time() + 3600,) * 2)
 
 
 def run_here(project: Project, folder: Path, body: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -356,11 +350,11 @@ if __name__ == "__main__":
         assert change(project, tmp_path, "--show").stdout == "none\n"
         assert change(project, tmp_path, "--reset").returncode == 0
 
-    @pytest.mark.parametrize("text", ["my_service.db", "my_service.db=LOUD until later"])
-    def test_unreadable_file_is_reported(self, project: Project, tmp_path: Path, text: str) -> None:
-        file = write(tmp_path)
-        file.write_text(text, "utf-8")
-        date(file)
+    @pytest.mark.parametrize("levels", ["my_service.db", "my_service.db=LOUD", "without a time"])
+    def test_unreadable_file_is_reported(self, project: Project, tmp_path: Path, levels: str) -> None:
+        file = write(tmp_path, levels)
+        if levels == "without a time":
+            file.write_text("my_service.db=DEBUG until later", "utf-8")
         assert "levels: change refused" in run_here(project, tmp_path, self.REFUSED, LOG_LEVEL="INFO").stdout
         assert change(project, tmp_path, "--show").stdout.startswith("refused: ")
         assert change(project, tmp_path, "--reset").stdout == "none\n"
