@@ -259,6 +259,35 @@ with setup_main_logging() as logs:
 """
         run_here(bake(multiprocessing=False), tmp_path, body)
 
+    def test_batch_at_the_end_of_a_change_is_filtered(self, bake: Bake, tmp_path: Path) -> None:
+        body = """
+from my_service.logging_setup.process.live_level import LiveLevels, write
+from my_service.logging_setup.sinks.dispatcher import Dispatcher
+
+class Buffer(logging.Handler):
+    buffers = True
+    def emit(self, record):
+        print(record.getMessage())
+
+class Batch(list):
+    def __iter__(self):
+        yield from super().__iter__()
+        write("", 0)
+        levels._look()
+
+write("my_service.db=DEBUG", 3600)
+dispatcher, levels = Dispatcher([Buffer(logging.INFO)]), LiveLevels()
+levels.start(dispatcher.handlers)
+names = ("my_service.db", "my_service.other")
+records = [logging.makeLogRecord({"name": name, "levelno": 10, "msg": f"line {name}"}) for name in names]
+dispatcher.dispatch(Batch(records))
+assert dispatcher.handlers[0].handler.level == logging.INFO
+levels.stop()
+"""
+        assert re.findall("^line (.+)$", run_here(bake(multiprocessing=False), tmp_path, body).stdout, re.M) == [
+            "my_service.db"
+        ]
+
     def test_report_below_all_levels_goes_to_stderr(self, bake: Bake, tmp_path: Path) -> None:
         body = """
 from my_service.logging_setup.process import reports

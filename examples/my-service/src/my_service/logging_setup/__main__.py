@@ -3,7 +3,7 @@
 Shows how logging would be set up in this environment, and its faults. Exit status: 0; 1 if a sink
 failed its probe; 2 if a LOG_* value is invalid. docs/logging.md has more.
 
-With `level` as the first word, the command that changes levels in the running service: doctor/level.py.
+With `level` as the first word: change levels in the running service, for a time. Exit status 2 if that fails.
 """
 
 import argparse
@@ -12,16 +12,19 @@ import importlib
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .configure import settings_or_exit, use_settings
-from .doctor import level
 from .doctor.checks import faults, loggers, settings_now
 from .doctor.probe import probe
+from .env import parsers as parse
 from .formatters import service_name
 from .get_handlers import get_handlers
+from .process import live_level
 from .process.reports import describe
 from .records.redaction import redact
 from .records.text import escape
@@ -31,7 +34,7 @@ from .settings import OWN_LOGGERS, PACKAGE, Settings
 def main() -> int:
     """Examine logging, print the report, and return the exit status."""
     if sys.argv[1:2] == ["level"]:
-        return level.main(sys.argv[2:], f"python -m {__package__} level")
+        return level_command(sys.argv[2:])
     options = parse_options([f"{PACKAGE}.main"] if PACKAGE else [])
     settings = settings_or_exit()
     # What is printed meanwhile, and the console's test record, must not get into the JSON.
@@ -43,7 +46,7 @@ def main() -> int:
         "service.name": service_name(),
         "settings": settings_now(settings, Settings(), os.environ),
         "sinks": {name: logging.getLevelName(sink.level) for name, sink in settings.sinks.items() if sink.is_on},
-        "level_change": level.shown(),
+        "level_change": level_change(),
         "loggers": loggers(),
         "faults": [*map(redact.text, failed), *faults(settings, OWN_LOGGERS, os.environ)],
         "probe": results,
@@ -88,6 +91,61 @@ def as_text(report: dict[str, Any]) -> str:
         lines += ["", "Probe"]
         lines += [f"  {each['sink']:24} {each['verdict']:10} {each['words']}" for each in report["probe"]]
     return "".join(f"{escape(line.rstrip())}\n" for line in lines)
+
+
+def level_command(arguments: Sequence[str]) -> int:
+    """Run the command `level`, print the change in force, and return 0. Raises SystemExit(2) with a message."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__} level", description="Change levels for a time.")
+    parser.add_argument("levels", nargs="*", metavar="NAME=LEVEL", help="of a logger; root=LEVEL: of the root logger")
+    about = "such as 30s, 10m or 2h; at most 24h; default: 10m"
+    parser.add_argument("--for", dest="seconds", type=duration, default="10m", metavar="TIME", help=about)
+    parser.add_argument("--show", action="store_true", help="show the change in force")
+    parser.add_argument("--reset", action="store_true", help="end it")
+    options = parser.parse_args(arguments)
+    levels = ",".join(options.levels)
+    try:
+        if parse.levels(levels):
+            change_levels(levels, options.seconds)
+        elif options.reset:
+            live_level.write("", 0)
+        elif not options.show:
+            parser.error("NAME=LEVEL, --show or --reset is required")
+    except ValueError as error:
+        parser.error(f"{levels!r}: must be {error}")
+    except OSError as error:
+        parser.error(str(error))
+    sys.stdout.write(f"{level_change()}\n")
+    return 0
+
+
+def duration(text: str) -> int:
+    """Parse a duration and return its seconds."""
+    found = re.fullmatch("([0-9]{1,5})([smh])", text)
+    seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0
+    if not 0 < seconds <= 24 * 3600:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a time such as 30s, 10m or 2h, at most 24h")
+    return seconds
+
+
+def change_levels(levels: str, seconds: int) -> None:
+    """Write the change, and block for some seconds until processes have applied it; OSError if none has."""
+    live_level.write(levels, seconds)
+    started = time.monotonic()  # every process looks once a second; on a busy machine, the first one later
+    while time.monotonic() < started + (2.5 if live_level.read()[2] else 10):
+        time.sleep(0.1)
+    if not live_level.read()[2]:
+        live_level.write("", 0)
+        path = live_level.location()
+        raise OSError(f"no process of this service has read {path}: is it running, with this user and TMPDIR?")
+
+
+def level_change() -> str:
+    """Describe the change of levels in force."""
+    try:
+        text, _, processes = live_level.read()
+    except (OSError, ValueError) as error:
+        return f"refused: {error}"
+    return f"{text}, in processes {', '.join(processes)}" if text else "none"
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ class LiveLevels:
         self._owner = 0  # the process that has started it first: its forked children report nothing
         self._applied = ""
         self._former = contextlib.ExitStack()  # closing it restores the former levels
+        self._filters = contextlib.ExitStack()  # closing it removes them from the sinks
 
     def start(self, sinks: Sequence[Any] = ()) -> None:
         """Apply the change in force, if any, and follow the file; `sinks`: the GuardedHandlers of this process."""
@@ -94,6 +95,7 @@ class LiveLevels:
             self._ended.set()
             self._ended, self._owner, self._applied = None, 0, ""
             self._former.close()
+            self._filters.close()
 
     def _watch(self, ended: threading.Event) -> None:
         process = os.getpid()
@@ -113,6 +115,8 @@ class LiveLevels:
             self._applied = text  # last: a child that is forked before repeats it
             if self._sinks and os.getpid() == self._owner:
                 reports.say(f"levels: {text or 'end of the change, former ones restored'}")
+        elif not levels:  # one look later: a batch that the lowered level has let through may have been in work
+            self._filters.close()
         if levels and str(os.getpid()) not in processes:
             with contextlib.suppress(OSError), open(os.open(location(), os.O_WRONLY | os.O_APPEND), "w") as file:
                 file.write(f"{os.getpid()}\n")
@@ -120,14 +124,17 @@ class LiveLevels:
     def _apply(self, levels: Levels) -> None:
         for name, level in levels:
             self._set_level(logging.getLogger(name), level)
-        lowest = min((level for _, level in levels), default=logging.CRITICAL)
-        for guarded in self._sinks:
-            handler = guarded.handler
-            if handler.level > lowest and not getattr(handler, "keeps_level", False):
-                passes = partial(_passes, guarded, handler.level, levels)
-                handler.addFilter(passes)  # before the level lets more through
-                self._former.callback(handler.removeFilter, passes)
-                self._set_level(handler, lowest)
+        if not levels:
+            return
+        lowest = min(level for _, level in levels)
+        with self._filters.pop_all():  # those of another change, until the new ones are there
+            for guarded in self._sinks:
+                handler = guarded.handler
+                if handler.level > lowest and not getattr(handler, "keeps_level", False):
+                    passes = partial(_passes, guarded, handler.level, levels)
+                    handler.addFilter(passes)  # before the level lets more through
+                    self._filters.callback(handler.removeFilter, passes)
+                    self._set_level(handler, lowest)
 
     def _set_level(self, target: Any, level: int) -> None:
         self._former.callback(target.setLevel, target.level)

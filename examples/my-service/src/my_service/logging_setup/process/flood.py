@@ -6,37 +6,33 @@ process: that needs no thread.
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextvars import Context
+from functools import partial
 from typing import Any, Final
 
 from ..records.redaction import redact
 from ..records.serialize import ADMITTED, Deliver, deserialize_origin, origin_values, serialize_origin
 from ..records.values import safe_str, to_scalar
 from . import reports
-
-_MAX_LINES: Final = 2048  # counted at a time
+from .global_state import forked_handlers
 
 
 class _FloodControl:
     """Counts the records of this process, by line of code, in one window after another."""
 
     _deliver: Deliver
-    _end = 0.0  # of the present window, in monotonic seconds
+    _rate, _most, _seconds = "", 0, 0
 
     def __init__(self) -> None:
-        self._rate, self._most, self._seconds = "", 0, 0
-        self._start()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._start)
-
-    def _start(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a signal handler may log
         self._lines: dict[Any, tuple[int, tuple[int, bytes]]] = {}  # records, and the highest level with its origin
+        self._end = 0.0  # of the present window, in monotonic seconds
         self._has_dropped = False
+
+    reset_in_child = __init__  # its parent reports what it has counted
 
     def limit(self, rate: str, handlers: Iterable[logging.Handler], deliver: Deliver) -> Deliver:
         """Limit what `handlers` get to a rate such as 10/60s, and return `deliver` with that limit; "": no limit."""
@@ -45,20 +41,17 @@ class _FloodControl:
         self._rate, self._deliver = rate, deliver
         self._most, self._seconds = map(int, rate.rstrip("s").split("/"))
         for handler in handlers:
-            handler.handle = self._limited(handler.handle)  # type: ignore[method-assign, assignment]
+            handler.handle = partial(self._handle, handler.handle)  # type: ignore[method-assign]
         return lambda origin, msg, *rest: self._admits(origin, msg) and deliver(origin, msg, *rest)
 
-    def _limited(self, handle: Callable[[logging.LogRecord], bool]) -> Callable[[logging.LogRecord], bool]:
-        def limited(record: logging.LogRecord) -> bool:
-            data = record.__dict__
-            if ADMITTED not in data:  # else another handler has had this record
-                data[ADMITTED] = True
-                with contextlib.suppress(Exception):  # the application may put anything into a record
-                    origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
-                    data[ADMITTED] = self._admits(origin, data["msg"])
-            return data[ADMITTED] and handle(record)
-
-        return limited
+    def _handle(self, handle: Callable[[logging.LogRecord], bool], record: logging.LogRecord) -> bool:
+        data = record.__dict__
+        if ADMITTED not in data:  # else another handler has had this record
+            data[ADMITTED] = True
+            with contextlib.suppress(Exception):  # the application may put anything into a record
+                origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
+                data[ADMITTED] = self._admits(origin, data["msg"])
+        return data[ADMITTED] and handle(record)
 
     def _admits(self, origin: bytes, template: object) -> bool:
         """Count a record; return False if it is beyond the limit."""
@@ -70,7 +63,7 @@ class _FloodControl:
         with self._lock:
             count, highest = self._lines.get(line, (0, (0, b"")))
             self._lines[line] = count + 1, max(highest, (place["levelno"], origin))
-            if count >= self._most and not self._has_dropped:
+            if count == self._most and not self._has_dropped:
                 self._has_dropped = True
                 from multiprocessing import util  # here: rarely needed
 
@@ -80,7 +73,7 @@ class _FloodControl:
     def report(self, *, now: bool = True) -> None:
         """Log how many records of each line were dropped: `now`, or if the window is over. Blocks as a log call may."""
         with self._lock:
-            if not now and time.monotonic() < self._end and len(self._lines) < _MAX_LINES:
+            if not now and time.monotonic() < self._end and len(self._lines) < 2048:
                 return
             self._end = time.monotonic() + self._seconds
             lines, self._lines = self._lines, {}
@@ -88,9 +81,9 @@ class _FloodControl:
             if count > self._most:
                 place = deserialize_origin(origin)
                 line = f"{place['filename']}:{place['lineno']}" if place["lineno"] else place["name"]
-                repeated = f"{line} repeated {count - self._most} times"
-                text = f"flood control: {repeated}, not logged: LOG_REPEAT={self._rate}"
+                text = f"flood control: {line} repeated {count - self._most} times, not logged: LOG_REPEAT={self._rate}"
                 Context().run(self._deliver, origin, text, None, level)  # not that of another line's log call
 
 
 flood_control: Final = _FloodControl()
+forked_handlers.add(flood_control)

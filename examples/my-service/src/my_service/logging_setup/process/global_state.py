@@ -21,7 +21,7 @@ _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last st
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
 logger = logging.getLogger(__name__)
 
-# Handlers of which a forked child calls `reset_in_child()`; os.register_at_fork would keep each of them for ever.
+# Handlers, and others, of which a forked child calls `reset_in_child()`; os.register_at_fork would keep each for ever.
 forked_handlers: Final["weakref.WeakSet[Any]"] = weakref.WeakSet()
 
 

@@ -1,6 +1,7 @@
-"""Levels changed while the service runs: the command (doctor/level.py) writes a file, which each process follows.
+"""Levels changed while the service runs: the command `level` (__main__.py) writes a file, which each process follows.
 
-A thread reads the file once a second. It is in a folder that is open to its user alone.
+A thread reads it once a second. Its first line has the end of the change, in milliseconds since the epoch, and the
+levels; each process that has applied them appends its pid. It is in a folder that is open to its user alone.
 """
 
 import contextlib
@@ -11,42 +12,53 @@ import threading
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from ..env import parsers as parse
+from ..records.text import format_time
 from . import reports
+from .global_state import PACKAGE, forked_handlers
 
-_INTERVAL: Final = 1.0  # seconds between two looks
-_NAME: Final = (__package__ or __name__).rpartition(".")[0]
-
-Levels = tuple[tuple[str, int], ...]
+Levels = Sequence[tuple[str, int]]
 
 
-def location() -> Path:
-    """Return the path of the file. Beside it, each process that has applied the change has a file, named by its pid."""
-    folder = os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp"  # noqa: S108 - see `check`
-    return Path(folder, f"{_NAME}-{getattr(os, 'geteuid', int)()}", "levels")
+def location() -> str:
+    """Return the path of the file."""
+    folder = os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp"  # noqa: S108 - see `read`
+    return os.path.join(folder, f"{PACKAGE}-{getattr(os, 'geteuid', int)()}", "levels")
 
 
-def check(path: Path) -> os.stat_result:
-    """Return the status of `path`; raise PermissionError if it is another user's, or open to others, or a link."""
-    found = path.lstat()
-    if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
-        raise PermissionError(f"{path} is another user's, or open to others")
-    return found
+def read() -> tuple[str, Levels, list[str]]:
+    """Return the change in force, as text and as levels (empty: none), and the processes that have applied it.
 
-
-def read() -> tuple[str, Levels]:
-    """Return the change in force, as text and as levels; both empty if there is none. Raises OSError or ValueError."""
+    Raises OSError, also if file or folder is a link, another user's, or open to others; ValueError for other contents.
+    """
+    path = location()
     try:
-        check(location().parent)
-        if check(location()).st_mtime <= time.time():  # it is dated at the end of the change
-            return "", ()
-        text = location().read_text("utf-8")
+        for each in (os.path.dirname(path), path):
+            found = os.lstat(each)
+            if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
+                raise PermissionError(f"{each} is another user's, or open to others")
+        with open(path, encoding="utf-8") as file:
+            first, *processes = file.read().splitlines()
     except FileNotFoundError:
-        return "", ()
-    return text, parse.levels(text.partition(" until ")[0])
+        return "", (), []
+    end, _, levels = first.partition(" ")
+    if int(end) <= time.time() * 1000:
+        return "", (), processes
+    return f"{levels} until {format_time(int(end))}", parse.levels(levels), processes
+
+
+def write(levels: str, seconds: int) -> None:
+    """Replace the change in force by one that ends after so many seconds. Raises OSError as read() does."""
+    path = location()
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(os.path.dirname(path), 0o700)
+    with contextlib.suppress(ValueError):  # contents that are no change may be replaced
+        read()  # refuses a folder or file of another user
+    with open(f"{path}.new", "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+        file.write(f"{int((time.time() + seconds) * 1000)} {levels}\n")
+    os.replace(f"{path}.new", path)
 
 
 class LiveLevels:
@@ -55,13 +67,14 @@ class LiveLevels:
     def __init__(self) -> None:
         self._ended: threading.Event | None = None  # None: not started
         self._sinks: Sequence[Any] = ()
-        self._reports = False
-        self._applied: tuple[str, Levels] = "", ()
+        self._owner = 0  # the process that has started it first: its forked children report nothing
+        self._applied = ""
         self._former = contextlib.ExitStack()  # closing it restores the former levels
+        self._filters = contextlib.ExitStack()  # closing it removes them from the sinks
 
-    def start(self, sinks: Sequence[Any] = (), *, reports_changes: bool = True) -> None:
+    def start(self, sinks: Sequence[Any] = ()) -> None:
         """Apply the change in force, if any, and follow the file; `sinks`: the GuardedHandlers of this process."""
-        self._sinks, self._reports = sinks, bool(sinks) and reports_changes
+        self._sinks, self._owner = sinks, self._owner or os.getpid()
         self._look()
         self._ended = threading.Event()
         with contextlib.ExitStack() as stack:
@@ -71,57 +84,61 @@ class LiveLevels:
             stack.enter_context(contextlib.suppress(RuntimeError))  # a sub-interpreter has no daemon threads
             threading.Thread(target=self._watch, args=(self._ended,), name="log-levels", daemon=True).start()
 
-    def start_in_child(self) -> None:
-        """Start again in a forked child, unless gevent copies the thread. The parent reports the change."""
-        self._reports = False
+    def reset_in_child(self) -> None:
+        """Start again in a forked child, unless gevent copies the thread."""
         if self._ended and not threading.get_ident.__module__.startswith("gevent"):
-            self.start(self._sinks, reports_changes=False)
+            self.start(self._sinks)
 
     def stop(self) -> None:
         """End the thread, and restore the former levels."""
         if self._ended:
             self._ended.set()
-            self._ended, self._applied = None, ("", ())
+            self._ended, self._owner, self._applied = None, 0, ""
             self._former.close()
+            self._filters.close()
 
     def _watch(self, ended: threading.Event) -> None:
-        owner = os.getpid()
-        while not ended.wait(_INTERVAL):
+        process = os.getpid()
+        while not ended.wait(1.0):
             self._look()
-        if os.getpid() != owner:  # gevent's copy in a forked child, where a Thread cannot end
+        if os.getpid() != process:  # gevent's copy in a forked child, where a Thread cannot end
             threading.Event().wait()
 
     def _look(self) -> None:
-        change: tuple[str, Levels] = "", ()
         try:
-            change = read()
+            text, levels, processes = read()
         except Exception as error:  # noqa: BLE001 - the file may contain anything
-            if self._reports:
-                reports.report("levels", f"levels: change refused, levels stay as set: {reports.describe(error)}")
-        if change != self._applied:
+            text, levels, processes = f"change refused, levels stay as set: {reports.describe(error)}", (), []
+        if text != self._applied:
             self._former.close()
-            self._apply(change[1])
-            self._applied = change  # last: a child that is forked before repeats it
-            if self._reports:
-                reports.say(f"levels: {change[0] or 'end of the change, former ones restored'}")
-        if change[0]:
-            with contextlib.suppress(OSError):
-                location().with_name(str(os.getpid())).touch()
+            self._apply(levels)
+            self._applied = text  # last: a child that is forked before repeats it
+            if self._sinks and os.getpid() == self._owner:
+                reports.say(f"levels: {text or 'end of the change, former ones restored'}")
+        elif not levels:  # one look later: a batch that the lowered level has let through may have been in work
+            self._filters.close()
+        if levels and str(os.getpid()) not in processes:
+            with contextlib.suppress(OSError), open(os.open(location(), os.O_WRONLY | os.O_APPEND), "w") as file:
+                file.write(f"{os.getpid()}\n")
 
     def _apply(self, levels: Levels) -> None:
         for name, level in levels:
-            logger = logging.getLogger(name)
-            self._former.callback(logger.setLevel, logger.level)
-            logger.setLevel(level)
-        lowest = min((level for _, level in levels), default=logging.CRITICAL)
-        for guarded in self._sinks:
-            handler, level = guarded.handler, guarded.handler.level
-            if level > lowest and not getattr(handler, "keeps_level", False):
-                passes = partial(_passes, guarded, level, levels)
-                handler.addFilter(passes)  # before the level lets more through
-                self._former.callback(handler.removeFilter, passes)
-                self._former.callback(handler.setLevel, level)
-                handler.setLevel(lowest)
+            self._set_level(logging.getLogger(name), level)
+        if not levels:
+            return
+        lowest = min(level for _, level in levels)
+        with self._filters.pop_all():  # those of another change, until the new ones are there
+            for guarded in self._sinks:
+                handler = guarded.handler
+                if handler.level > lowest and not getattr(handler, "keeps_level", False):
+                    passes = partial(_passes, guarded, handler.level, levels)
+                    handler.addFilter(passes)  # before the level lets more through
+                    self._filters.callback(handler.removeFilter, passes)
+                    self._set_level(handler, lowest)
+
+    def _set_level(self, target: Any, level: int) -> None:
+        self._former.callback(target.setLevel, target.level)
+        target.setLevel(level)
 
 
 def _passes(guarded: Any, level: int, levels: Levels, record: logging.LogRecord) -> bool:
@@ -133,5 +150,4 @@ def _passes(guarded: Any, level: int, levels: Levels, record: logging.LogRecord)
 
 
 live: Final = LiveLevels()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=live.start_in_child)
+forked_handlers.add(live)

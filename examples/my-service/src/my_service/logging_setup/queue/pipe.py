@@ -10,7 +10,6 @@ the sender, and its senders share a lock: a killed process loses records, or blo
 import contextlib
 import errno
 import io
-import multiprocessing
 import os
 import queue
 import socket
@@ -18,7 +17,6 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator
-from multiprocessing import context, reduction
 from typing import Any, Final, NamedTuple
 
 from ..process import reports
@@ -124,6 +122,8 @@ class LogQueue:
         self._writer.close()
 
     def __getstate__(self) -> dict[str, Any]:
+        from multiprocessing import context, reduction  # here: takes long to import
+
         number = self._writer.fileno()
         # Only a process that is being started inherits it; others, and sub-interpreters, open it by its path.
         is_start = context.get_spawning_popen() is not None
@@ -140,6 +140,8 @@ class PortableQueue(LogQueue):
     """The same interface before a multiprocessing.Queue, for systems without such pipes."""
 
     def _open(self) -> None:
+        import multiprocessing  # here: as above
+
         # Locks of the spawn context can be passed to processes of every start method.
         self._queue: multiprocessing.Queue[bytes] = multiprocessing.get_context("spawn").Queue(10_000)
 
