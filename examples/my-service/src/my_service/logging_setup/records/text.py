@@ -103,7 +103,7 @@ def escape_lines(text: str) -> str:
 
 def is_printable(text: str) -> bool:
     """Return True if `text` has no control character; False leaves that open."""
-    if len(text) < 200 or not text.isascii():
+    if len(text) < 100 or not text.isascii():
         return text.isprintable()
     return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as fast
 
