@@ -119,6 +119,7 @@ def scenarios(scale: float, workers: tuple[int, ...]) -> list[Scenario]:
             "records of 8 kB, 2 workers, at equal load",
             all_with_queue(12_000, size=8_000, rate=_PACED),
             _EQUAL,
+            turns=3,
         ),
         Scenario("e", "a second sink, 100 times too slow, 2 workers", tuple(slow), f"{_SLOW} {_FEWER}"),
         Scenario("f", "one process, no queue", one_process(ONE_PROCESS), _ALONE),

@@ -7,8 +7,7 @@ import logging
 import os
 from typing import Any, Final
 
-from .records.dialects import DIALECTS
-from .records.format_strings import FormatStringFormatter
+from .records.format_strings import DIALECTS, FormatStringFormatter
 from .records.text import TextFormatter, add_fields, format_time, to_json
 
 
@@ -59,8 +58,12 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, service: str = "", dialect: str = "") -> None:
         super().__init__()
-        self._service, self._dialect = service, DIALECTS.get(dialect)
-        self._reserved = _RESERVED | self._dialect.reserved if self._dialect else _RESERVED
+        self._service, self._dialect, self._reserved = service, None, _RESERVED
+        if dialect:
+            from .records.dialects import TABLE  # here: rarely needed
+
+            self._dialect = TABLE[dialect]
+            self._reserved = _RESERVED | self._dialect.reserved
 
     def format(self, record: logging.LogRecord) -> str:
         entry = standard_fields(record, self._service)
@@ -80,7 +83,7 @@ def make_formatter(kind: str, *, colour: bool = False, date_format: str = "") ->
     if kind == "text":
         return TextFormatter(colour=colour)
     if kind == "json" or kind in DIALECTS:
-        return JsonFormatter(service_name(), dialect=kind)
+        return JsonFormatter(service_name(), dialect="" if kind == "json" else kind)
     return FormatStringFormatter(kind, date_format)
 
 

@@ -77,7 +77,7 @@ def seconds(least: float, most: float) -> Parser:
 
 def rate(value: str) -> str:
     """Return the text if it is a number of records in a number of seconds, or empty."""
-    if not re.fullmatch(r"([1-9]\d{0,8}/[1-9]\d{0,5}s)?", value):
+    if value and not re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,5}s", value):
         raise ValueError("a number of records / a number of seconds, for example 10/60s")
     return value
 

@@ -11,13 +11,12 @@ import contextlib
 import errno
 import io
 import os
-import queue
 import socket
 import sys
 import time
 import weakref
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..process import reports
 from .frames import SHORT, framed, read_batches, split
@@ -57,7 +56,7 @@ def renumber(descriptor: int, least: int = 3) -> int:
     return found
 
 
-class WorkerSettings(NamedTuple):
+class WorkerSettings:
     """The settings that every process needs. Those of the sinks, secrets included, stay with the listener."""
 
     level: int
@@ -71,13 +70,17 @@ class WorkerSettings(NamedTuple):
     repeat: str
     fault_file: str
 
+    def __init__(self, settings: Any) -> None:
+        """Take them from `settings`, which has them all."""
+        vars(self).update({name: getattr(settings, name) for name in WorkerSettings.__annotations__})
+
 
 class LogQueue:
     """The two ends of the pipe. Can be passed to other processes: they get the writing end and WorkerSettings."""
 
     def __init__(self, settings: Any) -> None:
         """`settings` has all attributes of WorkerSettings."""
-        self.settings = WorkerSettings._make(getattr(settings, name) for name in WorkerSettings._fields)
+        self.settings = WorkerSettings(settings)
         self._open()
 
     def _open(self) -> None:
@@ -148,7 +151,7 @@ class PortableQueue(LogQueue):
     def put(self, data: bytes, timeout: float) -> bool:
         try:
             self._queue.put(data, timeout=timeout)
-        except (queue.Full, OSError, ValueError, AssertionError, RuntimeError):  # all but the first: closed
+        except Exception:  # noqa: BLE001 - queue.Full; others if it is closed
             return False
         return True
 

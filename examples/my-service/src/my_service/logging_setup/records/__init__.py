@@ -4,5 +4,5 @@ In reading order: record (PreparedRecord), context (log_context); values (and ex
 redaction_rules, trace (the parts of a record); serialize (the whole); logger (log calls without a LogRecord); text
 (TextFormatter, escapes, time stamps), dialects (JSON of log platforms), format_strings.
 Exports: log_context; PreparedRecord; prepare, flatten, restore; use_fast_loggers; redact; TextFormatter, to_json;
-DIALECTS; FormatStringFormatter, line_format, time_format.
+DIALECTS, FormatStringFormatter, line_format, time_format.
 """

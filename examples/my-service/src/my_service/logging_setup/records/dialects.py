@@ -86,7 +86,7 @@ def _severity(record: logging.LogRecord) -> str:
     return _SEVERITIES[min(max(record.levelno // 10, 1), 5) - 1]
 
 
-DIALECTS: Final = {
+TABLE: Final = {
     "gcp": Dialect("gcp", _gcp, "logging.googleapis.com/sourceLocation"),
     "ecs": Dialect("ecs", _ecs, "ecs.version"),
     "datadog": Dialect("datadog", _datadog),

@@ -5,10 +5,10 @@ import re
 import time
 from typing import Final
 
-from .dialects import DIALECTS
 from .record import BLANK, PreparedRecord
 from .text import INDENT, TextFormatter, escape, key_values
 
+DIALECTS: Final = ("gcp", "ecs", "datadog")  # of dialects.py, which is imported for them only
 _NAMES: Final = ("text", "json", *DIALECTS)
 _FIELDS: Final = {*BLANK, "asctime", "fields", "message"} - {"args", "exc_info", "exc_text", "msg", "stack_info"}
 _FORM: Final = f"one of {', '.join(_NAMES)}, or a format string such as %(asctime)s %(levelname)s %(message)s"
@@ -28,7 +28,8 @@ def line_format(value: str) -> str:
 
 def time_format(value: str) -> str:
     """Parse a format of time.strftime(), or empty text."""
-    unknown = [each for each in re.findall("%[-_0^#EO:]*.?", value) if each != "%%" and time.strftime(each) == each]
+    parts = re.findall("%[-_0^#EO:]*.?", value) if value else ()
+    unknown = [each for each in parts if each != "%%" and time.strftime(each) == each]
     if unknown or escape(value) != value:
         wrong = ", ".join(unknown) or "control characters"
         raise ValueError(f"a format of time.strftime() such as %Y-%m-%dT%H:%M:%S%z, without {wrong}")

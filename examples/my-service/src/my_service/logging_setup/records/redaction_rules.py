@@ -74,7 +74,8 @@ RULES: Final = (
 )  # fmt: skip
 
 
-_short: Final = re.compile(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]").search
+def _short(s: str) -> object:  # compiled when first needed, so that a start does not pay for it
+    return re.search(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]", s)
 
 
 def _has_ss(s: str) -> object:
