@@ -35,13 +35,13 @@ _PEERS: Final = (
     "loguru", "concurrent-log-handler", "Logbook", "structlog", "python-json-logger", "picologging", "logly",
 )  # fmt: skip
 _ABOUT: Final = """\
-Written by `make bench`. A round runs table after table, and the rows of a table one after another, so that
-slow moments of the machine affect all rows. Some tables have several turns per round: (b) and (d3)
-three, (g) and (h) five. Figures are medians. Records per second: from the first worker's first record
-until the last line is in the file. CPU: of all processes together. p50, p99, p99.9: duration of a log call. Memory: the sum of the peaks
-of all processes; where the listener is a thread, its memory is the main process's. Every
-line must be in the file once. "Ahead at" names each figure that is better than
-this template's by more than 2%; the floor is no alternative, because it writes one file per process.
+Written by `make bench`. A round runs table after table, and the rows of a table one after another, so that slow
+moments of the machine affect all rows. Some tables have several turns per round: (b) and (d3) three, (g) and
+(h) five. Figures are medians. Records per second: from the first worker's first record until the last line is
+in the file. CPU: of all processes together. p50, p99, p99.9: duration of a log call. Memory: the sum of the
+peaks of all processes; where the listener is a thread, its memory is the main process's. Every line must be in
+the file once. "Ahead at" names each figure that is better than this template's by more than 2%; the floor is no
+alternative, because it writes one file per process.
 """
 
 
