@@ -14,7 +14,7 @@ from my_service.logging_setup.formatters import (
     optional_fields,
     standard_fields,
 )
-from my_service.logging_setup.records.dialects import DIALECTS
+from my_service.logging_setup.records.format_strings import DIALECTS
 from my_service.logging_setup.records.serialize import prepare
 
 DOCS = Path(__file__).parents[1] / "docs"
