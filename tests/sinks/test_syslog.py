@@ -78,7 +78,8 @@ class Receiver(Daemon):
         if not self.messages_file.exists():
             return []
         lines = self.messages_file.read_text("utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1]]
+        # Numbers as texts, which they are in all but the latest versions.
+        return [{name: str(value) for name, value in json.loads(line).items()} for line in lines[:-1]]
 
 
 class Rsyslogd(Receiver):
