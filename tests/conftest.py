@@ -34,6 +34,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="tests-")
 atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
 
+# No __pycache__ in the generated projects, which tests share and compare.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
 
 @pytest.fixture(scope="session")
 def jinja_cache() -> Iterator[None]:
