@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ atexit.register(shutil.rmtree, os.environ["TMPDIR"], ignore_errors=True)
 
 # No __pycache__ in the generated projects, which tests share and compare.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+sys.dont_write_bytecode = True
 
 
 @pytest.fixture(scope="session")
