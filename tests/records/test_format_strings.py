@@ -158,7 +158,7 @@ class TestRefusal:
             ("%(message)", "Invalid format"),
             ("%(message)s 100%", "% without a field"),
             ("%(message)s %s", "% without a field"),
-            ("%(message)d", "a real number is required"),
+            ("%(message)d", "real number"),
             ("%(message)y", "Invalid format"),
             ("{message", "expected '}' before end of string"),
             ("{message:d}", "Unknown format code 'd'"),

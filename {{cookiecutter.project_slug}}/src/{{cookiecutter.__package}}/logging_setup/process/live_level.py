@@ -81,8 +81,8 @@ class LiveLevels:
             if hasattr(signal, "pthread_sigmask"):  # the thread takes no signal: other code may sigwait() for one
                 mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                 stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
-            stack.enter_context(contextlib.suppress(RuntimeError))  # a sub-interpreter has no daemon threads
-            threading.Thread(target=self._watch, args=(self._ended,), name="log-levels", daemon=True).start()
+            with contextlib.suppress(RuntimeError):  # a sub-interpreter has no daemon threads
+                threading.Thread(target=self._watch, args=(self._ended,), name="log-levels", daemon=True).start()
 
     def reset_in_child(self) -> None:
         """Start again in a forked child, unless gevent copies the thread."""
