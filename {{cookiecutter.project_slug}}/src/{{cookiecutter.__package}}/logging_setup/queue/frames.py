@@ -28,7 +28,7 @@ _PART: Final = 0x80  # added to the number of frames if the payload is a part of
 _MARK: Final = b"\xff\xfe\xfd\xfc"
 _SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame
 _HEAD_SIZE: Final = len(_SINGLE)
-_ANY_HEAD: Final = rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc"  # as text: only the listener compiles it
+_ANY_HEAD: Final = rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc"  # FrameDecoder compiles it: senders do without
 SHORT: Final = FRAME - _HEAD_SIZE  # bytes of a record that fits into one frame
 _LONG: Final = (FRAME - 1) * (AT_ONCE // FRAME) - len(_MARK)  # bytes of a record, or of a part, in one write
 _PART_HEAD: Final = struct.Struct("<QQHH")  # sender, number of the record, number of the part, number of parts
@@ -75,6 +75,7 @@ class FrameDecoder:
         self._left = b""  # the beginning of a write that has not been read to its end
         self._begun = False  # until then, a write may lack the beginning: the previous listener has read it
         self._unfinished: dict[tuple[int, int], list[bytes]] = {}
+        self._any_head = re.compile(_ANY_HEAD)
 
     def records(self, read: bytes) -> list[bytes]:
         """Return the records that `read` completes, each padded with zeros. Never raises."""
@@ -88,7 +89,7 @@ class FrameDecoder:
                 if after > end:
                     break
                 found.append(read[at + _HEAD_SIZE : after])
-            elif head := re.compile(_ANY_HEAD).match(read, at):
+            elif head := self._any_head.match(read, at):
                 count = head[0][0] & ~_PART
                 after = at + FRAME * count
                 if any(read[at + FRAME : after : FRAME]):  # not the frames of one write
@@ -110,7 +111,7 @@ class FrameDecoder:
 
     def _skip(self, read: bytes, at: int) -> int:
         """Return where the next write begins: `at` itself if more has to be read to know."""
-        found = re.compile(_ANY_HEAD).finditer(read, at + 1)
+        found = self._any_head.finditer(read, at + 1)
         heads = [(head.start(), head.start() + FRAME * (head[0][0] & ~_PART)) for head in found]
         after = max(at + 1, len(read) - len(_MARK))
         for (start, end), (following, _) in itertools.pairwise([*heads, (len(read), 0)]):

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import io
 import os
+import queue
 import socket
 import sys
 import time
@@ -151,7 +152,7 @@ class PortableQueue(LogQueue):
     def put(self, data: bytes, timeout: float) -> bool:
         try:
             self._queue.put(data, timeout=timeout)
-        except Exception:  # noqa: BLE001 - queue.Full; others if it is closed
+        except (queue.Full, OSError, ValueError, AssertionError, RuntimeError):  # all but the first: closed
             return False
         return True
 

@@ -1,6 +1,8 @@
 """The rules of redaction: which keys, texts and tokens are secrets. Data for redaction.py, each rule in linear time."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 KEYS: Final = (
@@ -74,12 +76,13 @@ RULES: Final = (
 )  # fmt: skip
 
 
-def _short(s: str) -> object:  # compiled when first needed, so that a start does not pay for it
-    return re.search(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]", s)
+@cache
+def _short() -> Callable[[str], object]:  # when first needed: a start does not pay for it
+    return re.compile(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]").search
 
 
 def _has_ss(s: str) -> object:
-    return "passw" in s or "passp" in s or "sshp" in s or (("pass" in s or "sess" in s) and _short(s))
+    return "passw" in s or "passp" in s or "sshp" in s or (("pass" in s or "sess" in s) and _short()(s))
 
 
 def has_hint(s: str) -> object:
@@ -90,10 +93,10 @@ def has_hint(s: str) -> object:
     """
     return (
         ("k" in s and ("ke" in s or "oo" in s) and ("key" in s or "token" in s or "cookie" in s or "hooks" in s))
-        or ("s" in s and (("ss" in s and _has_ss(s)) or ("si" in s and ("sig" in s or "sid" in s) and _short(s))))
-        or ("u" in s and ("curl" in s or ("auth" in s and ("authoriz" in s or _short(s)))))
+        or ("s" in s and (("ss" in s and _has_ss(s)) or ("si" in s and ("sig" in s or "sid" in s) and _short()(s))))
+        or ("u" in s and ("curl" in s or ("auth" in s and ("authoriz" in s or _short()(s)))))
         or ("b" in s and ("bearer" in s or "basic" in s or "fied by" in s or "/bot" in s))
-        or ("p" in s and ("pwd" in s or "mysql" in s or (("pin" in s or "otp" in s) and _short(s))))
+        or ("p" in s and ("pwd" in s or "mysql" in s or (("pin" in s or "otp" in s) and _short()(s))))
         or ("c" in s and "cre" in s and ("secret" in s or "cred" in s))
         or ("@" in s and "://" in s)
         or ("h" in s and "hmac" in s)

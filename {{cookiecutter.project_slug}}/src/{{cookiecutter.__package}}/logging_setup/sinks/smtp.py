@@ -33,8 +33,8 @@ class SmtpClient:
     @property
     def implicit_tls(self) -> bool:
         """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
-        security: str = self._settings.security
-        return security == "tls" or (security == "auto" and bool(self._settings.port == smtplib.SMTP_SSL_PORT))
+        security, port = self._settings.security, self._settings.port
+        return bool(security == "tls" or (security == "auto" and port == smtplib.SMTP_SSL_PORT))
 
     def send(self, batch: Sequence[Alert]) -> None:
         """Send one mail about all of `batch`. Blocks up to ten seconds for each answer of the server.

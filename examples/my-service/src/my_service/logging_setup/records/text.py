@@ -21,7 +21,7 @@ _OTHERS: Final = "\x80-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\uf
 _SURROGATES: Final = "\ud800-\udfff"  # which UTF-8 cannot encode
 _CONTROL: Final = f"[{_ASCII}{_OTHERS}{_SURROGATES}]"
 _ASCII_CONTROL: Final = bytes((*range(0x20), 0x7F))
-_NOT_BARE: Final = r"""[\s"'=\\]|^$"""
+_NOT_BARE: Final = re.compile(r"""[\s"'=\\]|^$""")
 
 _SEVERITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # RFC 5424
 _COLOURS: Final = {1: "2", 3: "33", 4: "31", 5: "1;31"}  # a tenth of the level's number -> ANSI code
@@ -77,7 +77,7 @@ def _bare(value: object) -> str:
     text = value if isinstance(value, str) else str(value)
     if text.isalnum() or text.isidentifier():  # most are, and both are fast
         return text
-    return escape(json.dumps(text, ensure_ascii=False) if re.search(_NOT_BARE, text) else text)
+    return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
 
 
 def add_fields(entry: dict[str, Any], fields: Mapping[str, Any], reserved: Container[str] = ()) -> None:
