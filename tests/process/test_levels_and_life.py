@@ -120,6 +120,18 @@ class TestLevels:
                 plain = {**vars(settings), "sinks": {name: vars(sink) for name, sink in settings.sinks.items()}}
                 assert made(**plain) == made(**vars(settings)) == settings
 
+    def test_settings_refuse_unknown_names_and_changes(self, project: Project) -> None:
+        with project.imported() as load:
+            made = load("settings").Settings
+            with pytest.raises(TypeError, match="Settings has no setting levle"):
+                made(levle=10)
+            with pytest.raises(TypeError, match="FileSink has no setting levle"):
+                made(sinks={"file": {"levle": 10}})
+            for settings in (made(), made().sinks["file"]):
+                with pytest.raises(AttributeError, match="level cannot be set: settings are constant"):
+                    settings.level = 10
+            assert made(level=10) != made(level=20)
+
     def test_doctor_shows_the_levels_in_force(self, project: Project, tmp_path: Path) -> None:
         report = examine(project, tmp_path, LOG_LEVEL="ERROR", LOG_FILE_LEVEL="critical", LOG_LEVELS="urllib3=CRITICAL")
         found = {each["variable"]: (each["value"], each["origin"]) for each in report["settings"]}

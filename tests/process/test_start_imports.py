@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.project import Bake, Project
 
-UNNEEDED = {"dataclasses", "inspect", "pathlib", "ntpath", "urllib.parse", "ipaddress"}
+UNNEEDED = {"dataclasses", "inspect", "multiprocessing", "pathlib", "ntpath", "urllib.parse", "ipaddress"}
 APP = """
 import logging
 from my_service.logging_setup import setup_main_logging
