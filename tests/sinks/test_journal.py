@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import first_process
 from tests.support.project import DEADLINE, Bake, Project
 
 CODE = """
@@ -22,6 +23,19 @@ with setup_main_logging():
         1 / 0
     except ZeroDivisionError:
         logging.exception("two\\nlines")
+"""
+# A journal of its own, in folders that only these processes see; systemd itself sets JOURNAL_STREAM.
+JOURNALD = "/lib/systemd/systemd-journald"
+SERVICE = f"""
+set -e
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/log
+mkdir -p /run/systemd/journal
+{JOURNALD} &
+until [ -S /run/systemd/journal/stdout ] && [ -S /run/systemd/journal/io.systemd.journal ]; do sleep 0.05; done
+systemd-cat -t journal-log sh -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$0" -c "$1"' "$0" "$1"
+journalctl --sync
+exec journalctl -t journal-log -o json --no-pager
 """
 modes = pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 
@@ -82,6 +96,33 @@ class TestJournal:
         lines = run(project, tmp_path, journal="1")
         assert lines
         assert all(re.match(r"\d{4}-\d\d-\d\dT| {4}", line) for line in lines)
+
+
+@pytest.mark.skipif(not Path(JOURNALD).exists() or os.geteuid() != 0, reason="systemd-journald cannot run here")
+@modes
+def test_journald_gets_priorities_and_messages(project: Project, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*first_process("--mount", "--mount-proc"), "sh", "-c", SERVICE, sys.executable, CODE],
+        cwd=tmp_path,
+        env=project.environment(LOG_FILE=str(tmp_path / "app.log"), LOG_LEVEL="DEBUG", SYSTEMD_COLORS="0"),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [(entry["PRIORITY"], entry["MESSAGE"]) for entry in entries if "email: off" not in entry["MESSAGE"]]
+    assert found[:8] == [
+        ("7", "DEBUG    root level 10"),
+        ("6", "INFO     root level 20"),
+        ("4", "WARNING  root level 30"),
+        ("3", "ERROR    root level 40"),
+        ("2", "CRITICAL root level 50"),
+        ("3", "ERROR    root two"),
+        ("3", "    lines"),
+        ("3", "    Traceback (most recent call last):"),
+    ]
 
 
 @modes

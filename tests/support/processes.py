@@ -40,10 +40,13 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def first_process() -> list[str]:
-    """Return a prefix that makes a command process 1 of a process namespace; skip the test if that is not possible."""
+def first_process(*options: str) -> list[str]:
+    """Return a prefix that makes a command process 1 of a process namespace; skip the test if that is not possible.
+
+    `options` of unshare(1): further namespaces.
+    """
     for command in (["unshare"], ["unshare", "--user", "--map-root-user"]):
-        command += ["--pid", "--fork", "--kill-child"]
+        command += ["--pid", "--fork", "--kill-child", *options]
         try:
             subprocess.run([*command, "true"], capture_output=True, timeout=DEADLINE, check=True)
         except (OSError, subprocess.CalledProcessError):

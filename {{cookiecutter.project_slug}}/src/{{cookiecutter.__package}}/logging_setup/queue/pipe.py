@@ -29,7 +29,7 @@ _CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged us
 # A program that closes all descriptors, as daemons do, closes the queue's too, and the files that it opens next get
 # the lowest numbers. With a low number, records would be written into one of these files.
 _HIGH_NUMBER: Final = 500
-_PAUSE: Final = 0.001  # seconds between two attempts to write to a full pipe
+_PAUSE: Final = 0.0003  # seconds between two attempts to write to a full pipe
 
 # Closed in a forked child. The reader among them: while one is open, senders cannot notice that the listener is gone.
 not_for_children: "weakref.WeakSet[socket.socket | io.FileIO]" = weakref.WeakSet()

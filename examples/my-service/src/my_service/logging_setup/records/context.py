@@ -1,8 +1,9 @@
-"""Fields of every record of a piece of work: `with log_context(request_id="42")`."""
+"""The context of a record: `with log_context(request_id="42")`, and the OpenTelemetry span, if there is one."""
 
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import Any, TypeVar, cast
@@ -71,3 +72,24 @@ class log_context:  # noqa: N801 - read as the statement that it is, like contex
                 return await function(*args, **kwargs)
 
         return cast("F", run_async if inspect.iscoroutinefunction(function) else run)
+
+
+def active_span() -> bytes:
+    """Return trace id (16 bytes), span id (8) and flags (1) of the caller's span, or b"" without one.
+
+    Imports nothing: without OpenTelemetry in the application there is no span. Never raises.
+    """
+    if not (library := sys.modules.get("opentelemetry.trace")):
+        return b""
+    try:
+        span = library.get_current_span().get_span_context()
+        number: int = span.trace_id << 72 | span.span_id << 8 | span.trace_flags
+        return number.to_bytes(25) if span.trace_id else b""
+    except Exception:  # noqa: BLE001 - it is being imported, or the class of the span is the application's
+        return b""
+
+
+@functools.lru_cache(1024)
+def span_fields(span: bytes) -> dict[str, str]:
+    """Return the fields for what `active_span` has returned, with OpenTelemetry's names: hexadecimal, lower case."""
+    return {"trace_id": span[:16].hex(), "span_id": span[16:24].hex(), "trace_flags": span[24:].hex()}

@@ -15,13 +15,12 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from .context import current_context
+from .context import active_span, current_context, span_fields
 from .record import BLANK, START, PreparedRecord
 from .redaction import redact
-from .trace import active_span, span_fields
 from .values import exception_fields, to_builtin, to_key, to_scalar
 
-# Origin, time, task, message; stack, exception and fields, if there are any; span (see trace.py).
+# Origin, time, task, message; stack, exception and fields, if there are any; span (see context.py).
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, bytes]
 Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
 
