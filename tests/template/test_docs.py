@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.doctor import examine
-from tests.support.project import DEADLINE, TEMPLATE, Project
+from tests.support.project import DEADLINE, TEMPLATE, Bake, Project
 from tests.support.receivers import HttpReceiver
 
 DOCS = TEMPLATE / "docs"
@@ -169,6 +169,29 @@ class TestFork:
         (name,) = (name for name in after if name.endswith("get_handlers.py"))
         assert set(after[name].splitlines()) - set(before[name].splitlines()) == {'    "chat:ChatSink",'}
         assert len(after[name].splitlines()) == len(before[name].splitlines()) + 1
+
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            {"author_name": "Example Platform Team"},
+            {"email_handler": False},
+            {"console_handler": "json", "file_handler": "none", "email_handler": False},
+        ],
+        ids=lambda answers: next(iter(answers)),
+    )
+    def test_fork_leaves_a_question_out(self, bake: Bake, tmp_path: Path, answers: dict[str, str | bool]) -> None:
+        """The first of the answers is fixed, the others are given; the project is that of the template."""
+        (question, answer), *others = answers.items()
+        template = tmp_path / "org-template"
+        shutil.copytree(TEMPLATE, template, ignore=NOT_THE_TEMPLATE)
+        (rename,) = blocks("fork.md", "sh")
+        shell(rename.replace("email_handler", question), template)
+        file = template / "cookiecutter.json"
+        kept = [each for each in file.read_text("utf-8").splitlines() if not each.startswith(f'  "__{question}":')]
+        file.write_text("\n".join([kept[0], f'  "__{question}": {json.dumps(answer)},', *kept[1:]]), "utf-8")
+        given = " ".join(f"{name}={text}" for name, text in others)
+        shell(f"{COOKIECUTTER} --no-input --output-dir {tmp_path} {template} {given}", tmp_path)
+        assert contents(tmp_path / "my-service") == contents(bake(**answers).path)
 
     def test_fork_generates_its_defaults_field_and_handler(self, fork: Path, tmp_path: Path) -> None:
         shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
