@@ -160,6 +160,7 @@ class TestFork:
             "cookiecutter.json",
             "README.md",
             "formatters.py",
+            "log-record.schema.json",
             "chat.py",
             "get_handlers.py",
             ".env.example",
@@ -226,7 +227,7 @@ class TestFork:
         assert "LOG_CHAT_URL='***': must be a URL" in refused.stderr
         assert "LOG_LEVEL='LOUD'" in refused.stderr
         for command in (
-            ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py"),
+            ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py", "tests/test_json_format.py"),
             ("-m", "mypy", "src"),
         ):
             checked = project.run(*command, cwd=project.path)
