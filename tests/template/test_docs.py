@@ -194,8 +194,10 @@ class TestFork:
         shell(f"{COOKIECUTTER} --no-input --output-dir {tmp_path} {template} {given}", tmp_path)
         assert contents(tmp_path / "my-service") == contents(bake(**answers).path)
 
-    def test_fork_generates_its_defaults_field_and_handler(self, fork: Path, tmp_path: Path) -> None:
-        shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
+    @pytest.mark.parametrize("answers", ["", "multiprocessing=no email_handler=no"])  # the latter: no slow sink
+    def test_fork_generates_its_defaults_field_and_handler(self, fork: Path, tmp_path: Path, answers: str) -> None:
+        command = f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}"
+        shell(f"{command} {answers}", tmp_path)
         project = Project(tmp_path / "my-service", "my-service")
         assert "Example Platform Team" in (project.path / "pyproject.toml").read_text("utf-8")
         app = (
