@@ -17,6 +17,7 @@ from tests.support.network import free_port
 from tests.support.project import Bake, Project
 
 TEST = "This is a test"
+EMAIL_OFF = "off: LOG_EMAIL_HOST is not set"
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ with setup_main_logging() as logs:
         file = custom.logging / "get_handlers.py"
         file.write_text(file.read_text("utf-8").replace("\n]\n", '\n    "custom:CustomSink",\n]\n'), "utf-8")
         report = examine(custom, tmp_path, "--probe", status=1)
-        assert report["sinks"] == {"console": "INFO", "file": "DEBUG", "custom": "ERROR"}
+        assert report["sinks"] == {"console": "INFO", "file": "DEBUG", "email": EMAIL_OFF, "custom": "ERROR"}
         found = verdicts(report)
         assert [(sink, verdict) for sink, (verdict, _) in sorted(found.items())] == [
             ("console", "reached"),
@@ -283,6 +284,22 @@ class TestReport:
         assert report["probe"] == []
         assert report["faults"] == []
         assert list(tmp_path.iterdir()) == []
+
+    def test_doctor_names_what_turns_a_sink_on(self, project: Project, tmp_path: Path) -> None:
+        assert examine(project, tmp_path)["sinks"]["email"] == EMAIL_OFF
+
+    def test_doctor_indents_a_logger_below_its_parent(self, project: Project, tmp_path: Path) -> None:
+        (tmp_path / "made.py").write_text(
+            "from logging import getLogger\nfor name in ('b', 'b.c.d', 'e.f'): getLogger(name)"
+        )
+        run = project.run("-m", f"{project.package}.logging_setup", "--import", "made", cwd=tmp_path)
+        lines = run.stdout.splitlines()
+        indents = {each.split()[0]: len(each) - len(each.lstrip()) for each in lines if each.startswith("  ")}
+        assert [indents[name] for name in ("root", "b", "b.c.d", "e.f")] == [2, 4, 6, 4]
+
+    def test_doctor_help_names_the_level_command(self, project: Project, tmp_path: Path) -> None:
+        run = project.run("-m", f"{project.package}.logging_setup", "--help", cwd=tmp_path, COLUMNS="200")
+        assert f"python -m {project.package}.logging_setup level --help" in run.stdout
 
     def test_doctor_shows_values_and_origins_no_secrets(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "password").write_text("hunter2\n")

@@ -143,7 +143,8 @@ class TestLevels:
             "my_service=ERROR,__main__=ERROR,__mp_main__=ERROR,urllib3=CRITICAL",
             "environment",
         )
-        assert report["sinks"] == {"console": "ERROR", "file": "CRITICAL"}
+        email = "off: LOG_EMAIL_HOST is not set"
+        assert report["sinks"] == {"console": "ERROR", "file": "CRITICAL", "email": email}
         assert {each["name"]: each["level"] for each in report["loggers"]}["my_service"] == "ERROR"
 
     @pytest.mark.parametrize(

@@ -154,6 +154,21 @@ def test_documented_sinks_receive_records(extended: Project, tmp_path: Path) -> 
     }
 
 
+@pytest.mark.parametrize("answers", SOME, ids=map(combinations.words, SOME))
+def test_documented_sinks_can_be_imported(bake: Bake, tmp_path: Path, answers: combinations.Answers) -> None:
+    """What an example imports is there, whatever the other choices are."""
+    project = bake(**answers)
+    copy = Project(tmp_path / "copy", project.slug)
+    shutil.copytree(project.path, copy.path)
+    for number, code in enumerate(
+        re.findall(r"^```python\n(.*?Sink\):\n.*?)^```$", page(project), re.MULTILINE | re.DOTALL)
+    ):
+        (copy.logging / "sinks" / f"sink_{number}.py").write_text(code, "utf-8")
+        run = copy.run("-c", f"import {copy.package}.logging_setup.sinks.sink_{number}", cwd=tmp_path)
+        assert (run.returncode, run.stderr) == (0, "")
+    assert (copy.logging / "sinks" / "sink_0.py").exists()
+
+
 def test_documented_period_is_a_week(extended: Project, tmp_path: Path) -> None:
     code = (
         "import re, time\n"

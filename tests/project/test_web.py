@@ -166,6 +166,19 @@ class TestWsgi:
         assert "token" not in (tmp_path / "app.log").read_text("utf-8")
         assert len({entry["process.pid"] for entry in access_lines(tmp_path)}) == 2
 
+    @pytest.mark.parametrize("multiprocessing", [True, False])
+    def test_flask_module_started_itself_logs(self, bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
+        web, port = with_middleware(bake(multiprocessing=multiprocessing), tmp_path), free_port()
+        code = block(web, "Flask(__name__)").replace("app.run()", f"app.run(port={port})")
+        (web.source / "web.py").write_text(code, "utf-8")
+        with running(web, tmp_path, port, "-m", "my_service.web", **ENV) as server:
+            ask(port, [("/orders/7", {"X-Request-ID": "mine"})])
+            log = tmp_path / "app.log"
+            wait_until(lambda: log.exists() and bool(access_lines(tmp_path)), "the access line")
+            stop(server)
+        found = [entry["message"] for entry in read(tmp_path) if entry.get("request_id") == "mine"]
+        assert {"order 7 read", "request done"} <= set(found)
+
     def test_wsgiref_and_plain_applications_end_in_order(self, bake: Bake, tmp_path: Path) -> None:
         """Each body is closed, and what its iterator logs has the id too; exceptions are logged once."""
         web, port = with_middleware(bake(multiprocessing=False), tmp_path), free_port()

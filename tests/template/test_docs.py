@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.doctor import examine
-from tests.support.project import DEADLINE, TEMPLATE, Project
+from tests.support.project import DEADLINE, TEMPLATE, Bake, Project
 from tests.support.receivers import HttpReceiver
 
 DOCS = TEMPLATE / "docs"
@@ -160,6 +160,7 @@ class TestFork:
             "cookiecutter.json",
             "README.md",
             "formatters.py",
+            "log-record.schema.json",
             "chat.py",
             "get_handlers.py",
             ".env.example",
@@ -170,8 +171,33 @@ class TestFork:
         assert set(after[name].splitlines()) - set(before[name].splitlines()) == {'    "chat:ChatSink",'}
         assert len(after[name].splitlines()) == len(before[name].splitlines()) + 1
 
-    def test_fork_generates_its_defaults_field_and_handler(self, fork: Path, tmp_path: Path) -> None:
-        shell(f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}", tmp_path)
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            {"author_name": "Example Platform Team"},
+            {"email_handler": False},
+            {"console_handler": "json", "file_handler": "none", "email_handler": False},
+        ],
+        ids=lambda answers: next(iter(answers)),
+    )
+    def test_fork_leaves_a_question_out(self, bake: Bake, tmp_path: Path, answers: dict[str, str | bool]) -> None:
+        """The first of the answers is fixed, the others are given; the project is that of the template."""
+        (question, answer), *others = answers.items()
+        template = tmp_path / "org-template"
+        shutil.copytree(TEMPLATE, template, ignore=NOT_THE_TEMPLATE)
+        (rename,) = blocks("fork.md", "sh")
+        shell(rename.replace("email_handler", question), template)
+        file = template / "cookiecutter.json"
+        kept = [each for each in file.read_text("utf-8").splitlines() if not each.startswith(f'  "__{question}":')]
+        file.write_text("\n".join([kept[0], f'  "__{question}": {json.dumps(answer)},', *kept[1:]]), "utf-8")
+        given = " ".join(f"{name}={text}" for name, text in others)
+        shell(f"{COOKIECUTTER} --no-input --output-dir {tmp_path} {template} {given}", tmp_path)
+        assert contents(tmp_path / "my-service") == contents(bake(**answers).path)
+
+    @pytest.mark.parametrize("answers", ["", "multiprocessing=no email_handler=no"])  # the latter: no slow sink
+    def test_fork_generates_its_defaults_field_and_handler(self, fork: Path, tmp_path: Path, answers: str) -> None:
+        command = f"{COOKIECUTTER} --no-input --output-dir {shlex.quote(str(tmp_path))} {shlex.quote(str(fork))}"
+        shell(f"{command} {answers}", tmp_path)
         project = Project(tmp_path / "my-service", "my-service")
         assert "Example Platform Team" in (project.path / "pyproject.toml").read_text("utf-8")
         app = (
@@ -203,7 +229,7 @@ class TestFork:
         assert "LOG_CHAT_URL='***': must be a URL" in refused.stderr
         assert "LOG_LEVEL='LOUD'" in refused.stderr
         for command in (
-            ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py"),
+            ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_settings.py", "tests/test_json_format.py"),
             ("-m", "mypy", "src"),
         ):
             checked = project.run(*command, cwd=project.path)

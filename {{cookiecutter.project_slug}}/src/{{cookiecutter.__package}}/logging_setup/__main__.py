@@ -45,7 +45,10 @@ def main() -> int:
     report: dict[str, Any] = {
         "service.name": service_name(),
         "settings": settings_now(settings, Settings(), os.environ),
-        "sinks": {name: logging.getLevelName(sink.level) for name, sink in settings.sinks.items() if sink.is_on},
+        "sinks": {
+            name: logging.getLevelName(sink.level) if sink.is_on else f"off: {sink.switch_variable} is not set"
+            for name, sink in settings.sinks.items()
+        },
         "level_change": level_change(),
         "loggers": loggers(),
         "faults": [*map(redact.text, failed), *faults(settings, OWN_LOGGERS, os.environ)],
@@ -57,7 +60,9 @@ def main() -> int:
 
 def parse_options(modules: list[str]) -> argparse.Namespace:
     """Parse the command line; `modules` are those imported by default."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Examine how logging is set up.")
+    program = f"python -m {__package__}"
+    level = f"To change levels in the running service: {program} level --help"
+    parser = argparse.ArgumentParser(prog=program, description="Examine how logging is set up.", epilog=level)
     parser.add_argument("--probe", action="store_true", help="send a test record through every sink")
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for the probe; default: 10")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -81,8 +86,9 @@ def as_text(report: dict[str, Any]) -> str:
     lines += [f"  {each['variable']:24} {each['value'] or '-':32} {each['origin']}" for each in report["settings"]]
     lines += ["", "Sinks", *(f"  {name:24} {level}" for name, level in report["sinks"].items())]
     lines += ["", "Level change", f"  {report['level_change']}", "", "Loggers"]
+    parents = [f"{each['name']}." for each in report["loggers"]]
     for each in report["loggers"]:
-        depth = 0 if each["name"] == "root" else 1 + each["name"].count(".")
+        depth = 0 if each["name"] == "root" else 1 + sum(map(each["name"].startswith, parents))
         notes = [*each["handlers"], "" if each["propagate"] else "does not propagate", "disabled" * each["disabled"]]
         level_text = each["level"] or f"({each['effective_level']})"
         lines.append(f"  {'  ' * depth + each['name']:32} {level_text:10} {', '.join(filter(None, notes))}")
@@ -135,8 +141,8 @@ def change_levels(levels: str, seconds: int) -> None:
         time.sleep(0.1)
     if not live_level.read()[2]:
         live_level.write("", 0)
-        path = live_level.location()
-        raise OSError(f"no process of this service has read {path}: is it running, with this user and TMPDIR?")
+        needed = "is it running, with this user and TMPDIR, and LOG_LEVEL_CONTROL=on?"
+        raise OSError(f"no process of this service has read {live_level.location()}: {needed}")
 
 
 def level_change() -> str:
