@@ -3,9 +3,6 @@
 To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
 function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, words and others.
 A test asks for the same default and meaning in .env.example and in the table of README.md.
-# {% if cookiecutter.multiprocessing %}
-What workers need is also a field of WorkerSettings (queue/pipe.py).
-# {% endif %}
 """
 
 import logging
