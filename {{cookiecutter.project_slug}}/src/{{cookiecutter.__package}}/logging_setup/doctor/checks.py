@@ -16,8 +16,8 @@ def settings_now(settings: BaseSettings, usual: BaseSettings, environ: Mapping[s
     """Return each setting as the text of its variable, secrets masked, and its origin; `usual`: the defaults."""
     found = []
     for (each, value), (_, default) in zip(settings.variables(), usual.variables(), strict=True):
-        variable, is_level = each.variable, each.name in ("level", "levels")
-        if environ.get(variable, "").strip():
+        is_level = each.parser in (parse.level, parse.levels)
+        if environ.get(each.variable, "").strip():
             origin = "environment"
         elif value == default:
             origin = "default"
@@ -25,7 +25,7 @@ def settings_now(settings: BaseSettings, usual: BaseSettings, environ: Mapping[s
             origin = "LOG_LEVEL" if is_level else "another setting"
         text = _as_written(value, is_level=is_level)
         shown = (MASK if text else "") if each.secret else redact.text(text)
-        found.append({"variable": variable, "value": shown, "origin": origin})
+        found.append({"variable": each.variable, "value": shown, "origin": origin})
     return found
 
 
@@ -68,7 +68,7 @@ def _overrides(settings: BaseSettings, own_loggers: Iterable[str], environ: Mapp
     if environ.get("LOG_LEVEL", "").strip():
         general = f"LOG_LEVEL={named(settings.level)}"
         single = [(f"LOG_LEVELS={name}", asked[name], True) for name in own_loggers if name in asked]
-        levels = [(sink.level, each) for sink in on for each in variables(sink) if each.name == "level"]
+        levels = [(sink.level, variables(sink)["level"]) for sink in on]
         single += [(each.variable, level, each.unset is not None) for level, each in levels]
         asked = {"root": settings.level} | asked
         for variable, level, follows in single:
