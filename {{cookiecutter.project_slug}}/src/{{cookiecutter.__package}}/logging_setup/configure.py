@@ -10,10 +10,10 @@ from .get_handlers import get_handlers
 from .process import reports, uncaught
 from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
-from .process.global_state import attach, change, undo
+from .process.global_state import all_loggers, attach, change, undo
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-from .process.global_state import change, undo
+from .process.global_state import all_loggers, change, undo
 # {% endif %}
 from .process.live_level import live
 from .process.session import current, fork_lock
@@ -110,8 +110,8 @@ def adopt_loggers(*names: str) -> None:
     """
     for name in names:
         logging.getLogger(name)  # so that it exists, and its propagation is set
-    for name, other in list(logging.root.manager.loggerDict.items()):
-        if isinstance(other, logging.Logger) and any(name == each or name.startswith(f"{each}.") for each in names):
+    for other in all_loggers()[1:]:
+        if f"{other.name}.".startswith(tuple(f"{name}." for name in names)):
             for handler in other.handlers[:]:
                 other.removeHandler(handler)
                 handler.close()

@@ -20,7 +20,7 @@ from typing import Any, Final
 import pytest
 
 from .configure import use_settings
-from .process.global_state import PACKAGE, attach, undo
+from .process.global_state import PACKAGE, all_loggers, attach, undo
 from .process.session import ENDING, LoggingSession
 from .records.record import PreparedRecord
 from .records.redaction import redact
@@ -101,18 +101,13 @@ def _restored() -> Iterator[None]:
             if (handler := signal.getsignal(number)) is not None:  # it is of Python
                 end.callback(signal.signal, number, handler)
         end.callback(vars(logging.root).update, {PACKAGE: vars(logging.root).get(PACKAGE)})
-        found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in _loggers()}
+        found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in all_loggers()}
         end.callback(_restore_loggers, found)
         end.callback(undo.close)
         yield
 
 
-def _loggers() -> list[logging.Logger]:
-    others = logging.root.manager.loggerDict.values()
-    return [logging.root, *(each for each in others if isinstance(each, logging.Logger))]
-
-
 def _restore_loggers(found: dict[logging.Logger, Any]) -> None:
-    for each in _loggers():
+    for each in all_loggers():
         level, each.handlers, each.propagate, each.disabled = found.get(each, (logging.NOTSET, [], True, False))
         each.setLevel(level)

@@ -42,6 +42,12 @@ def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> 
     undo.callback(lambda: put(found) if get() == value else None)
 
 
+def all_loggers() -> list[logging.Logger]:
+    """Return the root logger, then the others, sorted by name."""
+    named = sorted(logging.root.manager.loggerDict.copy().items())
+    return [logging.root, *(each for _, each in named if isinstance(each, logging.Logger))]
+
+
 class _RootHandlers(list[logging.Handler]):
     """A list of handlers in which `kept` ones stay when other code removes them.
 
