@@ -13,10 +13,10 @@ from ..process.global_state import all_loggers
 from ..records.redaction import redact
 
 
-def settings_now(settings: BaseSettings, usual: BaseSettings, environ: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return each setting as the text of its variable, secrets masked, and its origin; `usual`: the defaults."""
+def settings_now(settings: BaseSettings, environ: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return each setting as the text of its variable, secrets masked, and its origin."""
     found = []
-    for (each, value), (_, default) in zip(settings.variables(), usual.variables(), strict=True):
+    for (each, value), (_, default) in zip(settings.variables(), type(settings)().variables(), strict=True):
         is_level = each.parser in (parse.level, parse.levels)
         if environ.get(each.variable, "").strip():
             origin = "environment"

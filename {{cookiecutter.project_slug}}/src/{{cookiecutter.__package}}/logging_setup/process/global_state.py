@@ -15,7 +15,6 @@ from functools import cache, partial
 from typing import Any, Final
 
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]
-_MAX_NAMES: Final = 5  # of loggers, in one report
 _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last step of dictConfig and of fileConfig
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
@@ -106,7 +105,7 @@ def _keep_enabled(
     original([name for name in existing if name not in enabled], children, disable_existing)
     original(enabled, children, False)
     if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
-        names = ", ".join(spared[:_MAX_NAMES])
+        names = ", ".join(spared[:5])
         _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")
 
 
