@@ -32,7 +32,6 @@ _HOOKS: Final[list[tuple[Any, str]]] = [
     (sys, "unraisablehook"),
     (threading, "excepthook"),
     (warnings, "showwarning"),
-    (logging, "_warnings_showwarning"),  # of captureWarnings: the former one
 ]
 
 
@@ -89,20 +88,17 @@ def logs() -> Iterator[Logs]:
 def _restored() -> Iterator[None]:
     """Restore at the end what a set-up changes, by this package or by others, and a set-up from before."""
     with contextlib.ExitStack() as end:
-        for each in (undo, redact):
+        found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in all_loggers()}
+        end.callback(_restore_loggers, found)
+        for each in (undo, redact, logging, logging.root.manager):
             end.callback(vars(each).update, vars(each).copy())
         undo.pop_all()  # it belongs to the set-up from before
         for place, name in _HOOKS:
-            end.callback(setattr, place, name, getattr(place, name, None))
-        end.callback(logging.setLogRecordFactory, logging.getLogRecordFactory())
-        end.callback(logging.setLoggerClass, logging.getLoggerClass())
-        end.callback(logging.disable, logging.root.manager.disable)
+            end.callback(setattr, place, name, getattr(place, name))
         for number in ENDING if threading.current_thread() is threading.main_thread() else ():
             if (handler := signal.getsignal(number)) is not None:  # it is of Python
                 end.callback(signal.signal, number, handler)
         end.callback(vars(logging.root).update, {PACKAGE: vars(logging.root).get(PACKAGE)})
-        found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in all_loggers()}
-        end.callback(_restore_loggers, found)
         end.callback(undo.close)
         yield
 
