@@ -1,7 +1,7 @@
 """Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables.
 
 To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
-function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, checked and others.
+function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, checked and more.
 A test asks for the same default and meaning in .env.example and in the table of README.md.
 """
 
