@@ -78,7 +78,7 @@ with setup_main_logging() as logs:
         assert sum(line.endswith((" behind it", " last")) for line in lines) == 2
 
 
-class TestWorkerSettings:
+class TestSettingsOfWorkers:
     def test_queue_passes_no_secret_to_workers(self, project: Project, tmp_path: Path) -> None:
         body = """
 import pickle

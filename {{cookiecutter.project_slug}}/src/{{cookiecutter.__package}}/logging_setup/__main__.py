@@ -28,7 +28,7 @@ from .process import live_level
 from .process.reports import describe
 from .records.redaction import redact
 from .records.text import escape
-from .settings import OWN_LOGGERS, PACKAGE, Settings
+from .settings import OWN_LOGGERS, PACKAGE
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
         results = probe(get_handlers(settings), options.timeout) if options.probe else []
     report: dict[str, Any] = {
         "service.name": service_name(),
-        "settings": settings_now(settings, Settings(), os.environ),
+        "settings": settings_now(settings, os.environ),
         "sinks": {
             name: logging.getLevelName(sink.level) if sink.is_on else f"off: {sink.switch_variable} is not set"
             for name, sink in settings.sinks.items()

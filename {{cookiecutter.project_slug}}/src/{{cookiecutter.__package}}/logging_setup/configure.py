@@ -10,15 +10,15 @@ from .get_handlers import get_handlers
 from .process import reports, uncaught
 from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
-from .process.global_state import attach, change, undo
+from .process.global_state import all_loggers, attach, change, undo
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-from .process.global_state import change, undo
+from .process.global_state import all_loggers, change, undo
 # {% endif %}
 from .process.live_level import live
 from .process.session import current, fork_lock
 # {% if cookiecutter.multiprocessing %}
-from .queue.pipe import LogQueue, WorkerSettings
+from .queue.pipe import LogQueue
 from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import constant_fields, drop_inherited_context
@@ -36,11 +36,9 @@ from .sinks.direct import DirectSession
 
 # {% if cookiecutter.multiprocessing %}
 Session = QueueSession
-ProcessSettings = Settings | WorkerSettings
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
 Session = DirectSession
-ProcessSettings = Settings
 # {% endif %}
 
 logger = logging.getLogger(__name__)
@@ -112,8 +110,8 @@ def adopt_loggers(*names: str) -> None:
     """
     for name in names:
         logging.getLogger(name)  # so that it exists, and its propagation is set
-    for name, other in list(logging.root.manager.loggerDict.items()):
-        if isinstance(other, logging.Logger) and any(name == each or name.startswith(f"{each}.") for each in names):
+    for other in all_loggers()[1:]:
+        if f"{other.name}.".startswith(tuple(f"{name}." for name in names)):
             for handler in other.handlers[:]:
                 other.removeHandler(handler)
                 handler.close()
@@ -121,7 +119,7 @@ def adopt_loggers(*names: str) -> None:
             other.disabled = False
 
 
-def use_settings(settings: ProcessSettings) -> None:
+def use_settings(settings: Settings) -> None:
     """Apply the levels, the masking and the constant fields of `settings` in this process; opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
     constant_fields.clear()
@@ -141,7 +139,7 @@ def settings_or_exit() -> Settings:
 
 
 def _setup_process(
-    settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
+    settings: Settings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
 ) -> None:
     """Set up what every process needs; `sinks`: the GuardedHandlers that run in it."""
     live.stop()

@@ -1,11 +1,8 @@
 """Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables.
 
 To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
-function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, words and others.
+function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, checked and more.
 A test asks for the same default and meaning in .env.example and in the table of README.md.
-# {% if cookiecutter.multiprocessing %}
-What workers need is also a field of WorkerSettings (queue/pipe.py).
-# {% endif %}
 """
 
 import logging
@@ -14,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from .env import parsers as parse
-from .env.variables import BaseSettings, Sink, read, setting, variables
+from .env.variables import BaseSettings, Sink, level_setting, read, setting, variables
 from .get_handlers import sink_classes
 from .records.format_strings import time_format
 from .records.redaction import Redactor
@@ -29,11 +26,8 @@ class Settings(BaseSettings):
     The settings of a sink may be given as a dict: Settings(sinks={"console": {"level": 30}}).
     """
 
-    level: int = setting(
-        "LOG_LEVEL",
-        lambda value: parse.level(value) if value else None,
-        "",
-        "level of loggers and sinks; empty: INFO, and DEBUG for the application's package",
+    level: int = level_setting(
+        "LOG_LEVEL", logging.INFO, "level of loggers and sinks; empty: INFO, and DEBUG for the application's package"
     )
     levels: tuple[tuple[str, int], ...] = setting(
         "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
@@ -75,17 +69,16 @@ class Settings(BaseSettings):
     def __init__(self, sinks: Mapping[str, Any] | None = None, **values: Any) -> None:
         """Take the values given; add the sinks and derive the levels that are not; TypeError for an unknown name."""
         super().__init__(**values)
-        level = logging.INFO if self.level is None else self.level
-        own = logging.DEBUG if self.level is None else self.level
-        levels = dict.fromkeys(OWN_LOGGERS, own) | dict(self.levels)
+        is_set = "level" in values
+        levels = dict.fromkeys(OWN_LOGGERS, self.level if is_set else logging.DEBUG) | dict(self.levels)
         made: dict[str, Sink] = {}
         for name, sink in sink_classes().items():
             given: Any = (sinks or {}).get(name, {})
             if not isinstance(given, sink):  # a dict: of a test, or from JSON
-                follows = {each.name for each in variables(sink) if each.unset is not None}
-                given = sink(**dict.fromkeys(follows if self.level is not None else (), level) | given)
+                follow = [field for field, each in variables(sink).items() if each.unset is not None]
+                given = sink(**dict.fromkeys(follow if is_set else (), self.level) | given)
             made[name] = given
-        vars(self).update(level=level, levels=tuple(levels.items()), sinks=made)
+        vars(self).update(levels=tuple(levels.items()), sinks=made)
 
     @property
     def fault_file(self) -> str:

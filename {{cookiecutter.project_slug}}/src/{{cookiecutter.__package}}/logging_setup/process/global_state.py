@@ -15,7 +15,6 @@ from functools import cache, partial
 from typing import Any, Final
 
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]
-_MAX_NAMES: Final = 5  # of loggers, in one report
 _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last step of dictConfig and of fileConfig
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
@@ -40,6 +39,12 @@ def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> 
     found = get()
     put(value)
     undo.callback(lambda: put(found) if get() == value else None)
+
+
+def all_loggers() -> list[logging.Logger]:
+    """Return the root logger, then the others, sorted by name."""
+    named = sorted(logging.root.manager.loggerDict.copy().items())
+    return [logging.root, *(each for _, each in named if isinstance(each, logging.Logger))]
 
 
 class _RootHandlers(list[logging.Handler]):
@@ -100,7 +105,7 @@ def _keep_enabled(
     original([name for name in existing if name not in enabled], children, disable_existing)
     original(enabled, children, False)
     if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
-        names = ", ".join(spared[:_MAX_NAMES])
+        names = ", ".join(spared[:5])
         _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")
 
 

@@ -67,14 +67,13 @@ class LiveLevels:
     def __init__(self) -> None:
         self._ended: threading.Event | None = None  # None: not started
         self._sinks: Sequence[Any] = ()
-        self._owner = 0  # the process that has started it first: its forked children report nothing
         self._applied = ""
         self._former = contextlib.ExitStack()  # closing it restores the former levels
         self._filters = contextlib.ExitStack()  # closing it removes them from the sinks
 
     def start(self, sinks: Sequence[Any] = ()) -> None:
         """Apply the change in force, if any, and follow the file; `sinks`: the GuardedHandlers of this process."""
-        self._sinks, self._owner = sinks, self._owner or os.getpid()
+        self._sinks = sinks
         self._look()
         self._ended = threading.Event()
         with contextlib.ExitStack() as stack:
@@ -93,7 +92,7 @@ class LiveLevels:
         """End the thread, and restore the former levels."""
         if self._ended:
             self._ended.set()
-            self._ended, self._owner, self._applied = None, 0, ""
+            self._ended, self._applied = None, ""
             self._former.close()
             self._filters.close()
 
@@ -113,7 +112,8 @@ class LiveLevels:
             self._former.close()
             self._apply(levels)
             self._applied = text  # last: a child that is forked before repeats it
-            if self._sinks and os.getpid() == self._owner:
+            session = vars(logging.root).get(PACKAGE)  # None: this is the listener process
+            if self._sinks and (session is None or session.is_owner):  # forked children report nothing
                 reports.say(f"levels: {text or 'end of the change, former ones restored'}")
         elif not levels:  # one look later: a batch that the lowered level has let through may have been in work
             self._filters.close()

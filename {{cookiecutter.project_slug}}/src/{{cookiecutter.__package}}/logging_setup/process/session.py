@@ -34,8 +34,8 @@ class LoggingSession(ABC):
         self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
-        self._is_stopping = False
-        self._terminated_by = 0  # the signal that came during a stop
+        self._stopping_in = 0  # the thread that stops at present
+        self._terminated_by = 0  # the signal that came in this thread meanwhile
         self.stopped = False
 
     @abstractmethod
@@ -58,13 +58,31 @@ class LoggingSession(ABC):
         """Return True in the process that has set it up, False in its forked children."""
         return os.getpid() == self._owner
 
-    def stop(self) -> None:
-        """Write what has been logged, and stop; a second call does nothing.
+    def stop(self, within: float = STOP_WITHIN) -> None:
+        """Write what has been logged, and stop; a second call does nothing, or awaits a stop in another thread.
 
-        Blocks until the slowest handler is closed, about 10 s at most. Other processes that still log are not
-        awaited; a listener process writes their records.
+        Blocks until the slowest handler is closed, about `within` seconds at most. Other processes that still log are
+        not awaited; a listener process writes their records.
         """
-        self._stop_within(STOP_WITHIN)
+        if not self.is_owner or not self._stop_lock.acquire(timeout=within):
+            return
+        if self.stopped:
+            self._stop_lock.release()
+            return
+        self._stopping_in = threading.get_ident()  # first: a signal may come between the two
+        self.stopped = True
+        try:
+            atexit.unregister(self.stop)
+            attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
+            self._stop(within)
+            with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
+                undo.close()
+        finally:
+            self._stopping_in = 0
+            self._stop_lock.release()
+            if self._terminated_by:
+                _end(self._terminated_by)
 
     def start(self, *, keep: bool) -> None:
         """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
@@ -79,38 +97,18 @@ class LoggingSession(ABC):
                 if signal.getsignal(number) is signal.SIG_DFL:
                     change(partial(signal.getsignal, number), partial(signal.signal, number), _terminate)
 
-    def _stop_within(self, within: float) -> bool:
-        """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
-        if not self.is_owner or not self._stop_lock.acquire(timeout=within):
-            return True
-        if self.stopped:
-            self._stop_lock.release()
-            return not self._is_stopping
-        self._is_stopping = self.stopped = True
-        try:
-            atexit.unregister(self.stop)
-            attach(self._replaced, self.handlers, keep=False)
-            flood_control.report()
-            self._stop(within)
-            with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
-                undo.close()
-        finally:
-            self._is_stopping = False
-            self._stop_lock.release()
-            if self._terminated_by:
-                _end(self._terminated_by)
-        return True
-
     def end_by(self, number: int) -> None:
         """Stop, then end this process by that signal; during a stop, return, and end once that is finished or late."""
+        if self._stopping_in == threading.get_ident():
+            self._terminated_by = number
+            with contextlib.suppress(AttributeError):  # Windows
+                signal.signal(signal.SIGALRM, lambda *_: _end(number))
+                signal.setitimer(signal.ITIMER_REAL, TERMINATE_WITHIN)
+            return
         if not self.stopped and self.flush(0.5):  # else the line would wait for room in the queue
             logger.info("process: ended: %s", exit_cause(-number))
-        if self._stop_within(TERMINATE_WITHIN):
-            _end(number)
-        self._terminated_by = number
-        with contextlib.suppress(AttributeError):  # Windows
-            signal.signal(signal.SIGALRM, lambda *_: _end(number))
-            signal.setitimer(signal.ITIMER_REAL, TERMINATE_WITHIN)
+        self.stop(TERMINATE_WITHIN)
+        _end(number)
 
     def __enter__(self) -> Self:
         return self

@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
 _REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # as of functions, generators and coroutines
-_UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
 _STARTED: Final = "started "  # begins a line of the fault file
 _extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
 
@@ -193,5 +192,5 @@ def _note_start(file: TextIO) -> None:
 
 
 def _enable_faulthandler(file: Any) -> None:
-    with contextlib.suppress(*_UNUSABLE):
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # stderr may be None or closed
         faulthandler.enable(file)

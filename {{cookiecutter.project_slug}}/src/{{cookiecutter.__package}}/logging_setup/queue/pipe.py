@@ -17,6 +17,7 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, Final
 
 from ..process import reports
@@ -57,31 +58,12 @@ def renumber(descriptor: int, least: int = 3) -> int:
     return found
 
 
-class WorkerSettings:
-    """The settings that every process needs. Those of the sinks, secrets included, stay with the listener."""
-
-    level: int
-    levels: tuple[tuple[str, int], ...]
-    reattach: bool
-    redact: bool
-    redact_keys: tuple[str, ...]
-    level_control: bool
-    fields: tuple[tuple[str, str], ...]
-    queue_timeout: float
-    repeat: str
-    fault_file: str
-
-    def __init__(self, settings: Any) -> None:
-        """Take them from `settings`, which has them all."""
-        vars(self).update({name: getattr(settings, name) for name in WorkerSettings.__annotations__})
-
-
 class LogQueue:
-    """The two ends of the pipe. Can be passed to other processes: they get the writing end and WorkerSettings."""
+    """The two ends of the pipe. Can be passed to other processes: they get the writing end and `settings`."""
 
     def __init__(self, settings: Any) -> None:
-        """`settings` has all attributes of WorkerSettings."""
-        self.settings = WorkerSettings(settings)
+        """Keep a copy of `settings` without those of the sinks: their secrets stay with the listener."""
+        self.settings: Any = SimpleNamespace(**{**vars(settings), "sinks": {}}, fault_file=settings.fault_file)
         self._open()
 
     def _open(self) -> None:

@@ -15,13 +15,14 @@ from types import CodeType, FrameType
 from typing import Any, ClassVar, Final
 
 from .redaction import redact
-from .serialize import Deliver, serialize_origin, usual_message
+from .serialize import Deliver, serialize_origin
 
 _MAX_PLACES: Final = 2048  # remembered
 _SOURCE: Final = logging.Logger.info.__code__.co_filename
 _root: Final = logging.root
 _methods: Final = attrgetter("makeRecord", "handle", "callHandlers", "findCaller")  # error trackers replace some
 _USUAL: Final = _methods(logging.Logger)
+_USUAL_MESSAGE: Final = logging.LogRecord.getMessage
 _ATTRIBUTES: Final = len(vars(logging.getLogger(__name__)))  # of a logger to which other code has added none
 
 # Place, level, and names -> the origin, and the code object: as long as that is kept, no other one has its id.
@@ -68,7 +69,7 @@ def _is_free(logger: logging.Logger) -> bool:
     if (
         len(logger.__dict__) != _ATTRIBUTES
         or _methods(FastLogger) != _USUAL
-        or logging.LogRecord.getMessage is not usual_message
+        or logging.LogRecord.getMessage is not _USUAL_MESSAGE
         or logging.getLogRecordFactory() is not logging.LogRecord
         or logger.filters
         or _root.handlers != FastLogger.own

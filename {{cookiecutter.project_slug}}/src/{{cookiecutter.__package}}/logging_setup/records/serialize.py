@@ -38,7 +38,6 @@ _STANDARD_LENGTH: Final = len(BLANK)
 _HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 # First part of a logger's name -> the extra that is left out: a library adds it for its own use.
 _OWN_USE: Final = {"uvicorn": "color_message", "celery": "data", "django": "request"}
-usual_message: Final = logging.LogRecord.getMessage
 _LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
 
 
@@ -150,8 +149,6 @@ def _usable_time(created: Any) -> float:
 
 
 def _message(record: logging.LogRecord) -> str:
-    if type(record) is logging.LogRecord and logging.LogRecord.getMessage is usual_message:
-        return _merge(record.msg, record.args)
     try:
         return str(to_builtin(record.getMessage()))
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__
