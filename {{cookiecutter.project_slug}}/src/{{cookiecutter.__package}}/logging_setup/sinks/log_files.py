@@ -30,21 +30,20 @@ class LockedFile:
     def __init__(self, path: str, *, follow: bool = False, shared: bool = False) -> None:
         self.path = path
         self.shared = self._torn = False
-        self.stamp = 0.0  # if set, the time of the last change after each write, in seconds since the epoch
+        self.period = "", 0.0, 0.0  # if set, of its records: name, start and end, in seconds since the epoch
         self._descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow=follow)
         try:
             self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
             if self.rotates:
                 self._lock(shared)
+                with contextlib.suppress(OSError), open(path, "rb") as file:  # empty, or not to be read
+                    file.seek(-1, os.SEEK_END)
+                    self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
             if not self.is_there():
                 raise BlockingIOError(f"{path} was rolled over by another process")  # noqa: TRY301
         except BaseException:
             self.close()
             raise
-        if self.rotates:
-            with contextlib.suppress(OSError), open(path, "rb") as file:  # empty; or it may be written, but not read
-                file.seek(-1, os.SEEK_END)
-                self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
 
     def _lock(self, shared: bool) -> None:
         """Take the lock, which ends with the process, even by SIGKILL; some network file systems have none."""
@@ -66,9 +65,10 @@ class LockedFile:
             self.size += written
             data = data[written:]
             self._torn = bool(data)
-        if self.stamp:
-            with contextlib.suppress(OSError):
-                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (self.stamp, self.stamp))
+        name, start, end = self.period
+        if name and time.time() >= end:
+            with contextlib.suppress(OSError):  # after a restart, the time of the last change says which period it is
+                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (start, start))
 
     def is_there(self) -> bool:
         """Return True if the path still leads to this file; update `size` and `written`, which others may change."""
