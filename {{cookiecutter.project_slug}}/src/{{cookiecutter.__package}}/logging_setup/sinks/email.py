@@ -47,8 +47,7 @@ class EmailSink(Sink):
         from .alerts import AlertHandler  # here: takes long to import
         from .smtp import SmtpClient
 
-        send = SmtpClient(self).send
-        handler = AlertHandler(self.name, send, self.history, interval=self.interval, per_hour=self.per_hour)
+        handler = AlertHandler(self, SmtpClient(self).send)
         handler.setFormatter(make_formatter(self.format))
         return [handler, handler.recent]
 
