@@ -36,14 +36,15 @@ class LockedFile:
             self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
             if self.rotates:
                 self._lock(shared)
-                with contextlib.suppress(OSError), open(path, "rb") as file:  # empty, or not to be read
-                    file.seek(-1, os.SEEK_END)
-                    self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
             if not self.is_there():
                 raise BlockingIOError(f"{path} was rolled over by another process")  # noqa: TRY301
         except BaseException:
             self.close()
             raise
+        if self.rotates:
+            with contextlib.suppress(OSError), open(path, "rb") as file:  # empty; or it may be written, but not read
+                file.seek(-1, os.SEEK_END)
+                self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
 
     def _lock(self, shared: bool) -> None:
         """Take the lock, which ends with the process, even by SIGKILL; some network file systems have none."""
@@ -55,9 +56,8 @@ class LockedFile:
                 if self.shared and not shared:
                     raise
 
-    def append(self, lines: list[bytes]) -> None:
+    def append(self, data: bytes) -> None:
         """Write whole lines; blocks as long as the disk does. `size` grows by what is written, even if it raises."""
-        data = b"".join(lines)
         if self._torn:
             data = b"\n" + data
         while data:  # more than once only when the disk is about to be full
@@ -126,7 +126,7 @@ class Backups:
             size = theirs.size
             try:
                 while chunk := ours.read(1 << 20):
-                    theirs.append([chunk])
+                    theirs.append(chunk)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.truncate(backup, size)

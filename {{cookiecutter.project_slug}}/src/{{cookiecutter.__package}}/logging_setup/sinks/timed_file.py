@@ -95,7 +95,7 @@ class TimedFileHandler(RotatingFileHandler):
             path = f"{file.path}.{period.name}"
             try:
                 with contextlib.closing(LockedFile(path)) as backup:
-                    backup.append([line])
+                    backup.append(line)
                     return True
             except OSError as error:  # rather in the wrong file than in none
                 reports.report("late", f"file: {path} cannot be written, late records go to {file.path}: {error}")
