@@ -24,7 +24,6 @@ KNOWN = {
     "url_file": "as above",
     "key_file": "as above",
     "trust_env": "an attribute of a session of requests",
-    "stamp": "only for a file that rolls over by time",
     "_delivered_at": "for the due_in() of a subclass of BackgroundHandler",
 }
 

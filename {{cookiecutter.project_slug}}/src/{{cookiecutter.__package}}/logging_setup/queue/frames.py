@@ -102,24 +102,15 @@ class FrameDecoder:
                         found.append(whole)
             else:
                 after = self._skip(read, at)
-            if after == at:
-                break
             at = after
         self._left = read[at:]
         self._begun = self._begun or bool(found)
         return found
 
     def _skip(self, read: bytes, at: int) -> int:
-        """Return where the next write begins: `at` itself if more has to be read to know."""
-        found = self._any_head.finditer(read, at + 1)
-        heads = [(head.start(), head.start() + FRAME * (head[0][0] & ~_PART)) for head in found]
-        after = max(at + 1, len(read) - len(_MARK))
-        for (start, end), (following, _) in itertools.pairwise([*heads, (len(read), 0)]):
-            if end > len(read):
-                return at
-            if end <= following:  # otherwise another head is inside its frames: it is none
-                after = start
-                break
+        """Return where the next head begins: at the earliest behind what cannot be the beginning of one."""
+        head = self._any_head.search(read, at + 1)
+        after = head.start() if head else max(at + 1, len(read) - len(_MARK))
         if self._begun or read[at]:
             _report("bytes skipped: not a record", after - at)
         return after

@@ -12,15 +12,14 @@ import errno
 import io
 import os
 import queue
-import socket
 import sys
 import time
-import weakref
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, Final
 
 from ..process import reports
+from ..process.global_state import forked_handlers
 from .frames import SHORT, framed, read_batches, split
 
 if sys.platform != "win32":
@@ -31,19 +30,6 @@ _CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged us
 # the lowest numbers. With a low number, records would be written into one of these files.
 _HIGH_NUMBER: Final = 500
 _PAUSE: Final = 0.0003  # seconds between two attempts to write to a full pipe
-
-# Closed in a forked child. The reader among them: while one is open, senders cannot notice that the listener is gone.
-not_for_children: "weakref.WeakSet[socket.socket | io.FileIO]" = weakref.WeakSet()
-
-
-def _close_in_child() -> None:
-    for each in list(not_for_children):
-        with contextlib.suppress(OSError):
-            each.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_in_child)
 
 
 def renumber(descriptor: int, least: int = 3) -> int:
@@ -73,11 +59,15 @@ class LogQueue:
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _CAPACITY)
         self.reader = io.FileIO(reading, "rb")
         self._use(writing)
-        not_for_children.add(self.reader)
+        forked_handlers.add(self)
 
     def _use(self, writing: int) -> None:
         self._writer = io.FileIO(renumber(writing, _HIGH_NUMBER), "wb")
         self._write = self._writer.write
+
+    def reset_in_child(self) -> None:
+        """In a forked child: close the reader. While one is open, senders cannot notice that the listener is gone."""
+        self.reader.close()
 
     def put(self, data: bytes, timeout: float) -> bool:
         """Enqueue one record; return False if the queue was full for `timeout` seconds, or has no listener any more."""

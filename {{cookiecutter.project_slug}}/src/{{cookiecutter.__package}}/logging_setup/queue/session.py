@@ -12,7 +12,7 @@ from typing import Any
 
 from ..process import reports
 from ..process.flood import flood_control
-from ..process.global_state import spare_loggers
+from ..process.global_state import forked_handlers, spare_loggers
 from ..process.session import LoggingSession
 from ..records.serialize import Flat, flatten, flatten_call, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
@@ -32,12 +32,13 @@ class QueueHandler(logging.Handler):
         self.queue = log_queue
         self._put = log_queue.put
         self._timeout = log_queue.settings.queue_timeout
-        self.start_counts()
+        self.reset_in_child()
+        forked_handlers.add(self)
         # For the counts of drops only: put() needs no lock. It is the handler's own, because that is re-entrant (a
         # signal handler may log) and new in a forked child.
         self._guard = self.lock or threading.RLock()
 
-    def start_counts(self) -> None:
+    def reset_in_child(self) -> None:
         """Count from zero: at first, and in a forked child, whose parent reports its own drops."""
         self.accepted = 0  # records enqueued in this process
         self.dropped = 0
@@ -99,16 +100,6 @@ class QueueHandler(logging.Handler):
 
 def _say_unserializable(error: Exception) -> None:
     reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
-
-
-def _start_counts_in_child() -> None:
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, QueueHandler):
-            handler.start_counts()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_counts_in_child)
 
 
 class QueueSession(LoggingSession):

@@ -17,11 +17,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..process import reports
+from ..process.global_state import forked_handlers
 from ..process.session import fork_lock
 from ..process.uncaught import exit_cause
 from .encoding import encode_marker
 from .frames import TOGETHER
-from .pipe import LogQueue, PortableQueue, not_for_children, renumber
+from .pipe import LogQueue, PortableQueue, renumber
 from .session import QueueSession
 
 _MAIN: Final = os.path.join(os.path.dirname(__file__), "listener_main.py")
@@ -51,8 +52,13 @@ class ProcessSession(QueueSession):
         self._closing = threading.Event()
         self._ending = threading.Event()  # the listener has read the last record, or has crashed
         self._start_listener(note="")
+        forked_handlers.add(self)
         self._supervisor = threading.Thread(target=self._supervise, name="log-supervisor", daemon=True)
         self._supervisor.start()
+
+    def reset_in_child(self) -> None:
+        """In a forked child: close the socket of the listener, which answers the main process alone."""
+        self._control.close()
 
     def _end_listener(self, until: float) -> None:
         self._closing.set()
@@ -66,9 +72,8 @@ class ProcessSession(QueueSession):
         with fork_lock:
             pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             ours, theirs = (socket.socket(fileno=renumber(end.detach())) for end in pair)
-            not_for_children.add(ours)
             ours.send(json.dumps({"settings": self._settings, "note": note}, default=vars).encode())
-            # A duplicate: gevent's Popen forks in Python, and in that child `not_for_children` are closed.
+            # A duplicate: gevent's Popen forks in Python, and in that child the queue's own reader is closed.
             with theirs, io.FileIO(renumber(os.dup(self.queue.reader.fileno()))) as reader:
                 fds = reader.fileno(), theirs.fileno()
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a file beside this one

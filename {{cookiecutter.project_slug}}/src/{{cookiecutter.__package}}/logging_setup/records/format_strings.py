@@ -11,7 +11,8 @@ from .text import INDENT, TextFormatter, escape, key_values
 DIALECTS: Final = ("gcp", "ecs", "datadog")  # of dialects.py, which is imported for them only
 _NAMES: Final = ("text", "json", *DIALECTS)
 _FIELDS: Final = {*BLANK, "asctime", "fields", "message"} - {"args", "exc_info", "exc_text", "msg", "stack_info"}
-_FORM: Final = f"one of {', '.join(_NAMES)}, or a format string such as %(asctime)s %(levelname)s %(message)s"
+FORMATS: Final = f"{', '.join(_NAMES)}, or a format string"  # what line_format() accepts
+_FORM: Final = f"one of {FORMATS} such as %(asctime)s %(levelname)s %(message)s"
 _LINES: Final = ("msg", "exc_text", "stack_info")  # may be several lines
 
 

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ..records.text import escape
 from ..records.values import cut
@@ -56,20 +56,19 @@ class Alert:
 
 
 class AlertHandler(BackgroundHandler[Alert]):
-    """Pass alerts to `send`, at most once in `interval` seconds and `per_hour` times an hour. Attach `recent` too.
+    """Pass alerts to `send`, as often as `settings` say: those of a sink, with history, interval and per_hour.
 
-    Alerts for which `send` raises are tried six times within a minute, then dropped and reported; see
-    BackgroundHandler.deliver.
+    Attach `recent` too. Alerts for which `send` raises are tried six times within a minute, then dropped and
+    reported; see BackgroundHandler.deliver.
     """
 
     keeps_level = True  # no alerts for the records of a level that is changed at run time
 
-    def __init__(
-        self, name: str, send: Callable[[Sequence[Alert]], None], history: int, *, interval: float, per_hour: int
-    ) -> None:
-        self.send, self.recent, self._interval = send, RecentRecords(history), interval
-        self._sent: collections.deque[float] = collections.deque(maxlen=per_hour)  # when, in monotonic seconds
-        super().__init__(name, batch=10_000, attempts=_ATTEMPTS, pause=_PAUSE)
+    def __init__(self, settings: Any, send: Callable[[Sequence[Alert]], None]) -> None:
+        self.send, self.recent = send, RecentRecords(settings.history)
+        self._interval: float = settings.interval
+        self._sent: collections.deque[float] = collections.deque(maxlen=settings.per_hour)  # when, in monotonic seconds
+        super().__init__(settings.name, batch=10_000, attempts=_ATTEMPTS, pause=_PAUSE)
 
     def payload(self, record: logging.LogRecord) -> Alert:
         """Return the record's text, with the records before it if it is the first of its message."""

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Final, TextIO
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
-from ..records.format_strings import line_format
+from ..records.format_strings import FORMATS, line_format
 from ..records.text import syslog_severity
 # {% if cookiecutter.multiprocessing %}
 from .answers import RefusedError
@@ -43,12 +43,7 @@ class ConsoleSink(Sink):
 
     name: ClassVar[str] = "console"
     level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
-    format: str = setting(
-        "LOG_CONSOLE_FORMAT",
-        line_format,
-        "{{ cookiecutter.console_handler }}",
-        "text, json, gcp, ecs, datadog, or a format string",
-    )
+    format: str = setting("LOG_CONSOLE_FORMAT", line_format, "{{ cookiecutter.console_handler }}", FORMATS)
     stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:

@@ -4,6 +4,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from ..process import reports
@@ -30,7 +31,8 @@ class DirectSession(LoggingSession):
         self._dispatcher = Dispatcher(handlers)
         self.sinks = self._dispatcher.handlers
         for guarded in self.sinks:
-            guarded.handler.handle = _prepared(guarded)  # type: ignore[method-assign, assignment]
+            # For records that no fast logger has made: prepared once for all handlers.
+            guarded.handler.handle = partial(_call, (guarded,), _ANY_LEVEL, _prepare_once)  # type: ignore[method-assign]
 
     def flush(self, timeout: float = 5.0) -> bool:  # noqa: ARG002 - as with a listener
         """Flush every handler. A record has reached them when its log call returns."""
@@ -57,15 +59,6 @@ def _drop(guarded: GuardedHandler) -> None:
     guarded.failed += 1
     text = f"{guarded.name}: {reports.COUNT} records dropped: logged amid {_DEEPEST} unfinished log calls"
     reports.report(f"{guarded.name} nested", text)
-
-
-def _prepared(guarded: GuardedHandler) -> Callable[[logging.LogRecord], bool]:
-    """Return a handle() that gives `guarded` the record as a listener would; prepared once for all handlers."""
-
-    def handle(record: logging.LogRecord) -> bool:
-        return _call((guarded,), _ANY_LEVEL, _prepare_once, record)
-
-    return handle
 
 
 def _prepare_once(record: logging.LogRecord) -> logging.LogRecord:

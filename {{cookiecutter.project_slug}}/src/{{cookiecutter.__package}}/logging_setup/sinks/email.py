@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, read_secret_file, setting
-from ..records.format_strings import line_format
+from ..records.format_strings import FORMATS, line_format
 
 
 class EmailSink(Sink):
@@ -33,7 +33,7 @@ class EmailSink(Sink):
     sender: str = setting("LOG_EMAIL_FROM", str, "", "sender; empty: the user name, or a generated one")
     to: tuple[str, ...] = setting("LOG_EMAIL_TO", parse.addresses, "", "recipients, comma-separated")
     level: int = setting("LOG_EMAIL_LEVEL", parse.level, "CRITICAL", "level of e-mails, whatever LOG_LEVEL is")
-    format: str = setting("LOG_EMAIL_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
+    format: str = setting("LOG_EMAIL_FORMAT", line_format, "text", FORMATS)
     history: int = setting(
         "LOG_EMAIL_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the mail"
     )
@@ -47,8 +47,7 @@ class EmailSink(Sink):
         from .alerts import AlertHandler  # here: takes long to import
         from .smtp import SmtpClient
 
-        send = SmtpClient(self).send
-        handler = AlertHandler(self.name, send, self.history, interval=self.interval, per_hour=self.per_hour)
+        handler = AlertHandler(self, SmtpClient(self).send)
         handler.setFormatter(make_formatter(self.format))
         return [handler, handler.recent]
 

@@ -30,7 +30,7 @@ class LockedFile:
     def __init__(self, path: str, *, follow: bool = False, shared: bool = False) -> None:
         self.path = path
         self.shared = self._torn = False
-        self.stamp = 0.0  # if set, the time of the last change after each write, in seconds since the epoch
+        self.period = "", 0.0, 0.0  # if set, of its records: name, start and end, in seconds since the epoch
         self._descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow=follow)
         try:
             self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
@@ -56,9 +56,8 @@ class LockedFile:
                 if self.shared and not shared:
                     raise
 
-    def append(self, lines: list[bytes]) -> None:
+    def append(self, data: bytes) -> None:
         """Write whole lines; blocks as long as the disk does. `size` grows by what is written, even if it raises."""
-        data = b"".join(lines)
         if self._torn:
             data = b"\n" + data
         while data:  # more than once only when the disk is about to be full
@@ -66,9 +65,10 @@ class LockedFile:
             self.size += written
             data = data[written:]
             self._torn = bool(data)
-        if self.stamp:
-            with contextlib.suppress(OSError):
-                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (self.stamp, self.stamp))
+        name, start, end = self.period
+        if name and time.time() >= end:
+            with contextlib.suppress(OSError):  # after a restart, the time of the last change says which period it is
+                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (start, start))
 
     def is_there(self) -> bool:
         """Return True if the path still leads to this file; update `size` and `written`, which others may change."""
@@ -126,7 +126,7 @@ class Backups:
             size = theirs.size
             try:
                 while chunk := ours.read(1 << 20):
-                    theirs.append([chunk])
+                    theirs.append(chunk)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.truncate(backup, size)

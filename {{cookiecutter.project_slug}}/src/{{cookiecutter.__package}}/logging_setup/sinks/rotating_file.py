@@ -92,7 +92,7 @@ class RotatingFileHandler(logging.Handler, ABC):
             return
         before = file.size
         try:
-            file.append(lines)
+            file.append(b"".join(lines))
         except OSError as error:
             written = file.size - before
             self.lost += sum(end > written for end in itertools.accumulate(map(len, lines)))
@@ -106,7 +106,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         """Append one record, past the buffer and without a rollover, and return where to; raises OSError."""
         # With a lock or without: a single write stays whole, and a second file would be confusing.
         with contextlib.closing(LockedFile(self._configured, follow=True, shared=True)) as file:
-            file.append([self._line(record)])
+            file.append(self._line(record))
             return f"{file.path}, which another process has open" if file.shared else file.path
 
     def _look(self) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
-from ..records.format_strings import line_format
+from ..records.format_strings import FORMATS, line_format
 from .log_files import KINDS, Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
@@ -22,7 +22,7 @@ class FileSink(Sink):
         "path of the log file",
     )
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
-    format: str = setting("LOG_FILE_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
+    format: str = setting("LOG_FILE_FORMAT", line_format, "text", FORMATS)
     compress: str = setting(
         "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
     )

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from ..records.values import cut
 from .background import BackgroundHandler
 from .datagrams import Datagrams
 
@@ -44,14 +45,8 @@ def _cut(line: str) -> bytes:
     """Return the JSON object `line` with long texts truncated and, if that is not enough, without extra fields."""
     entry = json.loads(line)
     for limit in (4_000, 1_000, 200):
-        entry = {key: _cut_text(value, limit) for key, value in entry.items()}
+        entry = {key: cut(value, limit) if isinstance(value, str) else value for key, value in entry.items()}
         data = json.dumps(entry).encode()
         if len(data) <= _LONGEST:
             return data
     return json.dumps({**{key: entry[key] for key in _ALWAYS}, "fields": "[left out: too large]"}).encode()
-
-
-def _cut_text(value: object, limit: int) -> object:
-    if isinstance(value, str) and len(value) > limit:
-        return f"{value[:limit]}... [cut, {len(value)} characters]"
-    return value

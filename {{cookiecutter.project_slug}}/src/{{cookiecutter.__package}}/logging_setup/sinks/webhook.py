@@ -59,8 +59,7 @@ class WebhookSink(Sink):
         from .alerts import AlertHandler  # here: takes long to import
         from .webhook_client import WebhookClient
 
-        send = WebhookClient(self).send
-        handler = AlertHandler(self.name, send, self.history, interval=self.interval, per_hour=self.per_hour)
+        handler = AlertHandler(self, WebhookClient(self).send)
         handler.setFormatter(make_formatter("text"))
         return [handler, handler.recent]
 
