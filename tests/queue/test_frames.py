@@ -97,6 +97,16 @@ class TestDecoder:
         frames.reports.report_held()
         assert capsys.readouterr().err.count("queue: 1 long records dropped: partly read by the previous listener") == 2
 
+    @pytest.mark.parametrize("count", [0x01, 0x02, 0x08, 0x82, 0x88])
+    def test_forged_head_costs_one_record_at_most(self, frames: SimpleNamespace, count: int) -> None:
+        """A process that writes a part of a write takes no more of the others' than the record behind it."""
+        sent = [b"record %d" % number for number in range(20)]
+        forged = bytes((count,)) + frames._MARK + bytes(95)
+        written = b"".join([frames.framed(sent[0]), forged, *map(frames.framed, sent[1:])])
+        decoder = frames.FrameDecoder()
+        found = [each for at in range(0, len(written), 4096) for each in decoder.records(written[at : at + 4096])]
+        assert [each for each in sent if not any(same(one, each) for one in found)] in ([], [sent[1]])
+
     def test_partial_records_of_killed_senders_are_dropped(self, frames: SimpleNamespace) -> None:
         decoder = frames.FrameDecoder()
         for _ in range(1100):

@@ -92,8 +92,8 @@ class FrameDecoder:
             elif head := self._any_head.match(read, at):
                 count = head[0][0] & ~_PART
                 after = at + FRAME * count
-                if any(read[at + FRAME : after : FRAME]):  # not the frames of one write
-                    after = self._skip(read, at)
+                if any(read[at + FRAME : after : FRAME]) or _MARK in read[at + _HEAD_SIZE : after]:
+                    after = self._skip(read, at)  # not the frames of one write
                 elif after > end:
                     break
                 else:

@@ -71,8 +71,8 @@ class ProcessSession(QueueSession):
         # A child forked meanwhile would keep the listener's end of the pair open, and the pipe that Popen reads.
         with fork_lock:
             pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours, theirs = (socket.socket(fileno=renumber(end.detach())) for end in pair)
-            ours.send(json.dumps({"settings": self._settings, "note": note}, default=vars).encode())
+            self._control, theirs = (socket.socket(fileno=renumber(end.detach())) for end in pair)
+            self._control.send(json.dumps({"settings": self._settings, "note": note}, default=vars).encode())
             # A duplicate: gevent's Popen forks in Python, and in that child the queue's own reader is closed.
             with theirs, io.FileIO(renumber(os.dup(self.queue.reader.fileno()))) as reader:
                 fds = reader.fileno(), theirs.fileno()
@@ -85,7 +85,6 @@ class ProcessSession(QueueSession):
                     stderr=subprocess.DEVNULL if sys.__stderr__ is None else None,
                     start_new_session=True,
                 )
-        self._control = ours
         self._ending.clear()
 
     def _supervise(self) -> None:
