@@ -101,7 +101,7 @@ class TestDecoder:
     def test_forged_head_costs_one_record_at_most(self, frames: SimpleNamespace, count: int) -> None:
         """A process that writes a part of a write takes no more of the others' than the record behind it."""
         sent = [b"record %d" % number for number in range(20)]
-        forged = bytes((count,)) + frames._MARK + bytes(95)
+        forged = bytes((count,)) + b"\xff\xfe\xfd\xfc" + bytes(95)
         written = b"".join([frames.framed(sent[0]), forged, *map(frames.framed, sent[1:])])
         decoder = frames.FrameDecoder()
         found = [each for at in range(0, len(written), 4096) for each in decoder.records(written[at : at + 4096])]
