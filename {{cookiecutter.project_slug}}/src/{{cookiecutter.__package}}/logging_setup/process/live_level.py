@@ -21,6 +21,8 @@ from .global_state import PACKAGE, forked_handlers
 
 Levels = Sequence[tuple[str, int]]
 
+_LONGEST: Final = 25 * 3600 * 1000  # milliseconds: the command allows 24 hours, and clocks are adjusted
+
 
 def location() -> str:
     """Return the path of the file."""
@@ -44,21 +46,34 @@ def read() -> tuple[str, Levels, list[str]]:
     except FileNotFoundError:
         return "", (), []
     end, _, levels = first.partition(" ")
-    if int(end) <= time.time() * 1000:
+    left = int(end) - int(time.time() * 1000)
+    if left > _LONGEST:
+        raise ValueError("the change ends in more than 24 hours, as if the clock had been set back")
+    if left <= 0:
         return "", (), processes
     return f"{levels} until {format_time(int(end))}", parse.levels(levels), processes
 
 
 def write(levels: str, seconds: int) -> None:
-    """Replace the change in force by one that ends after so many seconds. Raises OSError as read() does."""
+    """Replace the change in force by one that ends after so many seconds; without `levels`, end it.
+
+    Raises OSError as read() does, and ValueError for names that a line of the file cannot have.
+    """
+    if not levels.isprintable():
+        raise ValueError("names without line breaks and other control characters")
     path = location()
     with contextlib.suppress(FileExistsError):
         os.mkdir(os.path.dirname(path), 0o700)
     with contextlib.suppress(ValueError):  # contents that are no change may be replaced
         read()  # refuses a folder or file of another user
-    with open(f"{path}.new", "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+    if not levels:  # also on a full disk
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    new = f"{path}.{os.getpid()}"
+    with open(new, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
         file.write(f"{int((time.time() + seconds) * 1000)} {levels}\n")
-    os.replace(f"{path}.new", path)
+    os.replace(new, path)
 
 
 class LiveLevels:
@@ -69,8 +84,9 @@ class LiveLevels:
         self._sinks: Sequence[Any] = ()
         self._owner = 0  # the process that has started it first: its forked children report nothing
         self._applied = ""
-        self._former = contextlib.ExitStack()  # closing it restores the former levels
-        self._filters = contextlib.ExitStack()  # closing it removes them from the sinks
+        # A child that is forked amid a change repeats it: so these lose an entry only once all are undone.
+        self._former: list[tuple[Any, int]] = []  # loggers and handlers with their former levels
+        self._filters: list[tuple[logging.Handler, Any]] = []  # of the sinks
 
     def start(self, sinks: Sequence[Any] = ()) -> None:
         """Apply the change in force, if any, and follow the file; `sinks`: the GuardedHandlers of this process."""
@@ -94,8 +110,8 @@ class LiveLevels:
         if self._ended:
             self._ended.set()
             self._ended, self._owner, self._applied = None, 0, ""
-            self._former.close()
-            self._filters.close()
+            self._restore()
+            self._remove_filters(len(self._filters))
 
     def _watch(self, ended: threading.Event) -> None:
         process = os.getpid()
@@ -110,13 +126,13 @@ class LiveLevels:
         except Exception as error:  # noqa: BLE001 - the file may contain anything
             text, levels, processes = f"change refused, levels stay as set: {reports.describe(error)}", (), []
         if text != self._applied:
-            self._former.close()
+            self._restore()
             self._apply(levels)
-            self._applied = text  # last: a child that is forked before repeats it
+            self._applied = text  # last, as above
             if self._sinks and os.getpid() == self._owner:
                 reports.say(f"levels: {text or 'end of the change, former ones restored'}")
         elif not levels:  # one look later: a batch that the lowered level has let through may have been in work
-            self._filters.close()
+            self._remove_filters(len(self._filters))
         if levels and str(os.getpid()) not in processes:
             with contextlib.suppress(OSError), open(os.open(location(), os.O_WRONLY | os.O_APPEND), "w") as file:
                 file.write(f"{os.getpid()}\n")
@@ -127,18 +143,30 @@ class LiveLevels:
         if not levels:
             return
         lowest = min(level for _, level in levels)
-        with self._filters.pop_all():  # those of another change, until the new ones are there
-            for guarded in self._sinks:
-                handler = guarded.handler
-                if handler.level > lowest and not getattr(handler, "keeps_level", False):
-                    passes = partial(_passes, guarded, handler.level, levels)
-                    handler.addFilter(passes)  # before the level lets more through
-                    self._filters.callback(handler.removeFilter, passes)
-                    self._set_level(handler, lowest)
+        replaced = len(self._filters)  # of another change: until the new ones are there
+        for guarded in self._sinks:
+            handler = guarded.handler
+            if handler.level > lowest and not getattr(handler, "keeps_level", False):
+                passes = partial(_passes, guarded, handler.level, levels)
+                self._filters.append((handler, passes))
+                handler.addFilter(passes)  # before the level lets more through
+                self._set_level(handler, lowest)
+        self._remove_filters(replaced)
 
     def _set_level(self, target: Any, level: int) -> None:
-        self._former.callback(target.setLevel, target.level)
+        self._former.append((target, target.level))
         target.setLevel(level)
+
+    def _restore(self) -> None:
+        for target, level in reversed(self._former):
+            target.setLevel(level)
+        self._former = []
+
+    def _remove_filters(self, count: int) -> None:
+        """Remove the oldest ones."""
+        for handler, passes in self._filters[:count]:
+            handler.removeFilter(passes)
+        self._filters = self._filters[count:]
 
 
 def _passes(guarded: Any, level: int, levels: Levels, record: logging.LogRecord) -> bool:
