@@ -79,7 +79,10 @@ class Settings(BaseSettings):
         own = logging.DEBUG if self.level is None else self.level
         levels = dict.fromkeys(OWN_LOGGERS, own) | dict(self.levels)
         made: dict[str, Sink] = {}
-        for name, sink in sink_classes().items():
+        classes = sink_classes()
+        if unknown := (sinks or {}).keys() - classes.keys():
+            raise TypeError(f"{type(self).__name__} has no sink {', '.join(sorted(unknown))}")
+        for name, sink in classes.items():
             given: Any = (sinks or {}).get(name, {})
             if not isinstance(given, sink):  # a dict: of a test, or from JSON
                 follows = {each.name for each in variables(sink) if each.unset is not None}
