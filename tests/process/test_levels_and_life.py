@@ -125,6 +125,8 @@ class TestLevels:
             made = load("settings").Settings
             with pytest.raises(TypeError, match="Settings has no setting levle"):
                 made(levle=10)
+            with pytest.raises(TypeError, match="Settings has no sink flie"):
+                made(sinks={"flie": {"level": 30}})
             with pytest.raises(TypeError, match="FileSink has no setting levle"):
                 made(sinks={"file": {"levle": 10}})
             for settings in (made(), made().sinks["file"]):

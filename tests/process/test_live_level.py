@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -191,6 +192,54 @@ if __name__ == "__main__":
 """
         assert "line library" in run_here(project, tmp_path, body, LOG_LEVEL="INFO").stdout
 
+    def test_fork_amid_the_end_of_a_change_loses_no_level(self, bake: Bake, tmp_path: Path) -> None:
+        body = """
+class Forking(logging.Logger):
+    def setLevel(self, level):
+        if self.level == logging.DEBUG and os.getpid() == main and not forks:
+            forks.append(threading.Thread(target=fork))
+            forks[0].start()
+            forks[0].join(1.0)  # has to wait for the end of the change, which this is
+        super().setLevel(level)
+
+def fork():
+    child = os.fork()
+    if not child:
+        os._exit(forking.level != logging.ERROR)
+    statuses.append(os.waitpid(child, 0)[1])
+
+forks = []
+main, statuses = os.getpid(), []
+logging.setLoggerClass(Forking)
+forking = logging.getLogger("my_service.forking")
+forking.setLevel(logging.ERROR)
+with setup_main_logging():
+    level("my_service.forking=DEBUG")
+    level("--reset")
+    wait_until(lambda: statuses and forking.level == logging.ERROR)
+    forks[0].join()
+assert statuses == [0]
+"""
+        run_here(bake(multiprocessing=False), tmp_path, body, LOG_LEVEL="INFO")
+
+    def test_commands_at_the_same_time_both_succeed(self, project: Project, tmp_path: Path) -> None:
+        body = """
+from my_service.logging_setup.process.live_level import read, write
+other = f"from {write.__module__} import write; write('other=DEBUG', 60)"
+
+def amid(event, _):
+    if event == "os.rename":
+        subprocess.run([sys.executable, "-c", other], check=True)
+        shown.append(read()[0])
+
+shown = []
+sys.addaudithook(amid)
+write("my_service.db=DEBUG", 60)
+shown.append(read()[0])
+assert [text.partition("=")[0] for text in shown] == ["other", "my_service.db"]
+"""
+        run_here(project, tmp_path, body)
+
     def test_change_works_under_gevent(self, project: Project, tmp_path: Path) -> None:
         pytest.importorskip("gevent")
         body = """
@@ -362,6 +411,7 @@ if __name__ == "__main__":
             (["my_service.db"], "'my_service.db': must be comma-separated logger=LEVEL pairs"),
             (["my_service.db=DEBUG", "--for", "ten"], "'ten': must be a time such as 30s, 10m or 2h, at most 24h"),
             (["my_service.db=DEBUG", "--for", "25h"], "'25h': must be a time such as 30s, 10m or 2h, at most 24h"),
+            (["my_service\n.db=DEBUG"], "must be names without line breaks and other control characters"),
             (["my_service.db=DEBUG", "--for", "0s"], "'0s': must be a time such as 30s, 10m or 2h, at most 24h"),
             ([], "NAME=LEVEL, --show or --reset is required"),
         ],
@@ -379,14 +429,23 @@ if __name__ == "__main__":
         assert change(project, tmp_path, "--show").stdout == "none\n"
         assert change(project, tmp_path, "--reset").returncode == 0
 
-    @pytest.mark.parametrize("levels", ["my_service.db", "my_service.db=LOUD", "without a time"])
+    @pytest.mark.parametrize("levels", ["my_service.db", "my_service.db=LOUD", "without a time", "for years"])
     def test_unreadable_file_is_reported(self, project: Project, tmp_path: Path, levels: str) -> None:
         file = write(tmp_path, levels)
         if levels == "without a time":
             file.write_text("my_service.db=DEBUG until later", "utf-8")
+        elif levels == "for years":  # as after a correction of the clock
+            file.write_text(f"{int(time.time() + 1e8) * 1000} my_service.db=DEBUG\n", "utf-8")
         assert "levels: change refused" in run_here(project, tmp_path, self.REFUSED, LOG_LEVEL="INFO").stdout
         assert change(project, tmp_path, "--show").stdout.startswith("refused: ")
         assert change(project, tmp_path, "--reset").stdout == "none\n"
+
+    @posix
+    def test_reset_works_on_a_full_disk(self, project: Project, tmp_path: Path) -> None:
+        write(tmp_path)
+        command = f"TMPDIR=. {sys.executable} -m my_service.logging_setup level"
+        run = project.shell(f"ulimit -f 0; {command} --reset; {command} --show", cwd=tmp_path)
+        assert (run.stdout, run.stderr) == ("none\nnone\n", "")
 
     @posix
     @pytest.mark.parametrize("case", ["open folder", "open file", "link to a file", "link to a folder"])

@@ -14,6 +14,10 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 5, highest + 5))
 with setup_main_logging() as logs:
     logger.info("line %s", type(logs).__name__)
 """
+MANY = """
+with setup_main_logging() as logs:
+    logger.info("line %s", type(logs).__name__)
+"""
 DELETED = """
 os.mkdir("gone")
 os.chdir("gone")
@@ -56,6 +60,13 @@ def test_few_descriptors_start_a_thread(project: Project, tmp_path: Path) -> Non
     lines, errors = run(project, tmp_path, FEW)
     assert errors.count("listener: process not started, replaced by a thread: ") == 1
     assert sum("line ThreadSession" in line for line in lines) == 1
+
+
+def test_long_settings_reach_the_listener(project: Project, tmp_path: Path) -> None:
+    levels = ",".join(f"library.module{number}=INFO" for number in range(4_000))  # 100 kB
+    lines, errors = run(project, tmp_path, MANY, LOG_LEVELS=levels)
+    assert errors == ""
+    assert sum("line ProcessSession" in line for line in lines) == 1
 
 
 def test_deleted_working_directory_raises_nothing(project: Project, tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from .get_handlers import get_handlers
 from .process import reports, uncaught
 from .process.flood import flood_control
 # {% if cookiecutter.multiprocessing %}
-from .process.global_state import all_loggers, attach, change, undo
+from .process.global_state import all_loggers, attach, change, fork_lock, undo
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
-from .process.global_state import all_loggers, change, undo
+from .process.global_state import all_loggers, change, fork_lock, undo
 # {% endif %}
 from .process.live_level import live
-from .process.session import current, fork_lock
+from .process.session import current
 # {% if cookiecutter.multiprocessing %}
 from .queue.pipe import LogQueue
 from .queue.session import QueueHandler, QueueSession

@@ -72,7 +72,10 @@ class Settings(BaseSettings):
         is_set = "level" in values
         levels = dict.fromkeys(OWN_LOGGERS, self.level if is_set else logging.DEBUG) | dict(self.levels)
         made: dict[str, Sink] = {}
-        for name, sink in sink_classes().items():
+        classes = sink_classes()
+        if unknown := (sinks or {}).keys() - classes.keys():
+            raise TypeError(f"{type(self).__name__} has no sink {', '.join(sorted(unknown))}")
+        for name, sink in classes.items():
             given: Any = (sinks or {}).get(name, {})
             if not isinstance(given, sink):  # a dict: of a test, or from JSON
                 follow = [field for field, each in variables(sink).items() if each.unset is not None]

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
@@ -19,6 +20,10 @@ _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last st
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
 logger = logging.getLogger(__name__)
+
+# Held while logging is set up, a listener is started or levels are changed, and during every fork (session.py): no
+# child inherits half of these.
+fork_lock: Final = threading.RLock()
 
 # Handlers, and others, of which a forked child calls `reset_in_child()`; os.register_at_fork would keep each for ever.
 forked_handlers: Final["weakref.WeakSet[Any]"] = weakref.WeakSet()

@@ -17,9 +17,11 @@ from typing import Any, Final
 from ..env import parsers as parse
 from ..records.text import format_time
 from . import reports
-from .global_state import PACKAGE, forked_handlers
+from .global_state import PACKAGE, fork_lock, forked_handlers
 
 Levels = Sequence[tuple[str, int]]
+
+_LONGEST: Final = 25 * 3600 * 1000  # milliseconds: the command allows 24 hours, and clocks are adjusted
 
 
 def location() -> str:
@@ -44,21 +46,34 @@ def read() -> tuple[str, Levels, list[str]]:
     except FileNotFoundError:
         return "", (), []
     end, _, levels = first.partition(" ")
-    if int(end) <= time.time() * 1000:
+    left = int(end) - int(time.time() * 1000)
+    if left > _LONGEST:
+        raise ValueError("the change ends in more than 24 hours, as if the clock had been set back")
+    if left <= 0:
         return "", (), processes
     return f"{levels} until {format_time(int(end))}", parse.levels(levels), processes
 
 
 def write(levels: str, seconds: int) -> None:
-    """Replace the change in force by one that ends after so many seconds. Raises OSError as read() does."""
+    """Replace the change in force by one that ends after so many seconds; without `levels`, end it.
+
+    Raises OSError as read() does, and ValueError for names that a line of the file cannot have.
+    """
+    if not levels.isprintable():
+        raise ValueError("names without line breaks and other control characters")
     path = location()
     with contextlib.suppress(FileExistsError):
         os.mkdir(os.path.dirname(path), 0o700)
     with contextlib.suppress(ValueError):  # contents that are no change may be replaced
         read()  # refuses a folder or file of another user
-    with open(f"{path}.new", "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+    if not levels:  # also on a full disk
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    new = f"{path}.{os.getpid()}"
+    with open(new, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
         file.write(f"{int((time.time() + seconds) * 1000)} {levels}\n")
-    os.replace(f"{path}.new", path)
+    os.replace(new, path)
 
 
 class LiveLevels:
@@ -109,14 +124,16 @@ class LiveLevels:
         except Exception as error:  # noqa: BLE001 - the file may contain anything
             text, levels, processes = f"change refused, levels stay as set: {reports.describe(error)}", (), []
         if text != self._applied:
-            self._former.close()
-            self._apply(levels)
-            self._applied = text  # last: a child that is forked before repeats it
+            with fork_lock:  # no child is forked amid a change
+                self._former.close()
+                self._apply(levels)
+                self._applied = text
             session = vars(logging.root).get(PACKAGE)  # None: this is the listener process
             if self._sinks and (session is None or session.is_owner):  # forked children report nothing
                 reports.say(f"levels: {text or 'end of the change, former ones restored'}")
         elif not levels:  # one look later: a batch that the lowered level has let through may have been in work
-            self._filters.close()
+            with fork_lock:
+                self._filters.close()
         if levels and str(os.getpid()) not in processes:
             with contextlib.suppress(OSError), open(os.open(location(), os.O_WRONLY | os.O_APPEND), "w") as file:
                 file.write(f"{os.getpid()}\n")

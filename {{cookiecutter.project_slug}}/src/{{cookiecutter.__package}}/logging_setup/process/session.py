@@ -13,16 +13,13 @@ from functools import partial
 from typing import Any, Final, NoReturn, Self
 
 from .flood import flood_control
-from .global_state import PACKAGE, attach, change, undo
+from .global_state import PACKAGE, attach, change, fork_lock, undo
 from .uncaught import exit_cause, log_end, logger
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
 TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's end
 
 ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-# Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
-fork_lock: Final = threading.RLock()
 
 
 class LoggingSession(ABC):

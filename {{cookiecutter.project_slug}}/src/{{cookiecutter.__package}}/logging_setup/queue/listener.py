@@ -20,7 +20,7 @@ from ..records.redaction import redact
 from ..records.serialize import restore
 from ..sinks.dispatcher import Dispatcher
 from .encoding import RECORD, decode, decode_marker
-from .frames import MAX_BYTES, read_batches
+from .frames import read_batches
 
 _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
@@ -63,7 +63,7 @@ def main(reader_fd: int, control_fd: int, make_handlers: Callable[[dict[str, Any
             # sched(7): wake-ups of this process do not preempt logging processes.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     # Read and written as files: `socket` takes 3 ms to import.
-    hello = json.loads(os.read(control_fd, MAX_BYTES))
+    hello = json.loads(os.read(control_fd, 1 << 20))  # a socket takes no longer message
     os.set_blocking(control_fd, False)
     settings = hello["settings"]
     redact.configure(on=settings["redact"], keys=settings["redact_keys"])  # for the reports of this process

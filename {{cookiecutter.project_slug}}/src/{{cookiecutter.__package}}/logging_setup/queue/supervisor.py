@@ -17,8 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..process import reports
-from ..process.global_state import forked_handlers
-from ..process.session import fork_lock
+from ..process.global_state import fork_lock, forked_handlers
 from ..process.uncaught import exit_cause
 from .encoding import encode_marker
 from .frames import TOGETHER
