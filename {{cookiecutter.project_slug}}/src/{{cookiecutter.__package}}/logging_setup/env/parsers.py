@@ -1,4 +1,4 @@
-"""Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
+"""Parsers of environment variables. Each raises ValueError with what is expected, to follow "must be"."""
 
 # {% set alerts = cookiecutter.email_handler or cookiecutter.webhook_handler %}
 # {% set encrypted = alerts or cookiecutter.collector_handler not in ("none", "udp") %}
@@ -87,14 +87,14 @@ def seconds(least: float, most: float) -> Parser:
 
 # {% endif %}
 def rate(value: str) -> str:
-    """Return the text if it is a number of records in a number of seconds, or empty."""
+    """Return the text if it is a rate (a number of records per number of seconds) or empty."""
     if value and not re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,5}s", value):
         raise ValueError("a number of records / a number of seconds, for example 10/60s")
     return value
 
 
 def switch(value: str) -> bool:
-    """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
+    """Return True for on, true, yes or 1, and False for off, false, no or 0, in any case."""
     if value.lower() not in _YES + _NO:
         raise ValueError("on or off")
     return value.lower() in _YES
@@ -146,7 +146,7 @@ def url(*examples: str) -> Parser:
 # {% endif %}
 # {% if cookiecutter.collector_handler in ("http", "otlp") %}
 def token(value: str) -> str:
-    """Return the text if it may be the value of an HTTP header: visible ASCII characters, or empty."""
+    """Return the text if an HTTP header may contain it: visible ASCII characters, or empty."""
     if not re.fullmatch("[!-~]*", value):
         raise ValueError("a token of visible ASCII characters")
     return value
@@ -185,7 +185,7 @@ _addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, s
 
 
 def addresses(value: str) -> tuple[str, ...]:
-    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    """Parse comma-separated e-mail addresses, and convert their domains to ASCII (punycode)."""
     parts = (address.rpartition("@") for address in _addresses(value))
     return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)
 # {% endif %}
