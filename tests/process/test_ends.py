@@ -120,7 +120,7 @@ def test_next_start_logs_the_fault_of_the_last(
     assert re.match(rf"started {TIME} \(pid \d+\)\nstarted {TIME} \(pid \d+\)\nFatal Python error: Segm", text), text
     _, _, [line] = run(bake, tmp_path, INSIDE.format("pass"), multiprocessing)
     assert re.search(
-        f"ERROR .* process: an earlier one ended by a fatal signal, stack written at {TIME}: .*app.log.fault$", line
+        f"ERROR .* process: earlier run ended by a fatal signal, stack written at {TIME}: .*app.log.fault$", line
     )
     assert fault.read_text("utf-8").startswith(text)
     assert len(run(bake, tmp_path, INSIDE.format("pass"), multiprocessing)[2]) == 1, "reported once"

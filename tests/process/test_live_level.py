@@ -139,7 +139,7 @@ class TestRunningService:
             reports = [line.partition(" levels: ")[2] for line in lines if " levels: " in line]
             assert [text.partition(" until ")[0] for text in reports] == [
                 "my_service.db=DEBUG",
-                "end of the change, former ones restored",
+                "end of the change, previous levels restored",
             ]
         verdict = judge(log_lines(tmp_path / "app.log"), returned_calls(tmp_path / "notes"))
         assert verdict.good, verdict
@@ -360,9 +360,9 @@ if __name__ == "__main__":
         [
             (["my_service.db=LOUD"], "'my_service.db=LOUD': must be a level: DEBUG, INFO"),
             (["my_service.db"], "'my_service.db': must be comma-separated logger=LEVEL pairs"),
-            (["my_service.db=DEBUG", "--for", "ten"], "'ten': must be a time such as 30s, 10m or 2h, at most 24h"),
-            (["my_service.db=DEBUG", "--for", "25h"], "'25h': must be a time such as 30s, 10m or 2h, at most 24h"),
-            (["my_service.db=DEBUG", "--for", "0s"], "'0s': must be a time such as 30s, 10m or 2h, at most 24h"),
+            (["my_service.db=DEBUG", "--for", "ten"], "'ten': must be a duration such as 30s, 10m or 2h, at most 24h"),
+            (["my_service.db=DEBUG", "--for", "25h"], "'25h': must be a duration such as 30s, 10m or 2h, at most 24h"),
+            (["my_service.db=DEBUG", "--for", "0s"], "'0s': must be a duration such as 30s, 10m or 2h, at most 24h"),
             ([], "NAME=LEVEL, --show or --reset is required"),
         ],
     )
@@ -411,7 +411,7 @@ if __name__ == "__main__":
         assert "levels: change refused" in run_here(project, folder, self.REFUSED, LOG_LEVEL="INFO").stdout
         run = change(project, folder, "my_service.db=DEBUG")
         assert run.returncode == 2
-        assert "is another user's, or open to others" in run.stderr
+        assert "belongs to another user, or is open to others" in run.stderr
         report = examine(project, folder, TMPDIR=str(folder))
         assert report["level_change"].startswith("refused: ")
 
