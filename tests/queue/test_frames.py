@@ -95,7 +95,7 @@ class TestDecoder:
         for _ in range(2):
             assert frames.FrameDecoder().records(b"".join(frames.split(b"x" * 10_000)[1:])) == []
         frames.reports.report_held()
-        assert capsys.readouterr().err.count("queue: 1 long records dropped: partly read by the previous listener") == 2
+        assert capsys.readouterr().err.count("1 long records dropped: partially read by the previous listener") == 2
 
     def test_partial_records_of_killed_senders_are_dropped(self, frames: SimpleNamespace) -> None:
         decoder = frames.FrameDecoder()
