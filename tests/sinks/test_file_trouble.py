@@ -254,7 +254,7 @@ class TestCannotBeWritten:
         handler.handle(record("there"))
         warning, recovery = timed.reported
         assert "cannot be written" in warning
-        assert f"{tmp_path}/logs/app.log can be written again, 11 records are not in it" in recovery  # and the warning
+        assert f"{tmp_path}/logs/app.log can be written again, 11 records dropped" in recovery  # and the warning
         assert text(tmp_path / "logs" / "app.log") == f"there\n{recovery}\n"
 
     def test_lost_records_are_reported_at_the_end(self, timed: Imported, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ class TestCannotBeWritten:
         handler = make(timed, tmp_path / "logs" / "app.log")
         handler.handle(record("lost"))
         handler.close()
-        assert timed.reported[-1].endswith("app.log is closed, 2 records are not in it")
+        assert timed.reported[-1].endswith("app.log is closed, 2 records dropped")
 
     @pytest.mark.parametrize("together", [1, 8])
     def test_full_disk_tears_no_line_and_counts_losses(
@@ -286,7 +286,7 @@ class TestCannotBeWritten:
         whole = [line for line in there if line in sent]
         assert whole[-50:] == sent[150:]
         (recovery,) = timed.reported[1:]
-        assert f"{200 - len(whole) + 1} records are not in it" in recovery  # the warning is not in it either
+        assert f"{200 - len(whole) + 1} records dropped" in recovery  # the warning is not in it either
         torn = [line for line in there if line not in (*sent, *timed.reported)]
         assert len(torn) <= 1
 
