@@ -261,7 +261,7 @@ class TestFaults:
             "cut does not propagate": "not in the log",
             "off is disabled": "lost",
             "deaf is at ERROR": "LOG_LEVELS=deaf=INFO",
-            "one place is written to twice": "again (FileHandler",
+            "lines are written twice": "again (FileHandler",
             "low is set to Level 5": "INFO",
         }
         assert len(report["faults"]) == len(wanted), report["faults"]
