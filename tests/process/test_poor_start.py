@@ -1,4 +1,4 @@
-"""Set-up and log calls where the process lacks what they need: descriptors, a working directory, a status."""
+"""Setup and log calls in a process without descriptors, a working directory or an exit status."""
 
 import os
 from pathlib import Path

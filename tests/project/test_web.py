@@ -166,7 +166,7 @@ class TestWsgi:
         assert "token" not in (tmp_path / "app.log").read_text("utf-8")
         assert len({entry["process.pid"] for entry in access_lines(tmp_path)}) == 2
 
-    def test_wsgiref_and_plain_applications_end_in_order(self, bake: Bake, tmp_path: Path) -> None:
+    def test_wsgiref_and_plain_applications_end_cleanly(self, bake: Bake, tmp_path: Path) -> None:
         """Each body is closed, and what its iterator logs has the id too; exceptions are logged once."""
         web, port = with_middleware(bake(multiprocessing=False), tmp_path), free_port()
         (tmp_path / "serve.py").write_text(PLAIN_WSGI.format(port=port), "utf-8")

@@ -86,7 +86,7 @@ class TestDecoder:
         assert len(found) == 1
         assert same(found[0], sent)
 
-    def test_records_partly_read_by_a_listener_are_counted(
+    def test_partially_read_records_are_counted(
         self, frames: SimpleNamespace, capsys: pytest.CaptureFixture[str]
     ) -> None:
         frames.reports.report_held()

@@ -1,4 +1,4 @@
-"""The log file when other processes use or move it, or its disk is full: losses are counted, all else is written."""
+"""The log file when other processes use or move it, or its disk is full: losses are counted, the rest is written."""
 
 import contextlib
 import fcntl
@@ -61,7 +61,7 @@ logging.info("line before")
 if os.fork():
     os.kill(os.getpid(), signal.SIGKILL)
 Path("orphan").write_text(str(os.getpid()))
-time.sleep(600)  # without a word
+time.sleep(600)  # without logging
 """
 ONE_LINE = """
 import logging
@@ -73,7 +73,7 @@ with setup_main_logging():
 
 @pytest.fixture
 def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the handler check with every record what it otherwise checks every few seconds."""
+    """Make the handler check for every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")
     for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER"):
         monkeypatch.setattr(file, name, 0.0)
