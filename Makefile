@@ -4,11 +4,11 @@
 # make lint      run ruff, mypy, and the checks of workflows and metadata
 # make examples  regenerate examples/
 # make pictures  regenerate docs/*.svg
-# make bench     run the benchmarks beside the alternatives, results into docs/; ARGS="a b" for a part of them
+# make bench     run the benchmarks, results into docs/; ARGS="a b" for a part of them
 # make clean     delete the results of all other targets
 #
 # Requires Python 3.11 or later with its venv module, and a network or a mirror for pip. Paths are
-# relative and tools are run as `python -m`, so that the folder may contain spaces, and be moved.
+# relative and tools are run as `python -m`, so that the folder may contain spaces and may be moved.
 PYTHON ?= python3
 VENV := .venv/bin/python
 INSTALL := -m pip install --quiet --disable-pip-version-check

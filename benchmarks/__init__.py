@@ -1,4 +1,4 @@
-"""Benchmarks of the generated project beside the alternatives. `make bench` runs them.
+"""Benchmarks of the generated project and of the alternatives. `make bench` runs them.
 
 peers.py      the set-up of each alternative, according to its documentation
 measure.py    one run, in a process of its own: logs numbered records, checks the lines, prints figures

@@ -13,7 +13,7 @@ from .scenarios import Scenario, scenarios
 
 
 def main() -> None:
-    """Run the chosen scenarios. Exit with status 1 if a line of this template is lost, doubled or torn."""
+    """Run the chosen scenarios. Exit with status 1 if a line of this template is lost, duplicated or incomplete."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("scenarios", nargs="*", help="letters, such as a b d1; all if none is given")
     parser.add_argument("--rounds", type=int, default=5)

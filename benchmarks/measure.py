@@ -23,7 +23,7 @@ from tests.support.oracle import ANY_PREFIX, judge
 
 from .peers import PEERS, Peer
 
-TIMED: Final = 10  # one call in so many
+TIMED: Final = 10  # one call in this many is timed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Work:
     traceback: bool = False
     busy: bool = False  # the main process computes in Python meanwhile
     slow: bool = False  # there is a second sink, 100 times too slow
-    json: bool = False  # lines of JSON
+    json: bool = False  # JSON lines
     threads: int = 1  # that log, if there are no workers
     rate: int = 0  # records a second of each worker; 0: as many as it can
 
@@ -52,7 +52,7 @@ class Work:
 
 
 def log_all(peer: Peer, work: Work, slot: int) -> dict[str, Any]:
-    """Log one worker's share; return its begin, its CPU time, and the durations of calls."""
+    """Log one worker's share; return its start time, its CPU time, and the durations of calls."""
     plain, with_traceback = peer.calls()
     log, template, filler, clock = plain, peer.template, "x" * work.size, time.perf_counter_ns
     times = array("q")
@@ -78,7 +78,7 @@ def log_all(peer: Peer, work: Work, slot: int) -> dict[str, Any]:
 
 
 def _log_paced(log: Any, rate: int, calls: list[tuple[object, ...]], times: "array[int]") -> None:
-    """Call `log` so many times a second, and append the duration of each call."""
+    """Call `log` `rate` times a second, and append the duration of each call."""
     due = time.perf_counter()
     for args in calls:
         due += 1 / rate

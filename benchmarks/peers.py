@@ -42,7 +42,7 @@ class Peer(ABC):
     template: ClassVar[str] = PERCENT
     listens: ClassVar[bool] = True  # True if one process or thread writes for all
     safe: ClassVar[bool] = True  # True if several processes may use it on one file
-    needs: ClassVar[str] = "logging"  # module that is not there on every Python
+    needs: ClassVar[str] = "logging"  # module that does not exist for every Python
 
     def __init__(self, folder: Path, *, slow: bool = False, json: bool = False) -> None:
         self.folder = folder
@@ -313,7 +313,7 @@ class Picologging(Peer):
         import picologging
 
         file = picologging.FileHandler(str(self.folder / "app.log"))
-        # It has no milliseconds, no width of a field, and no name of the process.
+        # Its format has no milliseconds, no field width, and no process name.
         form = "%(asctime)s %(levelname)s %(name)s [%(process)d] %(message)s"
         file.setFormatter(picologging.Formatter(form, "%Y-%m-%d %H:%M:%S"))
         self._logger = picologging.getLogger(NAME)

@@ -16,7 +16,7 @@ THREADS: Final = ("ours", "plain", "loguru-direct", "logbook-direct", "logly")  
 ONE_PROCESS: Final = (*THREADS, "picologging", "structlog", "json-logger")
 JSON: Final = ("ours", "loguru-direct", "structlog", "json-logger", "logly")
 LISTENERS: Final = ("textbook", "loguru", "logbook")
-BUSY: Final = {  # records that take each of them about three seconds
+BUSY: Final = {  # number of records that takes each peer about three seconds
     "ours": 300_000, "textbook": 4_000, "loguru": 16_000, "concurrent": 100_000, "logbook": 2_000, "floor": 300_000,
 }  # fmt: skip
 

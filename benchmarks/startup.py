@@ -86,7 +86,7 @@ def start(runner: Runner, name: str) -> Figures:
 
 @cache  # the same at every start
 def needed(runner: Runner, project: str) -> list[str]:
-    """Return the modules of the standard library that the set-up imports."""
+    """Return the modules of the standard library that setup imports."""
     found: dict[str, Any] = runner.python(project, _NEEDED.format(ours=_OURS))
     return found.get("names") or ["logging"]
 

@@ -3,7 +3,7 @@
 The answers are data, read from a JSON literal (`tojson` escapes every character that could end it);
 no answer is pasted into code. When this hook fails, cookiecutter removes the folder that it has
 created. It creates that folder before it runs this hook, so `__asked_slug` in cookiecutter.json keeps an
-answer that is no folder name (empty, a path), and replaces it in `project_slug`.
+answer that is not a folder name (empty, a path), and replaces it in `project_slug`.
 """
 
 import importlib.metadata
@@ -100,7 +100,7 @@ def slug_problems(slug: str) -> list[str]:
 
 
 def owner_of(package: str) -> str:
-    """Return what has this name already, or an empty string."""
+    """Return what already has this name, or an empty string."""
     if keyword.iskeyword(package) or keyword.issoftkeyword(package):
         return "a Python keyword"
     if package in sys.stdlib_module_names:
@@ -115,7 +115,7 @@ def version_problem() -> str:
     """Return what to do about a cookiecutter that is too old, or an empty string. Hooks run in its interpreter."""
     try:
         version = importlib.metadata.version("cookiecutter")
-    except importlib.metadata.PackageNotFoundError:  # a program of another name that contains it
+    except importlib.metadata.PackageNotFoundError:  # bundled in a program of another name
         return ""
     if tuple(map(int, re.findall(r"\d+", version)[:2])) >= COOKIECUTTER:
         return ""

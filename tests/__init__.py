@@ -1,1 +1,1 @@
-"""The tests of the template: a folder for each room, and `support` for what several of them need."""
+"""The tests of the template: a folder for each subpackage, and `support` for shared helpers."""

@@ -22,7 +22,7 @@ EMAIL_OFF = "off: LOG_EMAIL_HOST is not set"
 
 @pytest.fixture
 def server() -> Iterator[Callable[[bytes], int]]:
-    """Start a server on a port that is returned; it sends each client a greeting, and nothing else."""
+    """Start a server on a port that is returned; it sends each client only a greeting."""
     open_sockets: list[socket.socket] = []
 
     def start(greeting: bytes) -> int:
@@ -154,7 +154,7 @@ class TestProbe:
         assert len(mails) == 1
         assert TEST.encode() in mails[0]
 
-    def test_probe_makes_no_second_file_beside_a_service(self, project: Project, tmp_path: Path) -> None:
+    def test_probe_creates_no_second_file(self, project: Project, tmp_path: Path) -> None:
         code = f"""
 import logging, sys
 from {project.package}.logging_setup import setup_main_logging
@@ -230,7 +230,7 @@ logging.disable(logging.DEBUG)
 
 
 class TestFaults:
-    """Faults in the set-up."""
+    """Faults in the setup."""
 
     @pytest.mark.parametrize(
         ("url", "is_fault"),
@@ -249,7 +249,7 @@ class TestFaults:
             "LOG_XYZ is not a setting",
         ]
 
-    def test_doctor_finds_what_hides_or_doubles_records(self, project: Project, tmp_path: Path) -> None:
+    def test_doctor_finds_hidden_and_duplicate_records(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "faulty.py").write_text(FAULTS)
         report = examine(project, tmp_path, "--import", "faulty", "missing", LOG_LEVELS="low=5", LOG_FILE_LEVEL="INFO")
         assert [each["name"] for each in report["loggers"] if each["disabled"]] == ["off"]
@@ -262,7 +262,7 @@ class TestFaults:
             "cut does not propagate": "not in the log",
             "off is disabled": "lost",
             "deaf is at ERROR": "LOG_LEVELS=deaf=INFO",
-            "one place is written to twice": "again (FileHandler",
+            "lines are written twice": "again (FileHandler",
             "low is set to Level 5": "INFO",
         }
         assert len(report["faults"]) == len(wanted), report["faults"]

@@ -48,7 +48,7 @@ class TestCrashes:
         before, after = expected.split("{pid}")
         assert sum(before in line and after in line for line in lines) == 1
 
-    def test_fatal_signal_leaves_its_stack_beside_the_log(self, script: Script, tmp_path: Path) -> None:
+    def test_stack_of_fatal_signal_is_next_to_the_log(self, script: Script, tmp_path: Path) -> None:
         script(PROCESS_END.format(end="os.kill(os.getpid(), signal.SIGSEGV); time.sleep(60)"))
         fault = (tmp_path / "app.log.fault").read_text("utf-8")
         assert "Segmentation fault" in fault

@@ -1,4 +1,4 @@
-"""How a process ended, in its log and in its fault file: FAILURES.md, cases 88 and 89."""
+"""The end of a process in its log and its fault file: FAILURES.md, cases 88 and 89."""
 
 import os
 import re
@@ -84,7 +84,7 @@ with setup_main_logging():
         assert run(bake, tmp_path, code, multiprocessing) == (0, "", [])
 
 
-def test_sigterm_waits_for_no_room_in_the_queue(project: Project, tmp_path: Path) -> None:
+def test_sigterm_does_not_wait_for_a_full_queue(project: Project, tmp_path: Path) -> None:
     """A log call may wait LOG_QUEUE_TIMEOUT for a listener that hangs; the line on the end may not."""
     code = """
 with setup_main_logging() as logs:
@@ -120,7 +120,7 @@ def test_next_start_logs_the_fault_of_the_last(
     assert re.match(rf"started {TIME} \(pid \d+\)\nstarted {TIME} \(pid \d+\)\nFatal Python error: Segm", text), text
     _, _, [line] = run(bake, tmp_path, INSIDE.format("pass"), multiprocessing)
     assert re.search(
-        f"ERROR .* process: an earlier one ended by a fatal signal, stack written at {TIME}: .*app.log.fault$", line
+        f"ERROR .* process: earlier run ended by a fatal signal, stack written at {TIME}: .*app.log.fault$", line
     )
     assert fault.read_text("utf-8").startswith(text)
     assert len(run(bake, tmp_path, INSIDE.format("pass"), multiprocessing)[2]) == 1, "reported once"

@@ -1,4 +1,4 @@
-"""Flood control (LOG_REPEAT): each line of code is limited, what is dropped is counted, and nothing else changes."""
+"""Flood control (LOG_REPEAT): each line of code is limited, drops are counted, and nothing else changes."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from tests.support.scripts import HEAD, Script, with_handler
 queue_or_not = pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 REPEATED = re.compile(r" flood control: (\S+) repeated (\d+) times, not logged: LOG_REPEAT=(\S+)$")
 
-# The three ways of a record: a fast logger's, that of `logging`, and that of the root logger.
+# The three paths of a record: a fast logger's, that of `logging`, and the root logger's.
 FLOOD = """
 def flood(records=100):
     for number in range(records):
@@ -90,7 +90,7 @@ with setup_main_logging():
         assert repeated(lines) == [8, 8]
 
     def test_count_is_exact_over_threads(self, bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
-        """Also over the ends of windows."""
+        """Also across the ends of windows."""
         body = """
 def work():
     until = time.monotonic() + 1.2
@@ -115,7 +115,7 @@ with setup_main_logging():
 
 
 def test_what_a_sink_logs_itself_is_not_counted(bake: Bake, tmp_path: Path) -> None:
-    """It is discarded, with LOG_REPEAT and without."""
+    """Such records are discarded, with LOG_REPEAT and without."""
     source = """
 import logging
 from .background import BackgroundHandler
@@ -169,7 +169,7 @@ with setup_main_logging() as logs:
 class TestWorkers:
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
     def test_worker_reports_at_its_end(self, script: Script, method: str) -> None:
-        """Each counts for itself, and a forked one not what its parent has dropped."""
+        """Each worker counts its own drops; a forked one does not count its parent's."""
         body = f"""
 def work(queue):
     setup_proc_logging(queue)
@@ -198,7 +198,7 @@ if __name__ == "__main__":
         lines = script(FLOOD + body, LOG_REPEAT="10/60s")
         assert sum(repeated(lines)) + sum(words(lines).values()) == 600
 
-    def test_forked_child_without_set_up_reports_at_exit(self, script: Script) -> None:
+    def test_forked_child_without_setup_reports_at_exit(self, script: Script) -> None:
         body = """
 setup_main_logging()
 flood(50)

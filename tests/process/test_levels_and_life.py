@@ -300,7 +300,7 @@ def job(number=0, queue=None):
         setup_proc_logging(queue)
     for line in range(200):
         logger.info("job %d line %d", number, line)
-    os.write(1, b"%d\\n" % os.getpid())  # at once, for two may do so together
+    os.write(1, b"%d\\n" % os.getpid())  # at once, because two may write at the same time
     time.sleep(120)
 
 if __name__ == "__main__":
@@ -319,7 +319,7 @@ CHILDREN = {
 
 
 def ended(pid: int) -> bool:
-    """Return True if there is no such process, or only its status is left for its parent."""
+    """Return True if there is no such process, or it is a zombie."""
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text("utf-8")
     except OSError:

@@ -75,7 +75,7 @@ def slots(lines: list[str], word: str) -> set[str]:
 
 @pytest.fixture
 def shared() -> Iterator[Path]:
-    """Return a folder in which every user may make files, as in /tmp."""
+    """Return a folder in which every user may create files, as in /tmp."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     folder.chmod(0o1777)
     yield folder
@@ -132,7 +132,7 @@ class TestRunningService:
             lines = log_lines(tmp_path / sink)
             assert slots(lines, "db") == slots(lines, "pool") == all_slots, sink
             assert slots(lines, "other") == set(), sink
-            # The listener reverts at a time of its own, and finishes the batch that it is writing then.
+            # The listener reverts at its own time, and finishes the batch that it is writing.
             ends = (n for n, line in enumerate(lines) if re.search(r" state \d+ \d+ False$| end of the change", line))
             later = lines[max(ends) + 50 :]
             assert later
@@ -140,7 +140,7 @@ class TestRunningService:
             reports = [line.partition(" levels: ")[2] for line in lines if " levels: " in line]
             assert [text.partition(" until ")[0] for text in reports] == [
                 "my_service.db=DEBUG",
-                "end of the change, former ones restored",
+                "end of the change, previous levels restored",
             ]
         verdict = judge(log_lines(tmp_path / "app.log"), returned_calls(tmp_path / "notes"))
         assert verdict.good, verdict
@@ -154,7 +154,7 @@ def work(queue):
 
 if __name__ == "__main__":
     with setup_main_logging() as logs:
-        level("my_service=DEBUG")  # which each set-up sets anew
+        level("my_service=DEBUG")  # each setup sets the level again
         for method in ("fork", "spawn", "forkserver"):
             multiprocessing.set_start_method(method, force=True)
             worker = multiprocessing.Process(target=work, args=(logs.queue,))
@@ -259,7 +259,7 @@ if __name__ == "__main__":
         assert "line child" in run_here(project, tmp_path, body, LOG_LEVEL="INFO").stdout
 
     def test_no_greenlet_runs_in_a_forked_child(self, project: Project, tmp_path: Path) -> None:
-        """Starting a thread amid a fork would switch to another greenlet of the parent."""
+        """Starting a thread during a fork would switch to another greenlet of the parent."""
         pytest.importorskip("gevent")
         body = """
 main, child = os.getpid(), 0
@@ -349,7 +349,7 @@ with setup_main_logging() as logs:
 
 
 class TestThread:
-    def test_stop_ends_it_and_restores_levels(self, bake: Bake, tmp_path: Path) -> None:
+    def test_stop_ends_thread_and_restores_levels(self, bake: Bake, tmp_path: Path) -> None:
         body = """
 db.setLevel(logging.ERROR)
 with setup_main_logging() as logs:
@@ -362,7 +362,7 @@ assert not thread.is_alive()
 """
         run_here(bake(multiprocessing=False), tmp_path, body)
 
-    def test_switched_off_there_is_none(self, project: Project, tmp_path: Path) -> None:
+    def test_switched_off_control_has_no_thread(self, project: Project, tmp_path: Path) -> None:
         write(tmp_path)
         body = """
 def work(queue):
@@ -409,10 +409,10 @@ if __name__ == "__main__":
         [
             (["my_service.db=LOUD"], "'my_service.db=LOUD': must be a level: DEBUG, INFO"),
             (["my_service.db"], "'my_service.db': must be comma-separated logger=LEVEL pairs"),
-            (["my_service.db=DEBUG", "--for", "ten"], "'ten': must be a time such as 30s, 10m or 2h, at most 24h"),
-            (["my_service.db=DEBUG", "--for", "25h"], "'25h': must be a time such as 30s, 10m or 2h, at most 24h"),
+            (["my_service.db=DEBUG", "--for", "ten"], "'ten': must be a duration such as 30s, 10m or 2h, at most 24h"),
+            (["my_service.db=DEBUG", "--for", "25h"], "'25h': must be a duration such as 30s, 10m or 2h, at most 24h"),
             (["my_service\n.db=DEBUG"], "must be names without line breaks and other control characters"),
-            (["my_service.db=DEBUG", "--for", "0s"], "'0s': must be a time such as 30s, 10m or 2h, at most 24h"),
+            (["my_service.db=DEBUG", "--for", "0s"], "'0s': must be a duration such as 30s, 10m or 2h, at most 24h"),
             ([], "NAME=LEVEL, --show or --reset is required"),
         ],
     )
@@ -470,7 +470,7 @@ if __name__ == "__main__":
         assert "levels: change refused" in run_here(project, folder, self.REFUSED, LOG_LEVEL="INFO").stdout
         run = change(project, folder, "my_service.db=DEBUG")
         assert run.returncode == 2
-        assert "is another user's, or open to others" in run.stderr
+        assert "belongs to another user, or is open to others" in run.stderr
         report = examine(project, folder, TMPDIR=str(folder))
         assert report["level_change"].startswith("refused: ")
 
@@ -479,7 +479,7 @@ if __name__ == "__main__":
         shutil.copytree(project.path, shared / "project")
         (shared / "project").chmod(0o755)
         own = Project(shared / "project", project.slug)
-        python = shutil.which("python3", path="/usr/local/bin:/usr/bin") or ""  # this one may be out of their reach
+        python = shutil.which("python3", path="/usr/local/bin:/usr/bin") or ""  # that user may not reach this one
         is_recent = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
         if not python or subprocess.run(is_recent, check=False).returncode:
             pytest.skip("another user has no recent Python")

@@ -1,4 +1,4 @@
-"""Set-up and log calls where the process lacks what they need: descriptors, a working directory, a status."""
+"""Setup and log calls in a process without descriptors, a working directory or an exit status."""
 
 import os
 from pathlib import Path
@@ -79,7 +79,7 @@ def test_deleted_working_directory_raises_nothing(project: Project, tmp_path: Pa
 def test_closed_descriptor_is_reported_once(project: Project, tmp_path: Path) -> None:
     lines, errors = run(project, tmp_path, CLOSED)
     assert sum("line before" in line for line in lines) == 1
-    assert errors.count("queue: records dropped: other code has closed its descriptor") == 1
+    assert errors.count("queue: descriptor closed by other code, records dropped") == 1
 
 
 def test_end_without_a_status_is_unknown(project: Project, tmp_path: Path) -> None:

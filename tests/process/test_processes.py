@@ -142,7 +142,7 @@ for _ in range(5):
     assert logs.flush(30)
     os.kill(listener(), signal.SIGKILL)
 gevent.sleep(0.1)
-child = os.fork()  # amid the pause before the next listener, with the greenlet that waits for its end
+child = os.fork()  # during the pause before the next listener, with the greenlet that waits for its end
 if not child:
     time.sleep(1.5)
     logger.info("line child")
@@ -214,7 +214,7 @@ class CustomHandler(logging.Handler):
 """
 
 
-class TestSigtermAmidStop:
+class TestSigtermDuringStop:
     def run(self, project: Project, folder: Path, *args: str) -> int:
         """Run STOPPING, with a listener process as the first process of a container; returns its exit status."""
         (folder / "app.py").write_text(HEAD + LISTENER + STOPPING, "utf-8")
@@ -245,7 +245,7 @@ class TestSigtermAmidStop:
         assert time.monotonic() - before < STOP_WITHIN - 2
 
 
-class TestSetUpAgain:
+class TestRepeatedSetup:
     @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
     def test_eight_threads_at_once_set_up_once(self, bake: Bake, tmp_path: Path, multiprocessing: bool) -> None:
         body = """
@@ -293,7 +293,7 @@ with setup_main_logging():
 
     @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
     @pytest.mark.parametrize("how", ["reload", "reload all", "purge"])
-    def test_after_a_reload_there_is_one(self, bake: Bake, tmp_path: Path, how: str, multiprocessing: bool) -> None:
+    def test_reload_leaves_one_session(self, bake: Bake, tmp_path: Path, how: str, multiprocessing: bool) -> None:
         body = f"""
 import importlib, my_service.logging_setup
 HOW = {how!r}

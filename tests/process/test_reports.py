@@ -1,4 +1,4 @@
-"""Reports of logging on itself, and stderr: masked, escaped, counted, and not only in the failing sink."""
+"""Logging's reports on itself, and stderr: masked, escaped, counted, and not only in the failing sink."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def application(folder: Path, body: str, way: str) -> str:
 
 class TestDroppedRecords:
     @pytest.mark.parametrize("listener", ["process", "thread"])
-    def test_stderr_shows_them_in_the_files_format(self, project: Project, tmp_path: Path, listener: str) -> None:
+    def test_stderr_shows_dropped_records_in_file_format(self, project: Project, tmp_path: Path, listener: str) -> None:
         """Case 50."""
         custom = with_handler(project, tmp_path, BLOCKED)
         body = r"""
@@ -89,7 +89,7 @@ class TestRedaction:
         assert all(BEGINS.match(line) or line.startswith("    ") for line in shown.split("\n")[:-1])
 
     def test_report_is_not_masked_when_redaction_is_off(self, bake: Bake, tmp_path: Path) -> None:
-        """It proves that the test above can fail."""
+        """Prove that the test above can fail."""
         custom = with_handler(bake(console_handler="none"), tmp_path, LEAKY)
         path = application(tmp_path, "with setup_main_logging():\n    logger.info('one')\n", "process")
         custom.run(path, cwd=tmp_path, LOG_FILE="app.log", LOG_REDACT="off")
@@ -175,7 +175,7 @@ class TestCounts:
         with os.fdopen(writer, "w", encoding="utf-8") as broken:
             monkeypatch.setattr("sys.stdout", broken)
             guarded = parts.module("sinks.dispatcher").GuardedHandler(parts.module("sinks.console").ConsoleHandler())
-            for _ in range(3):  # the first finds out
+            for _ in range(3):  # the first detects it
                 guarded.handle(record("one"))
         assert (guarded.count()["handled"], guarded.count()["failed"]) == (0, 3)
 

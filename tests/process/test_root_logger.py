@@ -1,4 +1,4 @@
-"""Libraries and frameworks that configure logging beside the generated package. FAILURES.md, cases 43, 44 and 47."""
+"""Libraries and frameworks that also configure logging: FAILURES.md, cases 43, 44 and 47."""
 
 import re
 from pathlib import Path
@@ -317,7 +317,7 @@ class TestFrameworks:
 
 STOPPED = """
 import faulthandler, signal, traceback, warnings
-UNCHANGED = ("print_exc", "faults", "factory", "blocked", "start")  # by set-up in the main process
+UNCHANGED = ("print_exc", "faults", "factory", "blocked", "start")  # by setup in the main process
 logging.basicConfig()
 def state():
     return {
@@ -425,7 +425,7 @@ assert warnings.showwarning is not before
 
     @modes
     def test_warnings_are_captured_again_after_a_stop(self, bake: Bake, tmp_path: Path, mode: str) -> None:
-        """As in a test of pytest, after which it restores `warnings`, while logging is stopped later."""
+        """As after a pytest test: pytest restores `warnings` first, and logging is stopped later."""
         code = """
 import warnings
 with warnings.catch_warnings():
@@ -441,7 +441,7 @@ assert warnings.showwarning is shown
         assert sum("UserWarning: found again" in line for line in lines) == 1
 
     def test_worker_hook_is_restored(self, bake: Bake, tmp_path: Path) -> None:
-        """A forked child may set logging up as a worker and undo it: only then print_exc is replaced."""
+        """A forked child may set up logging as a worker and undo it: print_exc is replaced only then."""
         code = """
 import traceback
 from my_service.logging_setup.process.global_state import undo
@@ -493,9 +493,9 @@ assert len(gc.get_objects()) - objects < COUNT, len(gc.get_objects()) - objects
 """
 
 
-class TestSetUpAgain:
+class TestRepeatedSetup:
     @pytest.mark.parametrize(("mode", "times"), [("process", 20), ("thread", 100), ("direct", 100)])
-    def test_many_times_without_growth(self, bake: Bake, tmp_path: Path, mode: str, times: int) -> None:
+    def test_repeated_setup_does_not_leak(self, bake: Bake, tmp_path: Path, mode: str, times: int) -> None:
         project = bake_for(bake, mode, collector_handler="http")
         lines, _, _ = run(
             project, tmp_path, AGAIN.replace("COUNT", str(times)), mode,

@@ -55,13 +55,13 @@ def app(environ, start_response):
 GUNICORN = """
 from {package}.logging_setup import adopt_loggers, setup_main_logging, setup_proc_logging
 
-accesslog = "-"  # has the access lines made; adopt_loggers then takes them from there
+accesslog = "-"  # enables access lines; adopt_loggers then detaches the handler
 
 def on_starting(server):  # in the master, once
     server.logs = setup_main_logging()
     adopt_loggers("gunicorn")
 
-def on_reload(server):  # gunicorn has just set its own logging up again
+def on_reload(server):  # gunicorn has just set up its own logging again
     adopt_loggers("gunicorn")
 
 def post_fork(server, worker):  # in each worker, also after a reload
@@ -128,7 +128,7 @@ def test_gunicorn_access_lines_are_logged_once(project: Project, tmp_path: Path)
 
 @pytest.mark.parametrize("at_the_top", [True, False])
 def test_gunicorn_preload_logs_records_at_import(project: Project, tmp_path: Path, at_the_top: bool) -> None:
-    """They are in the log if the configuration sets logging up at its top, as logging.md says, and only then."""
+    """They are in the log only if the configuration sets up logging at its top, as logging.md states."""
     port = free_port()
     (tmp_path / "app.py").write_text("import logging\nlogging.getLogger('app').warning('at import')\n" + WSGI)
     top = "from {package}.logging_setup import setup_main_logging\nsetup_main_logging()\n" if at_the_top else ""

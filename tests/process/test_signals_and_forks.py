@@ -122,7 +122,7 @@ with setup_main_logging():
 with setup_main_logging():
     print("ready", flush=True)
     assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    for _ in range(200):  # at once: now and then the signal comes amid the fork
+    for _ in range(200):  # at once: sometimes the signal arrives during the fork
         child = os.fork()
         if not child:
             time.sleep(60)
@@ -233,7 +233,7 @@ if __name__ == "__main__":
 
 
 class TestDeadlocks:
-    """Log calls in signal handlers, and beside forks."""
+    """Log calls in signal handlers, and during forks."""
 
     def test_logging_in_a_signal_handler_does_not_deadlock(
         self, project: Project, bake: Callable[..., Project], tmp_path: Path
@@ -275,7 +275,7 @@ class TestDeadlocks:
             assert sum(int(match[1]) for match in reported if match) == 5
 
     @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
-    def test_forks_beside_logging_threads_do_not_deadlock(
+    def test_forks_with_logging_threads_do_not_deadlock(
         self, bake: Callable[..., Project], tmp_path: Path, multiprocessing: bool
     ) -> None:
         """300 forks while four threads log."""

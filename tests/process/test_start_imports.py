@@ -1,4 +1,4 @@
-"""What set-up imports: start-up time is mostly the import of modules."""
+"""The imports of setup: start-up time is mostly the import of modules."""
 
 import re
 from pathlib import Path

@@ -44,7 +44,7 @@ def test_pool_of_interpreters_logs_through_the_queue(script: Script, listener: s
     assert lines[-1].endswith(" main")
 
 
-def test_queue_set_up_is_refused_outside_main(project: Project, tmp_path: Path) -> None:
+def test_queue_setup_is_refused_outside_main(project: Project, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(HEAD + INSIDE, "utf-8")
     run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log")
     assert "RuntimeError: daemon threads are disabled" in run.stderr

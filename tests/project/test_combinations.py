@@ -74,7 +74,7 @@ class TestSource:
                 found = [mark for mark in ("{{", "{%", "%}", "{#", "cookiecutter.") if mark in ours]
                 assert not found, f"{found} in {name}: {words}"
 
-    def test_no_gap_is_left_by_a_removed_block(self, everything: Baked) -> None:
+    def test_removed_block_leaves_no_gap(self, everything: Baked) -> None:
         """Ruff checks this in Python files, except for two blank lines inside a function or a list."""
         for words, project in everything:
             for name, text in texts(project):

@@ -54,7 +54,7 @@ class TestImage:
             ["python:${PYTHON}-slim AS build"],
             ["python:${PYTHON}-slim"],
         ]
-        assert arguments(final, "USER") == ["10001"]  # a number, from which an orchestrator sees that it is not root
+        assert arguments(final, "USER") == ["10001"]  # a number, so that an orchestrator can check that it is not root
         assert final[-1] == ("ENTRYPOINT", '["my-service"]')
         assert variables(final)["PYTHONUNBUFFERED"] == "1"
         assert arguments(final, "COPY") == ["--from=build /venv /venv"]
@@ -137,7 +137,7 @@ class TestService:
             "assert os.getpid() == 1\n"
             "logging.warning('At work')\n"
             "while True:\n"
-            "    time.sleep(0.05)\n"  # a signal that comes just before a long sleep is handled after it
+            "    time.sleep(0.05)\n"  # a signal that arrives just before a long sleep is handled after it
         )
         process = subprocess.Popen(
             [*first_process(), sys.executable, "-c", app],

@@ -151,7 +151,7 @@ class TestAccepted:
     def test_version_of_cookiecutter_is_checked(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, is_refused: bool
     ) -> None:
-        """The hook reads the version from the metadata of cookiecutter, which here are those of a folder before it."""
+        """The hook reads the version from cookiecutter's metadata; here a folder earlier on the path provides it."""
         metadata = tmp_path / f"cookiecutter-{version}.dist-info" / "METADATA"
         metadata.parent.mkdir()
         metadata.write_text(f"Metadata-Version: 2.1\nName: cookiecutter\nVersion: {version}\n", "utf-8")
@@ -164,7 +164,7 @@ class TestAccepted:
             assert "uv tool upgrade cookiecutter" in result.stderr
 
     def test_unknown_word_for_a_boolean_is_refused(self, tmp_path: Path) -> None:
-        """By a replay file, whose answers cookiecutter does not convert; until 2.6 also from the command line."""
+        """From a replay file, whose answers cookiecutter does not convert; until 2.6, also from the command line."""
         replay = tmp_path / "replay.json"
         answers = {name: QUESTIONS[name][0] if isinstance(QUESTIONS[name], list) else QUESTIONS[name] for name in ASKED}
         answers |= {"project_slug": "a", "__asked_slug": "a", "__package": "a"}

@@ -1,4 +1,4 @@
-"""docs/architecture.md says what to read for a task: it exists, it is short, and its examples work as they are."""
+"""What docs/architecture.md lists to read for a task exists and is short; its examples work unchanged."""
 
 import ast
 import json

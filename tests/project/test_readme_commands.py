@@ -45,7 +45,7 @@ def commands(project: Path) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the tests' environment without what a newcomer's does not have, and uv on the path."""
+    """Return the tests' environment without variables that a newcomer's lacks, with uv on the path."""
     unusual = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE", "PYTEST_CURRENT_TEST")
     environ = {key: value for key, value in os.environ.items() if not key.startswith("LOG_") and key not in unusual}
     environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), environ["PATH"]))
@@ -90,7 +90,7 @@ def run_block(block: str, cwd: Path) -> None:
     result = subprocess.run(
         ["sh", "-ec", block],
         cwd=cwd,
-        env={**environment(), "TMPDIR": str(cwd)},  # where a change of levels at run time is kept
+        env={**environment(), "TMPDIR": str(cwd)},  # where a level change at run time is stored
         capture_output=True,
         encoding="utf-8",
         timeout=WITHIN,
@@ -108,7 +108,7 @@ def test_every_command_of_the_pages_works(bake: Bake, tmp_path: Path, answers: c
     with contextlib.ExitStack() as servers:
         for block in commands(path):
             begin = time.monotonic()
-            # Lines of a block belong together, except beside one that needs Docker.
+            # Lines of a block belong together, except if one needs Docker.
             for part in block.splitlines() if "docker" in block else [block]:
                 if reason := reason_to_skip(part):
                     print(f"skipped: {reason}: {part}")
@@ -141,7 +141,7 @@ class TestSnippets:
         (snippet,) = [code for code in blocks(project.path / "docs" / "logging.md", "python") if "SIGTERM" in code]
         work = 'import logging, time; logging.warning("begun"); time.sleep(0.1); logging.warning("finished")'
         file = tmp_path / "snippet.py"
-        file.write_text(snippet.replace("...  # one piece of work", work), "utf-8")
+        file.write_text(snippet.replace("...  # one unit of work", work), "utf-8")
         with project.start(str(file), cwd=tmp_path) as process:
             assert process.stdout
             assert any("begun" in line for line in process.stdout)

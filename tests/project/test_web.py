@@ -179,7 +179,7 @@ class TestWsgi:
         found = [entry["message"] for entry in read(tmp_path) if entry.get("request_id") == "mine"]
         assert {"order 7 read", "request done"} <= set(found)
 
-    def test_wsgiref_and_plain_applications_end_in_order(self, bake: Bake, tmp_path: Path) -> None:
+    def test_wsgiref_and_plain_applications_end_cleanly(self, bake: Bake, tmp_path: Path) -> None:
         """Each body is closed, and what its iterator logs has the id too; exceptions are logged once."""
         web, port = with_middleware(bake(multiprocessing=False), tmp_path), free_port()
         (tmp_path / "serve.py").write_text(PLAIN_WSGI.format(port=port), "utf-8")

@@ -39,12 +39,12 @@ class TestDelivery:
 class TestOracle:
     """Faults that the oracle must find."""
 
-    def test_oracle_notices_a_withheld_record(self, project: Project, tmp_path: Path) -> None:
+    def test_oracle_detects_a_withheld_record(self, project: Project, tmp_path: Path) -> None:
         verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="withhold")
         assert verdict.lost == [f"0.{RECORDS - 1}"]
         assert not verdict.doubled
 
-    def test_oracle_notices_a_doubled_record(self, project: Project, tmp_path: Path) -> None:
+    def test_oracle_detects_a_duplicate_record(self, project: Project, tmp_path: Path) -> None:
         verdict = flood(project, tmp_path, "fork", "Process", SABOTAGE="double")
         assert verdict.doubled == [f"0.{RECORDS - 1}"]
         assert not verdict.lost

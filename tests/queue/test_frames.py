@@ -86,7 +86,7 @@ class TestDecoder:
         assert len(found) == 1
         assert same(found[0], sent)
 
-    def test_records_partly_read_by_a_listener_are_counted(
+    def test_partially_read_records_are_counted(
         self, frames: SimpleNamespace, capsys: pytest.CaptureFixture[str]
     ) -> None:
         frames.reports.report_held()
@@ -95,7 +95,7 @@ class TestDecoder:
         for _ in range(2):
             assert frames.FrameDecoder().records(b"".join(frames.split(b"x" * 10_000)[1:])) == []
         frames.reports.report_held()
-        assert capsys.readouterr().err.count("queue: 1 long records dropped: partly read by the previous listener") == 2
+        assert capsys.readouterr().err.count("1 long records dropped: partially read by the previous listener") == 2
 
     @pytest.mark.parametrize("count", [0x01, 0x02, 0x08, 0x82, 0x88])
     def test_forged_head_costs_one_record_at_most(self, frames: SimpleNamespace, count: int) -> None:

@@ -68,7 +68,7 @@ class Storm:
 
 
 STABLE_AFTER = 1.2  # seconds: more than _STABLE_AFTER of supervisor.py
-HELD = 8 + 2  # records that a listener holds at most: one batch, and one partly read record of each worker
+HELD = 8 + 2  # records that a listener holds at most: one batch, and one partially read record of each worker
 
 
 def wait_for_growth(file: Path) -> None:
@@ -80,7 +80,7 @@ def wait_for_growth(file: Path) -> None:
 
 
 class TestKills:
-    """Kills of each process, and of the textbook's."""
+    """Kills of each process of the project, and of the textbook's pattern."""
 
     @pytest.mark.parametrize(
         ("listener", "method", "size", "kills"),
@@ -111,7 +111,7 @@ class TestKills:
     @pytest.mark.parametrize("size", [0, 8000])
     @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
     def test_killed_main_process_loses_nothing(self, project: Project, tmp_path: Path, method: str, size: int) -> None:
-        """It leaves no process running either."""
+        """No process stays running either."""
         for number in range(TIMES):
             folder = tmp_path / str(number)
             folder.mkdir()
@@ -159,7 +159,7 @@ class TestKills:
         assert len(verdict.lost) <= dropped + kills * HELD
         assert max(worker["longest"] for worker in workers) < QUEUE_TIMEOUT + 1.0
 
-    def test_harness_notices_losses_of_the_textbook(self, project: Project, tmp_path: Path) -> None:
+    def test_harness_detects_losses_of_the_textbook(self, project: Project, tmp_path: Path) -> None:
         storm = Storm(project, tmp_path, method="fork", workers=2, size=0, kills=100, textbook=True)
         storm.read_event("at work")
         end = storm.read_event("end")

@@ -95,7 +95,7 @@ with setup_main_logging() as logs:
         assert any("'failed': 100" in line for line in lines if "counts:" in line)
 
     @listeners
-    def test_unformattable_record_spares_its_batch(self, project: Project, tmp_path: Path, listener: str) -> None:
+    def test_unformattable_record_affects_no_other(self, project: Project, tmp_path: Path, listener: str) -> None:
         custom = with_handler(project, tmp_path, PICKY)
         file = custom.logging / "get_handlers.py"
         picky = "import CustomHandler, Picky\n    handlers[1].setFormatter(Picky())\n"
@@ -252,7 +252,7 @@ with setup_main_logging() as logs:
 """,
             LOG_LISTENER=listener,
         )
-        assert any("queue: record dropped, it cannot be deserialized" in line for line in lines)
+        assert any("queue: deserialization failed, record dropped" in line for line in lines)
         assert any("still here" in line for line in lines)
 
     @listeners
@@ -507,7 +507,7 @@ if __name__ == "__main__":
         assert sum("from the outer one" in line for line in lines) == 1
 
     @listeners
-    def test_set_up_and_stop_are_idempotent(self, script: Script, listener: str) -> None:
+    def test_setup_and_stop_are_idempotent(self, script: Script, listener: str) -> None:
         lines = script(
             """
 logging.basicConfig(level=logging.INFO)
@@ -554,7 +554,7 @@ if __name__ == "__main__":
 class TestFullQueue:
     """A queue that is full or has no reader."""
 
-    def test_worker_notices_a_pipe_without_a_reader(self, project: Project, tmp_path: Path) -> None:
+    def test_worker_detects_a_pipe_without_a_reader(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "app.py").write_text(HEAD + ORPHAN, "utf-8")
         run = project.run("app.py", cwd=tmp_path, LOG_FILE="app.log")
         assert (tmp_path / "gone").exists(), run.stderr
@@ -565,7 +565,7 @@ class TestFullQueue:
         custom = with_handler(project, tmp_path, BLOCKED)
         body = """
 with setup_main_logging() as logs:
-    assert logs.flush(30)  # the listener is there, and not about to make room by its start
+    assert logs.flush(30)  # the listener is running, and will not drain the queue by starting
     logger.info("block")
     handler = logging.getLogger().handlers[0]
     waits = []

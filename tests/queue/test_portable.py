@@ -1,4 +1,4 @@
-"""The log queue of systems without pipes of its kind, on Linux: PortableQueue in place of LogQueue."""
+"""The log queue for systems without such pipes, tested on Linux: PortableQueue in place of LogQueue."""
 
 from pathlib import Path
 

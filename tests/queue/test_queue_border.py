@@ -41,7 +41,7 @@ GARBAGE = {
 
 class TestListener:
     @pytest.mark.parametrize("name", GARBAGE)
-    def test_listener_skips_bytes_that_are_no_record(self, project: Project, tmp_path: Path, name: str) -> None:
+    def test_listener_skips_bytes_that_are_not_a_record(self, project: Project, tmp_path: Path, name: str) -> None:
         body = f"""
 with setup_main_logging() as logs:
     logger.info("number 0")
@@ -100,10 +100,10 @@ with setup_main_logging() as logs:
 class TestLevelNumbers:
     @listeners
     @pytest.mark.parametrize("level", ["decimal.Decimal(40)", "None", "numpy", "'x'"])
-    def test_record_with_an_odd_level_spares_its_batch(
+    def test_odd_level_does_not_affect_its_batch(
         self, project: Project, tmp_path: Path, listener: str, level: str
     ) -> None:
-        """Case 52: six of ten neighbours were lost, or the listener ended."""
+        """Case 52: six of ten records read together with it were lost, or the listener ended."""
         body = f"""
 import decimal
 class Numpy:

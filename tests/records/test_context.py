@@ -59,7 +59,7 @@ class TestContext:
         assert seen == {number: {"number": number} for number in range(4)}
 
     def test_task_inherits_the_context_of_its_creator(self, package: SimpleNamespace) -> None:
-        """A task has the context of the code that created it, and its own is seen by no other task."""
+        """A task has the context of the code that created it, and no other task has its own context."""
 
         async def work(number: int, all_in: asyncio.Barrier) -> Any:
             with package.log_context(number=number):

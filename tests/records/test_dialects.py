@@ -333,7 +333,7 @@ class TestConstantFields:
         assert all(" env=" in line and " team=" in line and " api_key=***" in line for line in lines)
         assert len(lines) >= len(expected)
 
-    def test_reports_of_logging_itself_have_them(self, project: Project, tmp_path: Path) -> None:
+    def test_reports_have_constant_fields(self, project: Project, tmp_path: Path) -> None:
         (tmp_path / "busy").mkdir()
         run = project.run(
             "-m", project.package, cwd=tmp_path, LOG_FIELDS="env=prod", LOG_FILE="/dev/full", LOG_CONSOLE_FORMAT="json"
@@ -342,7 +342,7 @@ class TestConstantFields:
         assert reports
         assert all(entry["env"] == "prod" for entry in reports)
 
-    def test_doctor_shows_them_masked(self, project: Project, tmp_path: Path) -> None:
+    def test_doctor_shows_constant_fields_masked(self, project: Project, tmp_path: Path) -> None:
         run = project.run(
             "-m", f"{project.package}.logging_setup", "--json", cwd=tmp_path, LOG_FIELDS="env=prod,api_key=abcdef123456"
         )

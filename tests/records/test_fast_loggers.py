@@ -1,4 +1,4 @@
-"""Loggers that make no LogRecord: records equal to those of `logging`, which makes them where other code may look."""
+"""Loggers that create no LogRecord: their records equal those of `logging`, which is used if other code sees them."""
 
 import asyncio
 import contextlib
@@ -221,7 +221,7 @@ def with_stacklevel(level: int) -> None:
 
 
 class TestOrigin:
-    """Which line of code a record is from."""
+    """The line of code that a record comes from."""
 
     @pytest.mark.parametrize(
         ("call", "way", "function"),
@@ -274,7 +274,7 @@ class TestOrigin:
         with pytest.raises(ValueError, match=r"^$"):
             package.logger._origin(SimpleNamespace(f_code=code, f_back=here), "n", 20)  # noqa: SLF001
 
-    def test_remembered_places_are_bounded(self, package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_cached_places_are_bounded(self, package: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(package.logger, "_MAX_PLACES", 9)
         with fast_loggers(package) as seen:
             for level in range(1, 50):
@@ -282,7 +282,7 @@ class TestOrigin:
                 assert len(package.logger._known) <= 9  # noqa: SLF001
         assert [record.levelno for record in seen.fast] == list(range(11, 60))
 
-    def test_names_are_masked_by_the_rules_of_the_last_set_up(self, package: SimpleNamespace) -> None:
+    def test_names_are_masked_by_the_latest_setup(self, package: SimpleNamespace) -> None:
         names = []
         try:
             logger.name = "user=ann"
@@ -298,11 +298,11 @@ class TestOrigin:
 
 
 class Own(logging.Logger):
-    """A class of the application's own."""
+    """The application's own logger class."""
 
 
 class Interference:
-    """What other code does to a logger; each method a case, and undone by `monkeypatch`."""
+    """Changes of a logger by other code; each method is a case, which `monkeypatch` undoes."""
 
     def __init__(self, package: SimpleNamespace, patch: pytest.MonkeyPatch) -> None:
         self.package = package
@@ -371,7 +371,7 @@ class Interference:
 CASES = [name for name in vars(Interference) if not name.startswith("_")]
 
 
-class TestStepBack:
+class TestFallback:
     """`logging` makes the record where other code would see it."""
 
     @pytest.mark.parametrize("case", CASES)
@@ -418,7 +418,7 @@ class TestStepBack:
         assert len(seen.slow) == 1
 
     def test_subclass_sees_the_frames_of_logging(self, package: SimpleNamespace) -> None:
-        """A findCaller() that counts frames, in a class that is made after set-up, as absl's."""
+        """A findCaller() that counts frames, in a class that is created after setup, like absl's."""
         with fast_loggers(package) as seen, pytest.MonkeyPatch.context() as patch:
 
             class Counting(logging.getLoggerClass()):  # type: ignore[misc]

@@ -173,7 +173,7 @@ class TestRefusal:
             ("{message}\u202e", "control character"),
         ],
     )
-    def test_broken_format_names_what_would_be_right(self, package: SimpleNamespace, text: str, reason: str) -> None:
+    def test_invalid_format_names_the_expected_form(self, package: SimpleNamespace, text: str, reason: str) -> None:
         with pytest.raises(ValueError, match="invalid settings") as caught:
             package.settings.from_environ({"LOG_CONSOLE_FORMAT": text})
         (line,) = str(caught.value).splitlines()[1:]
@@ -183,12 +183,12 @@ class TestRefusal:
         assert reason in line
 
     @pytest.mark.parametrize("text", ["%Q", "%H:%M:%S.%f", "%Y-%", "%E", "%Y\x1b[2J", "%H\n%M"])
-    def test_broken_date_format_is_refused(self, package: SimpleNamespace, text: str) -> None:
+    def test_invalid_date_format_is_refused(self, package: SimpleNamespace, text: str) -> None:
         with pytest.raises(ValueError, match=r"LOG_DATE_FORMAT=.* must be a format of time\.strftime\(\) such as %Y"):
             package.settings.from_environ({"LOG_DATE_FORMAT": text})
 
     @pytest.mark.parametrize("text", ["%Y-%m-%dT%H:%M:%S%z", "%%d %-d %j", "%c %Z", "noon"])
-    def test_right_date_format_is_accepted(self, package: SimpleNamespace, text: str) -> None:
+    def test_valid_date_format_is_accepted(self, package: SimpleNamespace, text: str) -> None:
         assert package.settings.from_environ({"LOG_DATE_FORMAT": text}).date_format == text
 
     def test_names_of_formats_may_be_in_any_case(self, package: SimpleNamespace) -> None:

@@ -69,7 +69,7 @@ def strictly(line: str) -> Any:
 
 
 def control_characters(text: str) -> list[str]:
-    """Return the characters that a terminal interprets, or a reader takes for the end of a line."""
+    """Return the characters that a terminal interprets, or that a reader may treat as the end of a line."""
     others = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
     return [char for char in text if unicodedata.category(char) in ("Cc", "Cs") or char in others]
 

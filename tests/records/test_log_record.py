@@ -1,4 +1,4 @@
-"""Log records made into what handlers get: odd attributes, additions of the application, names, masking."""
+"""Log records prepared for handlers: odd attributes, additions of the application, names, masking."""
 
 import itertools
 import logging
@@ -81,7 +81,7 @@ def direct(bake: Bake) -> Iterator[SimpleNamespace]:
 
 
 class TestPrepare:
-    """Without the queue, a record is prepared with no serialization between."""
+    """Without the queue, a record is prepared without serialization to bytes."""
 
     @pytest.mark.parametrize("value", ["password=hunter2", 7, ["password=hunter2"], None])
     def test_names_are_masked_text(self, direct: SimpleNamespace, value: Any) -> None:
@@ -90,7 +90,7 @@ class TestPrepare:
         prepared = direct.serialize.prepare(record)
         assert prepared.threadName is None if value is None else "hunter2" not in prepared.threadName
 
-    def test_nothing_unmasked_is_left(self, direct: SimpleNamespace) -> None:
+    def test_no_unmasked_text_remains(self, direct: SimpleNamespace) -> None:
         record = logging.LogRecord("n", 20, "p.py", 1, "token=%s", ("hunter2",), None)
         record.__dict__ |= {"password": "hunter2", "message": "token=hunter2", "asctime": "now", "count": 2}
         with direct.context.log_context(cookie="hunter2"):
@@ -99,7 +99,7 @@ class TestPrepare:
         assert prepared.fields == {"cookie": "***", "password": "***", "count": 2}
         assert (prepared.password, prepared.count) == ("***", 2)
 
-    def test_it_equals_a_record_from_the_queue(self, direct: SimpleNamespace, package: SimpleNamespace) -> None:
+    def test_record_equals_one_from_the_queue(self, direct: SimpleNamespace, package: SimpleNamespace) -> None:
         info = raised(ValueError("password=hunter2"))
         for extra in ({}, {"name of": "x", "left": 2}):
             record = logging.getLogger("a").makeRecord("a", 40, __file__, 1, "m %d", (1,), info, "f", extra, "a stack")

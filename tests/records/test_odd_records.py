@@ -1,4 +1,4 @@
-"""Records with absurd times, names, exceptions and lengths, in every project: FAILURES.md, cases 57 to 60 and 104."""
+"""Records with impossible times, odd names, exceptions and lengths: FAILURES.md, cases 57 to 60 and 104."""
 
 import json
 import logging
@@ -53,7 +53,7 @@ def sent(package: SimpleNamespace, message: object = "m", extra: dict[str, Any] 
 
 class TestTime:
     @pytest.mark.parametrize("created", [float("nan"), float("inf"), 1e300, -5.0, 2.0**64, "x", None, HostileError()])
-    def test_absurd_time_is_replaced_by_the_present(self, package: SimpleNamespace, created: Any) -> None:
+    def test_impossible_time_is_replaced(self, package: SimpleNamespace, created: Any) -> None:
         record = sent(package, created=created)
         now = logging.makeLogRecord({}).created
         assert abs(record.created - record.msecs / 1000 - now) < DEADLINE
@@ -151,7 +151,7 @@ with setup_main_logging():
 @pytest.mark.parametrize("multiprocessing", [True, False], ids=["queue", "direct"])
 @pytest.mark.parametrize("call", ["'%r', Interrupted()", "Interrupted()", "'m', extra={'field': [Interrupted()]}"])
 def test_exit_of_a_signal_handler_is_not_swallowed(bake: Bake, tmp_path: Any, call: str, multiprocessing: bool) -> None:
-    """So a SystemExit that repr() itself raises ends the program too: the two cannot be distinguished."""
+    """A SystemExit that repr() itself raises ends the program too: the two cannot be distinguished."""
     project = bake(multiprocessing=multiprocessing)
     run = project.run("-c", EXIT_IN_REPR.format(package=project.package, call=call), cwd=tmp_path)
     assert run.returncode == 7, run.stderr

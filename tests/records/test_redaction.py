@@ -86,7 +86,7 @@ class TestSinks:
         assert sinks["file"].count("***") >= 25
 
     def test_secrets_reach_every_sink_without_redaction(self, project: Project, tmp_path: Path, mailbox: Any) -> None:
-        """It proves that the test above can fail: all are there when redaction is off."""
+        """Prove that the test above can fail: all secrets are there when redaction is off."""
         sinks = sinks_after(project, tmp_path, mailbox, form="text", LOG_REDACT="off", LOG_CONSOLE_FORMAT="json")
         for text in sinks.values():
             for position in (
@@ -211,7 +211,7 @@ class TestMasking:
     def test_ordinary_text_is_not_masked(self, redact: Any, text: str) -> None:
         assert redact.Redactor().text(text) == text
 
-    def test_text_beside_a_secret_is_not_masked(self, redact: Any) -> None:
+    def test_text_next_to_a_secret_is_not_masked(self, redact: Any) -> None:
         mask = redact.Redactor().text
         assert mask("login bob password=hunter2 from=10.0.0.1") == "login bob password=*** from=10.0.0.1"
         assert mask("https://bob:hunter2@db:5432/shop?a=b") == "https://bob:***@db:5432/shop?a=b"

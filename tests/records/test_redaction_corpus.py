@@ -23,7 +23,7 @@ CORPUS = Path(__file__).with_name("corpus")
 HALVES = {"tuned": 0, "held out": 1}
 MASKED = 0.85  # of the secrets, at least: no part of four characters is left
 TOUCHED = 0.05  # of the innocent lines, at most: changed at all
-KEPT = 0.90  # of the characters beside secrets, at least
+KEPT = 0.90  # of the characters next to secrets, at least
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +46,14 @@ def parts(text: str) -> list[str]:
 
 
 def leaks(case: str, text: Any) -> bool:
-    """Return True if a part of a secret is left that does not occur elsewhere in the line."""
+    """Return True if a part of a secret remains that does not occur elsewhere in the line."""
     secrets = re.findall("<<(.+?)>>", case)
     masked, beside = text(re.sub("<<(.+?)>>", r"\1", case)), re.sub("<<.+?>>", "\0", case)
     return any(masked.count(part) > beside.count(part) for secret in secrets for part in parts(secret))
 
 
 def kept(case: str, text: Any) -> tuple[int, int]:
-    """Count the words beside the secrets that are left, and all of them."""
+    """Count the words next to the secrets: those that remain, and all."""
     words = re.findall(r"\w+", re.sub("<<.+?>>", " ", case))
     masked = re.findall(r"\w+", text(re.sub("<<(.+?)>>", r"\1", case)))
     return sum(min(masked.count(word), words.count(word)) / words.count(word) for word in words), len(words)
@@ -79,7 +79,7 @@ class TestCorpus:
         assert len(cases) >= 160
         assert len(touched) / len(cases) <= TOUCHED, "\n".join(touched)
 
-    def test_text_beside_secrets_is_not_masked(self, redact: Any, half: str) -> None:
+    def test_text_next_to_secrets_is_not_masked(self, redact: Any, half: str) -> None:
         left, words = map(
             sum, zip(*(kept(case, redact.Redactor().text) for case in lines("secrets", half)), strict=True)
         )
@@ -87,7 +87,7 @@ class TestCorpus:
 
 
 def leaving(text: str, secret: str, frame: str) -> bool:
-    """Return True if four characters of `secret` are left in `text` that are not in the `frame` around it."""
+    """Return True if four characters of `secret` remain in `text` that are not in the `frame` around it."""
     return any(text.count(part) > frame.count(part) for part in parts(secret))
 
 

@@ -213,7 +213,7 @@ class TestFields:
         assert len(large.fields) == 4
 
     @pytest.mark.parametrize("library", [ModuleType("half imported"), SimpleNamespace(get_current_span=lambda: 7)])
-    def test_unusable_library_costs_no_record(
+    def test_unusable_library_loses_no_record(
         self, package: SimpleNamespace, library: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "opentelemetry.trace", library)

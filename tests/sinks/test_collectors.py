@@ -1,4 +1,4 @@
-"""Collector handlers: failures that all of them survive (case 36), and what is particular to each.
+"""Collector handlers: failures that all of them survive (case 36), and the specifics of each.
 
 The application is a script that logs numbered records on request of the test, which makes a
 file for each request, so that receivers can be started and killed in between.
@@ -152,7 +152,7 @@ def without_doubles(texts: list[str]) -> list[str]:
 
 
 class TestReceivers:
-    """Receivers that are late, hang, restart or are gone."""
+    """Receivers that are late, hang, restart or are unreachable."""
 
     def test_receiver_restarts_lose_no_record(self, start: Start, sink: str) -> None:
         receiver = SINKS[sink]()
@@ -192,7 +192,7 @@ class TestReceivers:
         assert worst < 0.9, "a log call waited for the time-out"
         assert set(without_doubles(receiver.texts)) == set(logged)
 
-    def test_receiver_that_hangs_from_the_start_is_noticed(self, start: Start) -> None:
+    def test_receiver_hanging_from_the_start_is_detected(self, start: Start) -> None:
         with HttpReceiver() as receiver:
             with hanging(receiver):
                 application = start("http", receiver.url)
@@ -224,7 +224,7 @@ class TestReceivers:
 import logging
 from my_service.logging_setup import setup_main_logging
 def memory():
-    with open("/proc/self/status") as status:  # not ru_maxrss, which a child has from its parent
+    with open("/proc/self/status") as status:  # not ru_maxrss, which a child inherits from its parent
         return int(status.read().partition("VmHWM:")[2].split()[0]) // 1024
 logger = logging.getLogger("my_service")
 with setup_main_logging():
@@ -288,7 +288,7 @@ for number in range(500):
             receiver.await_texts(*(f"number {number}" for number in range(500)), within=2.0)
 
     def test_forked_child_sends_only_its_own_records(self, bake: Bake, tmp_path: Path) -> None:
-        """Its parent's connection stays untouched."""
+        """Its parent's connection is not affected."""
         project = bake(collector_handler="tcp", multiprocessing=False, email_handler=False, file_handler="none")
         script = """
 import logging, os, time
@@ -355,7 +355,7 @@ http {{
 
 
 class Nginx(Daemon):
-    """nginx in front of a receiver, with a limit of requests a second, and one of size (by default 1 MB)."""
+    """nginx in front of a receiver, with a limit of requests per second and of size (by default 1 MB)."""
 
     def __init__(self, folder: Path, behind: int, rate: str, status: int, body: str = "1m") -> None:
         super().__init__(folder, "nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-e", f"{folder}/error.log")
@@ -389,7 +389,7 @@ class TestHttp:
         assert "the server answered 500" in output
 
     @pytest.mark.parametrize(("sink", "multiprocessing"), [("http", True), ("otlp", False)])
-    def test_rate_limit_is_not_fed_by_reports_on_it(self, start: Start, sink: str, multiprocessing: bool) -> None:
+    def test_reports_do_not_sustain_a_rate_limit(self, start: Start, sink: str, multiprocessing: bool) -> None:
         """Case 70: a report on a refused delivery must not start the next delivery, or this never ends."""
         with SINKS[sink]() as receiver:
             receiver.grudging = True
@@ -574,7 +574,7 @@ class TestTcp:
     ) -> None:
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         with TcpReceiver(tls) as receiver:
-            with hanging(receiver):  # so that most of the record is still on the sender's side
+            with hanging(receiver):  # so that most of the record is still in the sender
                 application = start("tcp", receiver.url, LOG_COLLECTOR_CA_FILE="ca.pem", LOG_REDACT="off")  # which cuts
                 logged = application.log(1, padding=100_000)
                 application.stop()
@@ -653,7 +653,7 @@ with setup_main_logging():
                 process.communicate(timeout=30)
                 receiver.await_texts("record 0", "record 99")
 
-    def test_otlp_record_of_odd_parts_costs_no_other(self, bake: Bake, tmp_path: Path) -> None:
+    def test_odd_otlp_record_loses_no_other(self, bake: Bake, tmp_path: Path) -> None:
         project = bake(collector_handler="otlp", multiprocessing=False, email_handler=False, file_handler="none")
         script = r"""
 import logging

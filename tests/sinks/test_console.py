@@ -26,7 +26,7 @@ with setup_main_logging() as logs:
         logging.info("line %05d", number)
     {then}
 """
-FLUSHED = "assert logs.flush(10)"  # the file has all, though the console has not
+FLUSHED = "assert logs.flush(10)"  # the file has all records, although the console does not
 LONG = {"LOG_QUEUE_TIMEOUT": "60"}  # on a busy machine the listener may not run for a second
 BOTH = pytest.mark.parametrize("multiprocessing", [True, False])
 
@@ -147,7 +147,7 @@ class TestFullDisk:
             handler = imported.module("sinks.console").ConsoleHandler()
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # the disk is full
             try:
-                for _ in range(5):  # the last that is written is written only in part
+                for _ in range(5):  # the last line that is written is written only in part
                     handler.handle(record("x" * 9000))
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, before)

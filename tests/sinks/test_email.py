@@ -1,4 +1,4 @@
-"""Alerts by e-mail to a real SMTP server: recipients, content, encryption, rate, and that nothing waits for them."""
+"""Alerts by e-mail to a real SMTP server: recipients, content, encryption and rate; nothing else waits for them."""
 
 import contextlib
 import logging
@@ -238,13 +238,13 @@ class TestEncryption:
 
 
 class TestFlood:
-    def test_flood_of_alerts_is_summed_up_in_two_mails(self, mailer: Any) -> None:
+    def test_flood_of_alerts_becomes_two_mails(self, mailer: Any) -> None:
         with mail_server() as server:
             mail = mailer(server)
             for number in range(200):
                 mail.log(f"alarm number {number:03d}")
                 if number == 0:
-                    wait_until(lambda: server.mails)  # the first goes at once
+                    wait_until(lambda: server.mails)  # the first is sent at once
             wait_until(lambda: mail.email.due_in() > 50)  # the others are collected
             mail.end()
             assert len(server.mails) == 2
@@ -326,7 +326,7 @@ class TestTrouble:
             assert (server.attempts, server.mails) == (1, [])
         assert "refused: 554" in direct.reported[0]
 
-    def test_recipient_refused_for_now_is_retried_alone(self, direct: Imported, mailer: Any) -> None:
+    def test_temporarily_refused_recipient_is_retried(self, direct: Imported, mailer: Any) -> None:
         """Case 75."""
         with mail_server() as server:
             server.recipient_answers = {"boss@example.com": ["450 greylisted", "450 greylisted"]}
@@ -353,7 +353,7 @@ class TestTrouble:
         assert "6 attempts failed" in direct.reported[1]
         assert "boss@example.com" in direct.reported[1]
 
-    def test_recipient_refused_for_good_is_not_retried(self, direct: Imported, mailer: Any) -> None:
+    def test_permanently_refused_recipient_is_dropped(self, direct: Imported, mailer: Any) -> None:
         with mail_server() as server:
             server.recipient_answers = {"boss@example.com": ["550 unknown"]}
             mail = mailer(server, to=("ops@example.com", "boss@example.com"))

@@ -1,4 +1,4 @@
-"""The log file in a folder that other users write to: what they put at a name beside it is not followed."""
+"""The log file in a folder that other users write to: files that they plant next to it are not used."""
 
 import gzip
 import logging
@@ -22,7 +22,7 @@ KEPT = "kept as it is\n"
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Iterator[Path]:
-    """Make a file that no test may read, change or chmod."""
+    """Create a file that no test may read, change or chmod."""
     path = tmp_path / "victim"
     path.write_text(KEPT, "utf-8")
     path.chmod(0o600)
@@ -62,7 +62,7 @@ kinds = pytest.mark.parametrize("kind", ["link", "pipe"])
 
 @kinds
 class TestBackup:
-    def test_rollover_onto_it_fails_and_is_reported(self, timed: Imported, logs: Path, victim: Path, kind: str) -> None:
+    def test_rollover_onto_planted_file_is_reported(self, timed: Imported, logs: Path, victim: Path, kind: str) -> None:
         plant(logs / "app.log.2026-01-01", kind, victim)
         handler = make(timed, logs)
         for number in (1, 2):
@@ -160,7 +160,7 @@ class TestFaultFile:
         names = ("new", "new/deep", "new/deep/app.log.fault")
         assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in names] == [0o750, 0o750, 0o640]
 
-    def test_device_has_none(self, bake: Bake, multiprocessing: bool) -> None:
+    def test_device_has_no_fault_file(self, bake: Bake, multiprocessing: bool) -> None:
         Path("/dev/stdout.fault").unlink(missing_ok=True)
         self.crash(bake(multiprocessing=multiprocessing), Path("/dev/stdout"))
         assert not Path("/dev/stdout.fault").exists()

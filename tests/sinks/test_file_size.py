@@ -32,7 +32,7 @@ def half(source, target):
 
 if sys.argv[1] == "halfway":
     shutil.copyfileobj = half
-else:  # when the compressed data has replaced the other, but has not got its name
+else:  # when the compressed data has replaced the plain data, but not yet been renamed
     rename = os.replace
     os.replace = lambda old, new: stop() if old.endswith(".gzipping") else rename(old, new)
 handler = SizeFileHandler("app.log", 10_000, 5, compress="gzip")

@@ -125,7 +125,7 @@ class TestDays:
         for number, name in ((1, "app.log.2026-01-01"), (2, "app.log.2026-01-02"), (3, "app.log")):
             assert (tmp_path / name).read_text("utf-8") == f"day {number}\n" * 2 * days.count(number)
 
-    def test_record_without_a_date_spares_its_batch(self, timed: Imported, tmp_path: Path) -> None:
+    def test_undated_record_does_not_affect_its_batch(self, timed: Imported, tmp_path: Path) -> None:
         handler = make(timed, tmp_path)
         for _ in range(2):
             timed.hand_over(handler, [record("a line", day(1)), record("no day", 1e300), record("a line", day(1))])

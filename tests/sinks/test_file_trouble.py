@@ -1,4 +1,4 @@
-"""The log file when other processes use or move it, or its disk is full: losses are counted, all else is written."""
+"""The log file when other processes use or move it, or its disk is full: losses are counted, the rest is written."""
 
 import contextlib
 import fcntl
@@ -61,7 +61,7 @@ logging.info("line before")
 if os.fork():
     os.kill(os.getpid(), signal.SIGKILL)
 Path("orphan").write_text(str(os.getpid()))
-time.sleep(600)  # without a word
+time.sleep(600)  # without logging
 """
 ONE_LINE = """
 import logging
@@ -73,7 +73,7 @@ with setup_main_logging():
 
 @pytest.fixture
 def no_intervals(timed: Imported, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the handler check with every record what it otherwise checks every few seconds."""
+    """Make the handler check for every record what it otherwise checks every few seconds."""
     file = timed.module("sinks.rotating_file")
     for name in ("_LOOK_EVERY", "_RETRY_AFTER", "_ROLL_AGAIN_AFTER"):
         monkeypatch.setattr(file, name, 0.0)
@@ -254,7 +254,7 @@ class TestCannotBeWritten:
         handler.handle(record("there"))
         warning, recovery = timed.reported
         assert "cannot be written" in warning
-        assert f"{tmp_path}/logs/app.log can be written again, 11 records are not in it" in recovery  # and the warning
+        assert f"{tmp_path}/logs/app.log can be written again, 11 records dropped" in recovery  # and the warning
         assert text(tmp_path / "logs" / "app.log") == f"there\n{recovery}\n"
 
     def test_lost_records_are_reported_at_the_end(self, timed: Imported, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ class TestCannotBeWritten:
         handler = make(timed, tmp_path / "logs" / "app.log")
         handler.handle(record("lost"))
         handler.close()
-        assert timed.reported[-1].endswith("app.log is closed, 2 records are not in it")
+        assert timed.reported[-1].endswith("app.log is closed, 2 records dropped")
 
     @pytest.mark.parametrize("together", [1, 8])
     def test_full_disk_tears_no_line_and_counts_losses(
@@ -286,7 +286,7 @@ class TestCannotBeWritten:
         whole = [line for line in there if line in sent]
         assert whole[-50:] == sent[150:]
         (recovery,) = timed.reported[1:]
-        assert f"{200 - len(whole) + 1} records are not in it" in recovery  # the warning is not in it either
+        assert f"{200 - len(whole) + 1} records dropped" in recovery  # the warning is not in it either
         torn = [line for line in there if line not in (*sent, *timed.reported)]
         assert len(torn) <= 1
 

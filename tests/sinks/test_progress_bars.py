@@ -1,4 +1,4 @@
-"""Progress bars of tqdm and rich in a terminal that log lines are written to: both stay whole."""
+"""Progress bars of tqdm and rich in a terminal to which log lines are written: both stay complete."""
 
 import contextlib
 import os

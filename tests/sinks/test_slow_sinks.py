@@ -50,7 +50,7 @@ def resident(pid: int) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
-def test_slow_sink_costs_no_memory_and_no_line(project: Project, tmp_path: Path) -> None:
+def test_slow_sink_bounds_memory_and_loses_no_line(project: Project, tmp_path: Path) -> None:
     custom = with_handler(project, tmp_path, SLOW)
     (tmp_path / "app.py").write_text("import json\n" + HEAD + FLOOD, "utf-8")
     import sys
@@ -88,7 +88,7 @@ with setup_main_logging() as logs:
         logger.info("number %d %s", number, "x" * 100)
 """
     (tmp_path / "app.py").write_text(HEAD + body, "utf-8")
-    # Drops would be due to a busy machine: the console must not hold the listener up at all.
+    # Drops would be due to a busy machine: the console must not block the listener at all.
     process = project.start("app.py", cwd=tmp_path, LOG_FILE="app.log", LOG_QUEUE_TIMEOUT="30")
     assert process.wait(DEADLINE) == 0
     until_gone = process.communicate(timeout=DEADLINE)[0]

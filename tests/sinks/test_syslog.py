@@ -158,7 +158,7 @@ with setup_main_logging(), log_context(order='1" ]2'):
         else:
             logger.log(LEVELS[number % 5], "number %d", number)
         if number % 20 == 0:
-            time.sleep(0.005)  # UDP has no way to say that it is too fast
+            time.sleep(0.005)  # UDP cannot report that the sender is too fast
 """
 
 
@@ -295,7 +295,7 @@ class TestMessages:
 
     @needs("syslog-ng")
     @pytest.mark.parametrize("transport", ["tcp", "udp"])
-    def test_line_of_a_message_is_no_message(
+    def test_message_line_is_not_a_separate_message(
         self, project: Project, syslog_ng: SyslogNg, tmp_path: Path, transport: str
     ) -> None:
         """Case 49: this receiver writes newlines unescaped."""

@@ -1,4 +1,4 @@
-"""Alerts by webhook to a real HTTP server: formats, answers, rate, and that URL and key are nowhere else."""
+"""Alerts by webhook to a real HTTP server: formats, answers and rate; URL and key appear nowhere else."""
 
 import contextlib
 import json
@@ -394,7 +394,7 @@ class TestAnswers:
 
 
 def echo(listening: socket.socket) -> None:
-    """Send to each client what it sends, once, until the socket is shut down."""
+    """Echo each client's data, once, until the socket is shut down."""
     with contextlib.suppress(OSError):
         while True:
             connection, _ = listening.accept()

@@ -1,4 +1,4 @@
-"""Helpers that tests of several rooms share; no test imports another test.
+"""Helpers shared by tests in several folders; no test imports another test.
 
 project, combinations: generate projects. scripts, apps: run programs that log. oracle: compare a log with what was
 logged. imported: call parts of a generated package in the tests' own process. hostile: values that break formatters.

@@ -1,4 +1,4 @@
-"""The borders between the rooms of a generated `logging_setup`, read from the imports in its source."""
+"""The import rules of the subpackages of a generated `logging_setup`, read from the imports in its source."""
 
 import ast
 from collections.abc import Mapping
@@ -36,13 +36,13 @@ def read_imports(folder: Path) -> Imports:
 
 
 def room(module: str) -> int:
-    """Return the place of a module's room in ROOMS, or FRONT."""
+    """Return the index of a module's subpackage in ROOMS, or FRONT."""
     first, dot, _ = module.partition(".")
     return ROOMS.index(first) if dot else FRONT
 
 
 def upwards(imports: Imports) -> list[str]:
-    """Return the imports from a room to a higher one, or to the front."""
+    """Return the imports from a subpackage of a higher one, or of the front."""
     arrows = [(module, target) for module, targets in imports.items() for target in targets]
     return sorted(f"{module} imports {target}" for module, target in arrows if room(target) > room(module))
 
@@ -61,7 +61,7 @@ CHOICES = {"queue": {}, "direct": {"multiprocessing": False}, "syslog": {"collec
 
 @pytest.mark.parametrize("choice", CHOICES)
 class TestBorders:
-    def test_rooms_import_from_lower_rooms_only(self, bake: Bake, choice: str) -> None:
+    def test_subpackages_import_lower_ones_only(self, bake: Bake, choice: str) -> None:
         assert upwards(read_imports(bake(**CHOICES[choice]).logging)) == []
 
     def test_chains_of_imports_are_short_and_end(self, bake: Bake, choice: str) -> None:

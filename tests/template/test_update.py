@@ -22,7 +22,7 @@ def make_up_the_previous_version(template: Path) -> None:
     package = skeleton / "src" / "{{cookiecutter.__package}}"
     for path, now, then in (
         (package / "service.py", "An ordinary module", "A module"),
-        (package / "logging_setup" / "get_handlers.py", "Make the handlers", "Make all handlers"),
+        (package / "logging_setup" / "get_handlers.py", "Create the handlers", "Create all handlers"),
         (skeleton / "README.md", "## Settings", "## The settings"),
         (skeleton / "README.md", "{{ escaped(cookiecutter.project_name)", "The {{ escaped(cookiecutter.project_name)"),
         (template / "hooks" / "post_gen_project.py", "is ready in", "waits in"),

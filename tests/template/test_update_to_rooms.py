@@ -1,4 +1,4 @@
-"""The update by cruft of a project that was made before the logging package had rooms, and owners' edits in it.
+"""The update by cruft of a project from before the logging package had subpackages, with owners' edits in it.
 
 That version is a commit of this repository: a clone without history, or an archive, does not have it.
 """
@@ -69,7 +69,7 @@ pytestmark = pytest.mark.skipif(not has_history(), reason=f"this clone does not 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a repository of the template, in which `previous` is the version without rooms."""
+    """Make a repository of the template, in which `previous` is the version without subpackages."""
     return make_repository(tmp_path_factory.mktemp("template") / "logging-template", restore(BEFORE_ROOMS))
 
 

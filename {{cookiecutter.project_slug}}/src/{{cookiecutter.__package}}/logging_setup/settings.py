@@ -2,7 +2,7 @@
 
 To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
 function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, checked and more.
-A test asks for the same default and meaning in .env.example and in the table of README.md.
+A test requires the same default and meaning in .env.example and in the table of README.md.
 """
 
 import logging
@@ -21,7 +21,7 @@ OWN_LOGGERS: Final = (PACKAGE, "__main__", "__mp_main__") if PACKAGE else ()  # 
 
 
 class Settings(BaseSettings):
-    """How logging is set up. Read by `from_environ`; may also be made directly.
+    """All settings of logging. Read by `from_environ`; may also be created directly.
 
     The settings of a sink may be given as a dict: Settings(sinks={"console": {"level": 30}}).
     """
@@ -30,7 +30,7 @@ class Settings(BaseSettings):
         "LOG_LEVEL", logging.INFO, "level of loggers and sinks; empty: INFO, and DEBUG for the application's package"
     )
     levels: tuple[tuple[str, int], ...] = setting(
-        "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
+        "LOG_LEVELS", parse.levels, "", "levels of individual loggers, instead of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
     date_format: str = setting(
         "LOG_DATE_FORMAT",
@@ -49,10 +49,10 @@ class Settings(BaseSettings):
     )
     redact: bool = setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = setting(
-        "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, comma-separated"
+        "LOG_REDACT_KEYS", parse.keys, "", "additional words that make a key secret, comma-separated"
     )
     repeat: str = setting(
-        "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
+        "LOG_REPEAT", parse.rate, "", "limit of records per line of code and time, for example 10/60s; empty: no limit"
     )
     fields: tuple[tuple[str, str], ...] = setting(
         "LOG_FIELDS", parse.fields, "", "constant fields of every record: name=value,name=value"
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     # {% endif %}
 
     def __init__(self, sinks: Mapping[str, Any] | None = None, **values: Any) -> None:
-        """Take the values given; add the sinks and derive the levels that are not; TypeError for an unknown name."""
+        """Take the given values; add sinks and levels that are not given. Raises TypeError for an unknown name."""
         super().__init__(**values)
         is_set = "level" in values
         levels = dict.fromkeys(OWN_LOGGERS, self.level if is_set else logging.DEBUG) | dict(self.levels)
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
             raise TypeError(f"{type(self).__name__} has no sink {', '.join(sorted(unknown))}")
         for name, sink in classes.items():
             given: Any = (sinks or {}).get(name, {})
-            if not isinstance(given, sink):  # a dict: of a test, or from JSON
+            if not isinstance(given, sink):  # a dict: from a test, or from JSON
                 follow = [field for field, each in variables(sink).items() if each.unset is not None]
                 given = sink(**dict.fromkeys(follow if is_set else (), self.level) | given)
             made[name] = given
@@ -85,13 +85,13 @@ class Settings(BaseSettings):
 
     @property
     def fault_file(self) -> str:
-        """Path of the file for the stack of a fatal signal, beside the log file; "": stderr, as beside a device."""
+        """Path of the file for stacks of fatal signals, next to the log file; "": stderr (if that file is a device)."""
         path = getattr(self.sinks.get("file"), "path", os.devnull)
         return "" if path == os.devnull or path.rpartition("/")[0] == "/dev" else f"{path}.fault"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the environment; ValueError names every variable with an invalid value, and what is expected."""
+        """Read the environment. Raises ValueError, with a line for each invalid variable that says what is expected."""
         environ = os.environ if environ is None else environ
         redact = Redactor().text
         values, problems = read(cls, environ, redact)

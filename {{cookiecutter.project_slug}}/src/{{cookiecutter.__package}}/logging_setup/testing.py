@@ -36,7 +36,7 @@ _HOOKS: Final[list[tuple[Any, str]]] = [
 
 
 class Logs(LoggingSession):
-    """Logging of one test; setup_main_logging returns it too. It ends with the test, whatever the test calls.
+    """Session of one test; setup_main_logging returns the same one. It ends with the test, whatever the test calls.
 
     `records` are those that sinks would get, masked: with `message`, `levelname`, `name`, `fields` (context and
     extras), `exception` (None, or its type, message and stacktrace).
@@ -49,7 +49,7 @@ class Logs(LoggingSession):
         super().__init__([self.handler])
 
     def messages(self, level: str = "NOTSET") -> list[str]:
-        """Return the messages of the records of this level and of higher ones. Raises KeyError for an unknown level."""
+        """Return the messages of the records at this level or above. Raises KeyError for an unknown level."""
         least = logging.getLevelNamesMapping()[level]
         return [record.message for record in self.records if record.levelno >= least]
 
@@ -62,7 +62,7 @@ class Logs(LoggingSession):
         return {"accepted": len(self.records), "dropped": 0, "handlers": {}}
 
     def stop(self, within: float = 0.0) -> None:
-        """Do nothing: it ends with the test."""
+        """Do nothing: the fixture ends with the test."""
 
     def _stop(self, within: float) -> None:
         """Not called."""
@@ -75,7 +75,7 @@ class Logs(LoggingSession):
 
 @pytest.fixture
 def logs() -> Iterator[Logs]:
-    """Set logging up by the default settings, without a queue, files or mails; restore everything after the test."""
+    """Set up logging with the default settings, without a queue, files or mails; restore everything after the test."""
     session, settings = Logs(), Settings()
     with _restored():
         attach([session.handler], keep=settings.reattach)
@@ -86,17 +86,17 @@ def logs() -> Iterator[Logs]:
 
 @contextlib.contextmanager
 def _restored() -> Iterator[None]:
-    """Restore at the end what a set-up changes, by this package or by others, and a set-up from before."""
+    """Restore at the end what setup by this package or other code changes, and the setup from before the test."""
     with contextlib.ExitStack() as end:
         found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in all_loggers()}
         end.callback(_restore_loggers, found)
         for each in (undo, redact, logging, logging.root.manager):
             end.callback(vars(each).update, vars(each).copy())
-        undo.pop_all()  # it belongs to the set-up from before
+        undo.pop_all()  # its callbacks belong to the setup from before the test
         for place, name in _HOOKS:
             end.callback(setattr, place, name, getattr(place, name))
         for number in ENDING if threading.current_thread() is threading.main_thread() else ():
-            if (handler := signal.getsignal(number)) is not None:  # it is of Python
+            if (handler := signal.getsignal(number)) is not None:  # None: not installed from Python
                 end.callback(signal.signal, number, handler)
         end.callback(vars(logging.root).update, {PACKAGE: vars(logging.root).get(PACKAGE)})
         end.callback(undo.close)

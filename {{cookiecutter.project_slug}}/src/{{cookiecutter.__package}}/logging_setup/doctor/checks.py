@@ -1,4 +1,4 @@
-"""State of logging: settings and their origin, the tree of loggers, and faults in these.
+"""State of logging: settings and their origin, the tree of loggers, and faults in both.
 
 Changes nothing, so it may also be called in a running application.
 """
@@ -14,7 +14,7 @@ from ..records.redaction import redact
 
 
 def settings_now(settings: BaseSettings, environ: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return each setting as the text of its variable, secrets masked, and its origin."""
+    """Return each setting as the text of its variable, secrets masked, with its origin."""
     found = []
     for (each, value), (_, default) in zip(settings.variables(), type(settings)().variables(), strict=True):
         is_level = each.parser in (parse.level, parse.levels)
@@ -22,7 +22,7 @@ def settings_now(settings: BaseSettings, environ: Mapping[str, str]) -> list[dic
             origin = "environment"
         elif value == default:
             origin = "default"
-        else:  # the latter: a password from its file
+        else:  # another setting: that of a file with a password
             origin = "LOG_LEVEL" if is_level else "another setting"
         text = _as_written(value, is_level=is_level)
         shown = (MASK if text else "") if each.secret else redact.text(text)
@@ -111,11 +111,11 @@ def _duplicates() -> Iterator[str]:
                 places.setdefault(place, []).append(f"{logger.name} ({handler_text(handler)})")
     for users in places.values():
         if len(users) > 1:
-            yield f"one place is written to twice, by {' and '.join(users)}"
+            yield f"lines are written twice: {' and '.join(users)} write to the same place"
 
 
 def handler_text(handler: logging.Handler) -> str:
-    """Describe a handler: its name or class, the place that it writes to, and its level."""
+    """Describe a handler: its name or class, where it writes to, and its level."""
     place = getattr(handler, "baseFilename", None) or getattr(getattr(handler, "stream", None), "name", "")
     level = logging.getLevelName(handler.level) if handler.level else ""
     return " ".join(filter(None, map(str, (handler.name or type(handler).__name__, place, level))))

@@ -1,4 +1,4 @@
-"""Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
+"""Parsers of environment variables. Each raises ValueError with what is expected, to follow "must be"."""
 
 # {% set alerts = cookiecutter.email_handler or cookiecutter.webhook_handler %}
 # {% set encrypted = alerts or cookiecutter.collector_handler not in ("none", "udp") %}
@@ -165,7 +165,7 @@ _addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, s
 
 
 def addresses(value: str) -> tuple[str, ...]:
-    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    """Parse comma-separated e-mail addresses, and convert their domains to ASCII (punycode)."""
     parts = (address.rpartition("@") for address in _addresses(value))
     return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)
 # {% endif %}

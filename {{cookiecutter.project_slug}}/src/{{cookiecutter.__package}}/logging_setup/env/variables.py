@@ -1,7 +1,7 @@
-"""Declare settings that are read from LOG_* variables, and read them, naming every bad value.
+"""Declare settings that are read from LOG_* variables, and read them, listing every invalid value.
 
-An empty variable counts as not set. Values are built-in types only: settings go to the listener
-process as JSON. Secrets are left out of the repr.
+An empty variable counts as not set. Values are of built-in types, because settings are sent to the
+listener process as JSON. Secrets are left out of the repr.
 """
 
 import logging
@@ -18,14 +18,14 @@ MakeFormatter = Callable[..., logging.Formatter]  # formatters.make_formatter
 
 
 class Setting(NamedTuple):
-    """What the declaration of a setting says."""
+    """The declaration of a setting."""
 
     variable: str
     parser: parse.Parser
     default: str
     about: str
     secret: bool = False
-    unset: int | None = None  # of a level: its value if neither its variable nor LOG_LEVEL is set
+    unset: int | None = None  # for a level: its value if neither its variable nor LOG_LEVEL is set
 
     def value(self) -> Any:
         """Return the value of a setting that is not given."""
@@ -46,13 +46,13 @@ def level_setting(variable: str, unset: int, about: str) -> Any:
 
 
 class Declared:
-    """Base of the classes of settings. These are made from keywords, constant, and equal if all their values are.
+    """Base class of settings, which are created from keywords, constant, and equal if all their values are.
 
-    Not `dataclasses`: it takes 7 of the 60 ms of a start, by what it imports and by the code that it generates.
+    Not a dataclass: `dataclasses` takes 7 of a start's 60 ms, for its imports and for the code that it generates.
     """
 
     def __init__(self, **values: Any) -> None:
-        """Take the values given, by name, and the defaults of the others; TypeError for an unknown name."""
+        """Take the given values, by name, and the defaults of the others. Raises TypeError for an unknown name."""
         declared = variables(self)
         if unknown := values.keys() - declared.keys():
             raise TypeError(f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}")
@@ -73,7 +73,7 @@ class Declared:
 
 
 def variables(settings: Any) -> dict[str, Setting]:
-    """Return the settings of a class of settings, or of an object of one, by the names of their attributes."""
+    """Return the settings that a class, or the class of an object, declares, by the names of their attributes."""
     kind = settings if isinstance(settings, type) else type(settings)
     found = {name: each for base in reversed(kind.__mro__) for name, each in vars(base).items()}
     return {name: each for name, each in found.items() if isinstance(each, Setting)}
@@ -112,7 +112,7 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
 
 # {% endif %}
 class Sink(Declared, ABC):
-    """Base of the settings of one sink; named in the table of get_handlers.py."""
+    """Base class of the settings of one sink; the table in get_handlers.py lists its subclasses."""
 
     name: ClassVar[str]  # in messages and in the doctor
     switch: ClassVar[str] = ""  # name of the field that turns the sink on when it is set; "": always on
@@ -125,12 +125,12 @@ class Sink(Declared, ABC):
 
     @property
     def switch_variable(self) -> str:
-        """Return the variable of the `switch`."""
+        """Return the name of the variable that sets `switch`."""
         return variables(self)[self.switch].variable
 
     @abstractmethod
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
-        """Return new handlers; their level is set by the caller. Must not connect, nor raise for an absent server."""
+        """Return new handlers; the caller sets their level. Must not connect, and not raise if a server is absent."""
 
     @classmethod
     def problems(cls, values: dict[str, Any]) -> Iterable[str]:  # noqa: ARG003 - for subclasses
@@ -145,10 +145,10 @@ class Sink(Declared, ABC):
 
 
 class BaseSettings(Declared):
-    """The part of Settings (settings.py) that rooms use."""
+    """The part of Settings (settings.py) that the subpackages use."""
 
     level: int  # of the root logger
-    levels: tuple[tuple[str, int], ...]  # of single loggers
+    levels: tuple[tuple[str, int], ...]  # of individual loggers
     date_format: str  # of format strings
     sinks: dict[str, Sink]
 

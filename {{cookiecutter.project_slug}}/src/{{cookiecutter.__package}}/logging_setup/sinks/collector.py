@@ -66,7 +66,7 @@ class CollectorSink(Sink):
     )
     # {% endif %}
     level: int = level_setting(
-        "LOG_COLLECTOR_LEVEL", logging.INFO, "level of what is sent to the collector; empty: LOG_LEVEL, or INFO"
+        "LOG_COLLECTOR_LEVEL", logging.INFO, "level of records sent to the collector; empty: LOG_LEVEL, or INFO"
     )
 
     # {% if cookiecutter.collector_handler == "syslog" %}

@@ -9,13 +9,13 @@ import ssl
 from typing import Final
 from urllib.parse import urlsplit
 
-_END_WITHIN: Final = 1.0  # seconds for the receiver to read what is left, and close
-_BUFFER: Final = 128 * 1024  # bytes of the kernel's buffer: they are lost with the receiver, and not counted
+_END_WITHIN: Final = 1.0  # seconds for the receiver to read the remaining data, and close
+_BUFFER: Final = 128 * 1024  # bytes of the kernel's send buffer, which are lost with the receiver, and not counted
 _VANISHED_AFTER: Final = 30_000  # milliseconds without an acknowledgement
 
 
 class Connection:
-    """Connect at the first `send`, and again after a failure or an end.
+    """Connect at the first `send`, and again after a failure or after end().
 
     Data that the kernel has accepted and the receiver has not read is lost when the receiver dies, and
     TCP does not report that. A connection known to be closed is replaced before data is sent.
@@ -48,7 +48,7 @@ class Connection:
             raise
 
     def end(self) -> None:
-        """Close the connection after the receiver has read everything, or a second.
+        """Close the connection after the receiver has read everything, or after a second.
 
         Closing at once could lose data: if anything received is unread, such as TLS tickets, the
         kernel resets the connection.
@@ -77,7 +77,7 @@ class Connection:
         try:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):  # else the kernel retries for a quarter of an hour
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # otherwise the kernel retries for a quarter of an hour
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _VANISHED_AFTER)
             if self._tls:
                 return self._tls.wrap_socket(plain, server_hostname=self._address[0])
@@ -91,7 +91,7 @@ class Connection:
 def is_open(connected: socket.socket) -> bool:
     """Return True if the receiver has not closed or reset the connection, as far as is known.
 
-    Without this check the first record after that would be lost. Received data is discarded.
+    Without this check, the first record after a close would be lost. Received data is discarded.
     """
     connected.settimeout(0)
     try:

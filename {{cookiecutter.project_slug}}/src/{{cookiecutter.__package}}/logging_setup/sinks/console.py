@@ -29,13 +29,13 @@ from .background import BackgroundHandler
 
 # {% if cookiecutter.multiprocessing %}
 _BATCH_SIZE: Final = 65_536  # bytes; when a console that is not read is closed, all of these count as dropped
-_CROWDED: Final = 2_000  # records in the backlog, from which on emit() may block
+_CROWDED: Final = 2_000  # records in the backlog above which emit() may block
 _YIELD: Final = 0.001  # seconds that it blocks at a time
 _CREDIT: Final = 0.5  # seconds that it may block in all, if nothing is delivered meanwhile: less than LOG_QUEUE_TIMEOUT
 _CREDIT_PER_BATCH: Final = 0.01  # seconds more for each delivery
 # {% endif %}
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
-_RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
+_RETRY_AFTER: Final = 0.01  # seconds, while a non-blocking stream accepts nothing
 
 
 class ConsoleSink(Sink):
@@ -74,12 +74,12 @@ class JournalFormatter(logging.Formatter):
 
 # {% if cookiecutter.multiprocessing %}
 class ConsoleHandler(BackgroundHandler[bytes]):
-    """Background handler for the console: a reader that is slow or stopped does not hold up the log.
+    """Background handler for the console: a slow or stopped reader does not block logging.
 
     A console that is closed is reported once, and later records are only counted.
     """
 
-    closes_last = True  # it shows what the other slow handlers report at their close
+    closes_last = True  # it shows what the other slow handlers report when they are closed
 
     def __init__(self, stream: str = "stdout") -> None:
         self.output = Output(stream)
@@ -92,7 +92,7 @@ class ConsoleHandler(BackgroundHandler[bytes]):
             self.lost += 1
             return
         super().emit(record)
-        # Backpressure, so that a burst is not dropped: without end for a reader that keeps up, briefly for one that
+        # Backpressure, so that a burst is not dropped: without limit for a reader that keeps up, briefly for one that
         # is slow or stopped.
         while len(self._backlog) > _CROWDED and self._credit > 0 and threading.current_thread() is not self._thread:
             self._credit -= _YIELD
@@ -114,7 +114,7 @@ class ConsoleHandler(BackgroundHandler[bytes]):
 # {% endif %}
 # {% if not cookiecutter.multiprocessing %}
 class ConsoleHandler(logging.Handler):
-    """Writes each record at once, as `print` does, and blocks as that does while the reader does not read.
+    """Write each record at once, as `print` does; like `print`, block while the reader does not read.
 
     A console that is closed is reported once, and later records are only counted.
     """
@@ -122,7 +122,7 @@ class ConsoleHandler(logging.Handler):
     def __init__(self, stream: str = "stdout") -> None:
         super().__init__()
         self.name = "console"
-        self.lost = 0  # records that were not written whole
+        self.lost = 0  # records that were not written completely
         self.output = Output(stream)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -132,7 +132,7 @@ class ConsoleHandler(logging.Handler):
             return
         data = f"{self.format(record)}\n".encode(self.output.encoding, "backslashreplace")
         with contextlib.suppress(RuntimeError, OSError, ValueError, AttributeError):
-            self.output.stream.flush()  # what print() has left in the stream's buffer; RuntimeError: amid another flush
+            self.output.stream.flush()  # what print() has left in the stream's buffer; RuntimeError: in another flush
         reason = self.output.write(data)
         if reason:
             reports.report("console", f"console: output failed, {reports.COUNT} records dropped: {reason}")
@@ -141,10 +141,10 @@ class ConsoleHandler(logging.Handler):
 
 # {% endif %}
 class Output:
-    """sys.stdout or sys.stderr, as it is when this is made.
+    """sys.stdout or sys.stderr, as found when this object is created.
 
-    Writes past the stream's buffer, which would keep what cannot be written and fail with it at the interpreter's
-    exit. A stream that is no file, such as a notebook's, is written to as by `print`.
+    Bypasses the stream's buffer, which would keep data that cannot be written and fail with it at the interpreter's
+    exit. A stream that is not a file, such as a notebook's, is written to as by `print`.
     """
 
     def __init__(self, name: str) -> None:
@@ -152,23 +152,23 @@ class Output:
         self.closed = self.stream is None
         self._descriptor: int | None = None
         self.is_journal = False  # of systemd
-        # Clears the line: a progress bar, which is then drawn again below the log lines.
+        # Clears the line of a progress bar, which is then drawn again below the log lines.
         self._before = b"\r\x1b[K" if is_terminal(self.stream) else b""
         try:
             file = os.fstat(self.stream.fileno())
             self.is_journal = os.environ.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"  # systemd.exec(5)
-            # Not that of another class, such as a notebook's, whose fileno() is not where its write() goes.
+            # Not for another class, such as a notebook's, whose fileno() is not where its write() goes.
             if os.name == "posix" and isinstance(self.stream, io.TextIOWrapper):
                 self._descriptor = self.stream.fileno()
         except OSError as error:
-            self.closed = error.errno == errno.EBADF  # the number of which may soon be another file's
+            self.closed = error.errno == errno.EBADF  # its number may soon belong to another file
         except (ValueError, AttributeError):  # without a descriptor
             pass
         self.encoding = getattr(self.stream, "encoding", None) or "utf-8"
         self._torn = False  # the last line was written only in part
 
     def write(self, data: bytes) -> str:
-        """Write whole lines, and return why they could not be written: the disk is full. Blocks as the stream does.
+        """Write whole lines; if the disk is full, return that as the reason. Blocks as the stream does.
 
         Any other failure closes the console; it is reported, and nothing is written from then on.
         """
@@ -193,7 +193,7 @@ class Output:
             try:
                 data = data[os.write(self._descriptor, data) :]
                 self._torn = bool(data)
-            except BlockingIOError:  # another program that shares the terminal has made it so
+            except BlockingIOError:  # another program that shares the terminal has made it non-blocking
                 time.sleep(_RETRY_AFTER)
 
 
@@ -205,8 +205,8 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return True for a terminal that has control sequences."""
+    """Return True for a terminal that supports control sequences."""
     try:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-    except (ValueError, AttributeError):  # closed; or an object that has write() alone
+    except (ValueError, AttributeError):  # closed, or an object that has only write()
         return False

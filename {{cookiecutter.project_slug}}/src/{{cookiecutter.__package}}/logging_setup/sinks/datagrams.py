@@ -11,7 +11,7 @@ class Datagrams:
     """Send each datagram whole or raise OSError; resolve the host again after a failure.
 
     Datagrams dropped by the network or a busy receiver cause no error. A port without a receiver
-    may: at once on this machine, else with the next datagram.
+    may: at once on this machine, otherwise with the next datagram.
     """
 
     uncounted = ", not counting datagrams lost on the way"
@@ -58,7 +58,7 @@ class Datagrams:
             self._socket = None
 
     def _addresses(self) -> list[tuple[int, Any]]:
-        """Return every address of the host; the one used last, which has failed, at the end."""
+        """Return every address of the host; the last one used, which has failed, is at the end."""
         if self._url.scheme == "unix":
             return [(socket.AF_UNIX, self._url.path)]
         found = socket.getaddrinfo(self._url.hostname, self._url.port, type=socket.SOCK_DGRAM)

@@ -15,7 +15,7 @@ from ..records.serialize import flatten_call, prepare, restore
 from .dispatcher import CLOSE_WITHIN, Dispatcher, GuardedHandler
 
 _PREPARED = "(prepared for handlers)"  # attribute of a record for its PreparedRecord
-# How deep handler calls may be nested: by a signal handler that logs, and by libraries of handlers
+# Maximum depth of nested handler calls, which signal handlers that log cause, and libraries of handlers
 # that log about each record.
 _DEEPEST = 3
 _ANY_LEVEL = sys.maxsize  # of a record that is above the handler's level
@@ -57,7 +57,7 @@ class DirectSession(LoggingSession):
 def _drop(guarded: GuardedHandler) -> None:
     guarded.called += 1
     guarded.failed += 1
-    text = f"{guarded.name}: {reports.COUNT} records dropped: logged amid {_DEEPEST} unfinished log calls"
+    text = f"{guarded.name}: {reports.COUNT} records dropped: logged inside {_DEEPEST} unfinished log calls"
     reports.report(f"{guarded.name} nested", text)
 
 
@@ -73,7 +73,7 @@ def _prepare_call(call: tuple[bytes, object, Any]) -> logging.LogRecord:
 
 
 def _call(handlers: Iterable[GuardedHandler], level: int, make: Callable[[Any], logging.LogRecord], data: Any) -> bool:
-    """Call the handlers for the record that `make` makes of `data`; return True unless it is dropped. Never raises."""
+    """Call the handlers for the record that `make` makes from `data`; return True unless dropped. Never raises."""
     depth = getattr(_nested, "depth", 0)
     if depth == _DEEPEST:
         for guarded in handlers:

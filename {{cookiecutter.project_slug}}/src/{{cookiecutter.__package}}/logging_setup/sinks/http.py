@@ -1,4 +1,4 @@
-"""Batches of JSON lines (NDJSON) by HTTP POST."""
+"""Send batches of JSON lines (NDJSON) by HTTP POST."""
 
 import http.client
 import logging
@@ -20,8 +20,8 @@ class HttpHandler(BackgroundHandler[bytes]):
     """Post the backlog in batches over a persistent connection.
 
     A batch is delivered when the answer is 2xx. It is retried after a connection error, 408, 425,
-    429 or 5xx (so a batch of which only the answer was lost arrives twice), halved after 413, and
-    dropped after any other answer. Proxies and redirects are not followed.
+    429 or 5xx (so a batch arrives twice if only the answer was lost), halved after 413, and
+    dropped after any other answer. Proxies are not used, redirects are not followed.
     """
 
     def __init__(self, url: str, *, token: str, timeout: float, ca_file: str = "") -> None:
@@ -45,7 +45,7 @@ class HttpHandler(BackgroundHandler[bytes]):
         return self.format(record).encode() + b"\n"
 
     def deliver(self, batch: Sequence[bytes]) -> None:
-        """Post a batch. Blocks up to LOG_COLLECTOR_TIMEOUT for each step of it."""
+        """Post a batch. Blocks up to LOG_COLLECTOR_TIMEOUT for each step."""
         kept = self._connection.sock
         if kept is not None:
             if not is_open(kept):
@@ -58,7 +58,7 @@ class HttpHandler(BackgroundHandler[bytes]):
         except BaseException:
             self._connection.close()
             raise
-        if not answer.isclosed():  # the body is longer than that
+        if not answer.isclosed():  # the body is longer than _LONGEST_ANSWER
             self._connection.close()
         if answer.status == 413 and len(batch) > 1:  # too large
             self._halve(batch)
@@ -66,11 +66,11 @@ class HttpHandler(BackgroundHandler[bytes]):
             check(answer.status, answer.reason, answer.getheader("Retry-After"))
 
     def _halve(self, batch: Sequence[bytes]) -> None:
-        """Put a batch that is too large for the server back into the backlog; it and later ones get half its size."""
+        """Put a batch that is too large for the server back into the backlog, and limit batches to half its size."""
         size = sum(map(len, batch))
         with self._changed:
             self._batch_size = size // 2
-            if not self._closed:  # else close() has dropped the batch
+            if not self._closed:  # otherwise close() has dropped the batch
                 self._backlog.extendleft(reversed(batch))
                 self._size, self._due, self._in_delivery = self._size + size, True, 0
 

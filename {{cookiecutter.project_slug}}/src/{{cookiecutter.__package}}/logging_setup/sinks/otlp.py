@@ -91,11 +91,11 @@ class OtlpHandler(BackgroundHandler[Kept]):
         self._session.close()
 
     def _halve(self, batch: Sequence[Kept]) -> None:
-        """Put a batch that is too large for the server back into the backlog; it and later ones get half its size."""
+        """Put a batch that is too large for the server back into the backlog, and limit batches to half its size."""
         size = sum(map(len, batch))
         with self._changed:
             self._batch_size = size // 2
-            if not self._closed:  # else close() has dropped the batch
+            if not self._closed:  # otherwise close() has dropped the batch
                 self._backlog.extendleft(reversed(batch))
                 self._size, self._due, self._in_delivery = self._size + size, True, 0
 
@@ -115,7 +115,7 @@ class OtlpHandler(BackgroundHandler[Kept]):
 
 
 class _OneAttempt(requests.Session):
-    """Store the cause of a failed export, which the exporter does not return, and prevent its own retries.
+    """Store the cause of a failed export, which the exporter does not return, and prevent the exporter's own retries.
 
     The exporter retries connection errors of `requests`, and some answers, until its timeout; here
     only BackgroundHandler retries.
@@ -159,7 +159,7 @@ def _attributes(record: logging.LogRecord, fields: dict[str, Any]) -> dict[str, 
 
 
 def _take_span(fields: dict[str, Any]) -> Context | None:
-    """Remove trace_id, span_id and trace_flags from `fields`, and return their span; None: they are of another form."""
+    """Remove trace_id, span_id and trace_flags from `fields`, and return their span; None if they are not valid."""
     try:
         trace, span = int(fields["trace_id"], 16), int(fields["span_id"], 16)
         flags = TraceFlags(int(fields.get("trace_flags", "01"), 16) & 0xFF)

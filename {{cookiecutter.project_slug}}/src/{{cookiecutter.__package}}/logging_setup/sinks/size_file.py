@@ -1,4 +1,4 @@
-"""A log file that rolls over before it grows past a number of bytes."""
+"""A log file that rolls over before it exceeds a size in bytes."""
 
 import logging
 import os
@@ -24,13 +24,13 @@ class FileSink(Sink):
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
     format: str = setting("LOG_FILE_FORMAT", line_format, "text", FORMATS)
     compress: str = setting(
-        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "compression of rolled-over files: none or gzip"
     )
     max_bytes: int = setting(
-        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "roll over before it is larger, in bytes"
+        "LOG_FILE_MAX_BYTES", parse.whole(1, 10**12, "bytes"), "10000000", "maximum size in bytes before a rollover"
     )
     backups: int = setting(
-        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "5", "how many rolled-over files are kept"
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "5", "number of rolled-over files to keep"
     )
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
@@ -41,10 +41,10 @@ class FileSink(Sink):
 
 
 class SizeFileHandler(RotatingFileHandler):
-    """Keeps the file below `max_bytes`; backups are app.log.1 (the latest), app.log.2 and so on.
+    """Keep the file below `max_bytes`; backups are app.log.1 (the latest), app.log.2 and so on.
 
-    A longer record has a file to itself. While backups are being compressed nothing is renamed,
-    and the file may grow beyond that.
+    A longer record gets a file of its own. While backups are being compressed, nothing is renamed,
+    and the file may exceed `max_bytes`.
     """
 
     def __init__(self, path: str, max_bytes: int, backups: int, *, compress: str = "none") -> None:
@@ -67,12 +67,12 @@ class SizeFileHandler(RotatingFileHandler):
 
 
 class NumberedBackups(Backups):
-    """Backups with numbers, the latest is 1."""
+    """Backups with numbers; the latest is 1."""
 
     def add(self, path: str, ending: str) -> None:
-        """Increase the number of earlier backups before; raises OSError."""
+        """First increase the numbers of earlier backups. Raises OSError."""
         # Only up to the first number that is free, so that a rollover that fails and is retried moves
-        # nothing twice. Backups beyond the number to keep are deleted after it.
+        # nothing twice. Backups beyond the number to keep are deleted later.
         taken = 0
         while taken < self.keep and _kinds(path, taken + 1):
             taken += 1
@@ -83,5 +83,5 @@ class NumberedBackups(Backups):
 
 
 def _kinds(path: str, number: int) -> list[str]:
-    """Return which files of one backup there are."""
+    """Return the KINDS in which one backup exists."""
     return [kind for kind in KINDS if os.path.isfile(f"{path}.{number}{kind}")]

@@ -1,7 +1,7 @@
 """Syslog messages (RFC 5424): to a local socket, by UDP (RFC 5426), TCP (RFC 6587) or TLS (RFC 5425).
 
 Over TCP each message is preceded by its length, so that it may contain newlines; with LF or NUL
-between messages, as in SysLogHandler of the standard library, receivers split tracebacks.
+between messages, as the standard library's SysLogHandler sends them, receivers split tracebacks.
 """
 
 import json
@@ -20,7 +20,7 @@ from .datagrams import Datagrams
 
 _FACILITY: Final = 1  # user-level messages
 _LONGEST: Final = 8_000  # bytes: the default limit of rsyslog is 8,192
-_LONGEST_DATA: Final = 2_000  # characters of structured data, so that there is room for the text
+_LONGEST_DATA: Final = 2_000  # characters of structured data, to leave space for the text
 _LONGEST_VALUE: Final = 200
 _NOT_IN_NAME: Final = re.compile(r'[^!-~]|[="\]]')
 _ESCAPED: Final = re.compile(r'(["\\\]])')

@@ -1,4 +1,4 @@
-"""One JSON object a line over TCP, with TLS if the URL says `tls://`."""
+"""Send one JSON object per line over TCP, with TLS if the URL begins with `tls://`."""
 
 import logging
 from collections.abc import Sequence

@@ -28,13 +28,13 @@ class FileSink(Sink):
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
     format: str = setting("LOG_FILE_FORMAT", line_format, "text", FORMATS)
     compress: str = setting(
-        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "compression of rolled-over files: none or gzip"
     )
     when: str = setting(
         "LOG_FILE_WHEN", parse.one_of("midnight", "hour"), "midnight", "when to roll over: midnight or hour"
     )
     backups: int = setting(
-        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "how many rolled-over files are kept"
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "number of rolled-over files to keep"
     )
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
@@ -69,7 +69,7 @@ def period_of(moment: float, when: str) -> Period:
 
 
 class TimedFileHandler(RotatingFileHandler):
-    """Writes each record to the file of the local day, or hour, in which it was made.
+    """Write each record to the file of the local day, or hour, in which it was made.
 
     Backups are named after their day: app.log.2026-01-31. A record that comes late goes to the backup of its day.
     """
@@ -97,10 +97,10 @@ class TimedFileHandler(RotatingFileHandler):
                 with contextlib.closing(LockedFile(path)) as backup:
                     backup.append(line)
                     return True
-            except OSError as error:  # rather in the wrong file than in none
+            except OSError as error:  # better in the wrong file than in none
                 reports.report("late", f"file: {path} cannot be written, late records go to {file.path}: {error}")
         elif name and period != file.period:
-            # Later; or the file's period is still to come: the clock was set back, and the record is not late.
+            # A later record; or the file's period is in the future because the clock was set back: it is not late.
             self._roll_over(file, name)
         if self._file and not any(self._file.period):
             self._file.period = period

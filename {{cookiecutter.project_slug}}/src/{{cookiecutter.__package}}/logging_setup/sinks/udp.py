@@ -1,4 +1,4 @@
-"""One JSON object a datagram over UDP."""
+"""Send one JSON object per datagram over UDP."""
 
 import json
 import logging

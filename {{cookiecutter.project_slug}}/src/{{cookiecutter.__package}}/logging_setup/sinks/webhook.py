@@ -1,4 +1,4 @@
-"""Alerts to Slack, Teams, PagerDuty or another webhook: settings, and the handlers made of them (alerts.py)."""
+"""Alerts to Slack, Teams, PagerDuty or another webhook: settings, and the handlers created from them (alerts.py)."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ def _url(value: str) -> str:
         parts = urlsplit(value)
         schemes = ("https", "http") if parts.hostname in ("localhost", "127.0.0.1", "::1") else ("https",)
         valid = parts.scheme in schemes and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:  # of the port
+    except ValueError:  # an invalid port
         valid = False
     if value and not (valid and re.fullmatch("[!-~]+", value)):
         raise ValueError("a URL such as https://host/path; http:// only to localhost, because the URL is a secret")
@@ -43,15 +43,15 @@ class WebhookSink(Sink):
         "LOG_WEBHOOK_KEY_FILE", str, "", "file that contains the key, instead of LOG_WEBHOOK_KEY", secret=True
     )
     ca_file: str = setting("LOG_WEBHOOK_CA_FILE", parse.certificates, "", "certificates to trust; empty: the system's")
-    level: int = setting("LOG_WEBHOOK_LEVEL", parse.level, "ERROR", "level of what is posted, whatever LOG_LEVEL is")
+    level: int = setting("LOG_WEBHOOK_LEVEL", parse.level, "ERROR", "level of posted records, independent of LOG_LEVEL")
     history: int = setting(
-        "LOG_WEBHOOK_HISTORY", parse.whole(0, 1_000, "records"), "20", "records before the alert to put in the message"
+        "LOG_WEBHOOK_HISTORY", parse.whole(0, 1_000, "records"), "20", "previous records to include in the message"
     )
     interval: float = setting(
         "LOG_WEBHOOK_INTERVAL", parse.seconds(0, 86_400), "60", "seconds in which further alerts go into one digest"
     )
     per_hour: int = setting(
-        "LOG_WEBHOOK_PER_HOUR", parse.whole(1, 10_000, "messages"), "20", "messages an hour, at most"
+        "LOG_WEBHOOK_PER_HOUR", parse.whole(1, 10_000, "messages"), "20", "messages per hour, at most"
     )
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:

@@ -25,9 +25,9 @@ _SEVERITIES: Final = {logging.CRITICAL: "critical", logging.ERROR: "error", logg
 
 
 class WebhookClient:
-    """Post messages as `settings`, a WebhookSink, say; each over a connection of its own.
+    """Post messages as configured by `settings`, a WebhookSink, each over a connection of its own.
 
-    Certificates are verified. Redirects and proxies are not followed. No exception contains the URL or the key.
+    Certificates are verified. Redirects are not followed, proxies not used. No exception contains the URL or the key.
     """
 
     def __init__(self, settings: Any) -> None:
@@ -108,7 +108,7 @@ def slack_text(title: str, text: str) -> str:
 
 
 def teams_card(title: str, text: str) -> dict[str, Any]:
-    """Return an Adaptive Card with a block for each line: only these are no Markdown, and keep lines apart."""
+    """Return an Adaptive Card with a block for each line: only these are not Markdown, and keep lines apart."""
 
     def line(text: str, **style: str) -> dict[str, Any]:
         return {"type": "RichTextBlock", "spacing": "None", "inlines": [{"type": "TextRun", "text": text, **style}]}
