@@ -1,4 +1,4 @@
-"""python -m of the package itself."""
+"""Entry point of `python -m` with this package."""
 
 from .main import main
 

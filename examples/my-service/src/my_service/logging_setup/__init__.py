@@ -7,9 +7,9 @@
 
 Handlers are attached to the root logger only, and configured by LOG_* environment variables (.env.example).
 
-To change something, read settings.py, get_handlers.py, formatters.py; to test what is logged, testing.py (a pytest
-fixture); to understand the rest: configure.py, then the rooms sinks/, records/, queue/, process/, env/, doctor/, each
-with a map in its __init__.py.
+To change something, read settings.py, get_handlers.py and formatters.py; to test what is logged, testing.py (a pytest
+fixture); to understand the rest, configure.py, then the subpackages sinks/, records/, queue/, process/, env/ and
+doctor/. The __init__.py of each gives its reading order.
 """
 
 from .configure import (

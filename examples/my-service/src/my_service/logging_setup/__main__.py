@@ -1,9 +1,9 @@
 """The doctor: python -m my_service.logging_setup [--probe] [--json]
 
-Shows how logging would be set up in this environment, and its faults. Exit status: 0; 1 if a sink
-failed its probe; 2 if a LOG_* value is invalid. docs/logging.md has more.
+Show how logging would be set up in this environment, and its faults. Exit status: 0; 1 if a sink
+failed its probe; 2 if a LOG_* value is invalid. See docs/logging.md.
 
-With `level` as the first word: change levels in the running service, for a time. Exit status 2 if that fails.
+With `level` as the first argument: change levels in the running service temporarily. Exit status 2 if that fails.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from .process import live_level
 from .process.reports import describe
 from .records.redaction import redact
 from .records.text import escape
-from .settings import OWN_LOGGERS, PACKAGE, Settings
+from .settings import OWN_LOGGERS, PACKAGE
 
 
 def main() -> int:
@@ -37,15 +37,18 @@ def main() -> int:
         return level_command(sys.argv[2:])
     options = parse_options([f"{PACKAGE}.main"] if PACKAGE else [])
     settings = settings_or_exit()
-    # What is printed meanwhile, and the console's test record, must not get into the JSON.
+    # Output of the imported modules and the console's test record must not get into the JSON.
     with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
         failed = [*import_modules(options.modules)]
         use_settings(settings)
         results = probe(get_handlers(settings), options.timeout) if options.probe else []
     report: dict[str, Any] = {
         "service.name": service_name(),
-        "settings": settings_now(settings, Settings(), os.environ),
-        "sinks": {name: logging.getLevelName(sink.level) for name, sink in settings.sinks.items() if sink.is_on},
+        "settings": settings_now(settings, os.environ),
+        "sinks": {
+            name: logging.getLevelName(sink.level) if sink.is_on else f"off: {sink.switch_variable} is not set"
+            for name, sink in settings.sinks.items()
+        },
         "level_change": level_change(),
         "loggers": loggers(),
         "faults": [*map(redact.text, failed), *faults(settings, OWN_LOGGERS, os.environ)],
@@ -57,17 +60,19 @@ def main() -> int:
 
 def parse_options(modules: list[str]) -> argparse.Namespace:
     """Parse the command line; `modules` are those imported by default."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Examine how logging is set up.")
+    program = f"python -m {__package__}"
+    level = f"To change levels in the running service: {program} level --help"
+    parser = argparse.ArgumentParser(prog=program, description="Examine how logging is set up.", epilog=level)
     parser.add_argument("--probe", action="store_true", help="send a test record through every sink")
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="for the probe; default: 10")
+    parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="probe timeout; default: 10")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    about = f"import these first, for the loggers that they make; default: {' '.join(modules) or 'none'}"
+    about = f"modules to import first, so that their loggers exist; default: {' '.join(modules) or 'none'}"
     parser.add_argument("--import", dest="modules", nargs="*", default=modules, metavar="MODULE", help=about)
     return parser.parse_args()
 
 
 def import_modules(names: list[str]) -> Iterator[str]:
-    """Import the modules that make loggers; yield a line for each failure."""
+    """Import the modules that create loggers; yield a line for each failure."""
     for name in names:
         try:
             importlib.import_module(name)
@@ -81,8 +86,9 @@ def as_text(report: dict[str, Any]) -> str:
     lines += [f"  {each['variable']:24} {each['value'] or '-':32} {each['origin']}" for each in report["settings"]]
     lines += ["", "Sinks", *(f"  {name:24} {level}" for name, level in report["sinks"].items())]
     lines += ["", "Level change", f"  {report['level_change']}", "", "Loggers"]
+    parents = [f"{each['name']}." for each in report["loggers"]]
     for each in report["loggers"]:
-        depth = 0 if each["name"] == "root" else 1 + each["name"].count(".")
+        depth = 0 if each["name"] == "root" else 1 + sum(map(each["name"].startswith, parents))
         notes = [*each["handlers"], "" if each["propagate"] else "does not propagate", "disabled" * each["disabled"]]
         level_text = each["level"] or f"({each['effective_level']})"
         lines.append(f"  {'  ' * depth + each['name']:32} {level_text:10} {', '.join(filter(None, notes))}")
@@ -95,12 +101,12 @@ def as_text(report: dict[str, Any]) -> str:
 
 def level_command(arguments: Sequence[str]) -> int:
     """Run the command `level`, print the change in force, and return 0. Raises SystemExit(2) with a message."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__} level", description="Change levels for a time.")
-    parser.add_argument("levels", nargs="*", metavar="NAME=LEVEL", help="of a logger; root=LEVEL: of the root logger")
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__} level", description="Change levels temporarily.")
+    parser.add_argument("levels", nargs="*", metavar="NAME=LEVEL", help="level of a logger (root: the root logger)")
     about = "such as 30s, 10m or 2h; at most 24h; default: 10m"
     parser.add_argument("--for", dest="seconds", type=duration, default="10m", metavar="TIME", help=about)
     parser.add_argument("--show", action="store_true", help="show the change in force")
-    parser.add_argument("--reset", action="store_true", help="end it")
+    parser.add_argument("--reset", action="store_true", help="end the change in force")
     options = parser.parse_args(arguments)
     levels = ",".join(options.levels)
     try:
@@ -119,24 +125,24 @@ def level_command(arguments: Sequence[str]) -> int:
 
 
 def duration(text: str) -> int:
-    """Parse a duration and return its seconds."""
+    """Return the seconds of a duration such as 10m."""
     found = re.fullmatch("([0-9]{1,5})([smh])", text)
     seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else 0
     if not 0 < seconds <= 24 * 3600:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a time such as 30s, 10m or 2h, at most 24h")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a duration such as 30s, 10m or 2h, at most 24h")
     return seconds
 
 
 def change_levels(levels: str, seconds: int) -> None:
-    """Write the change, and block for some seconds until processes have applied it; OSError if none has."""
+    """Write the change, and block for some seconds until processes have applied it. Raises OSError if none has."""
     live_level.write(levels, seconds)
-    started = time.monotonic()  # every process looks once a second; on a busy machine, the first one later
+    started = time.monotonic()  # every process checks once a second, but later on a busy machine
     while time.monotonic() < started + (2.5 if live_level.read()[2] else 10):
         time.sleep(0.1)
     if not live_level.read()[2]:
         live_level.write("", 0)
-        path = live_level.location()
-        raise OSError(f"no process of this service has read {path}: is it running, with this user and TMPDIR?")
+        needed = "is it running, with this user and TMPDIR, and LOG_LEVEL_CONTROL=on?"
+        raise OSError(f"no process of this service has read {live_level.location()}: {needed}")
 
 
 def level_change() -> str:

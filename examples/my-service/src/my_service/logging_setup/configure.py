@@ -1,4 +1,4 @@
-"""Set logging up: once in the entry point, and at the start of every other process."""
+"""Set up logging: once in the entry point, and at the start of every other process."""
 
 import logging
 import os
@@ -9,10 +9,10 @@ from typing import Any
 from .get_handlers import get_handlers
 from .process import reports, uncaught
 from .process.flood import flood_control
-from .process.global_state import attach, change, undo
+from .process.global_state import all_loggers, attach, change, fork_lock, undo
 from .process.live_level import live
-from .process.session import current, fork_lock
-from .queue.pipe import LogQueue, WorkerSettings
+from .process.session import current
+from .queue.pipe import LogQueue
 from .queue.session import QueueHandler, QueueSession
 from .queue.supervisor import ProcessSession, ThreadSession, can_start_process
 from .records.context import constant_fields, drop_inherited_context
@@ -22,18 +22,17 @@ from .records.serialize import Deliver
 from .settings import Settings
 
 Session = QueueSession
-ProcessSettings = Settings | WorkerSettings
 
 logger = logging.getLogger(__name__)
 
 
 def setup_main_logging(settings: Settings | None = None) -> Session:
-    """Set logging up for the whole application; call it once, in the main process.
+    """Set up logging for the whole application; call it once, in the main process.
 
-    Returns the running logging: leave its `with` block or call stop() to end it. A second call returns the same object
-    and changes nothing. Without `settings` the LOG_* environment is read; invalid values are named on stderr, all at
-    once, and SystemExit(2) is raised; a variable that looks misspelt is named in the log. A sink that cannot be reached
-    raises nothing. Takes a few milliseconds.
+    Returns the session: leave its `with` block or call stop() to end logging. A second call returns the same object and
+    changes nothing. Without `settings`, the LOG_* variables are read: if any are invalid, all of them are listed on
+    stderr and SystemExit(2) is raised; a variable that looks misspelt is logged. A sink that cannot be reached raises
+    nothing. Takes a few milliseconds.
     """
     with fork_lock:
         running: Session | None = current()
@@ -46,7 +45,7 @@ def setup_main_logging(settings: Settings | None = None) -> Session:
         _setup_process(settings, running.handlers, running.deliver, running.sinks)
     if from_environ:
         for line in settings.unknown_variables(os.environ):
-            if "did you mean" in line:  # else it may be another program's
+            if "did you mean" in line:  # otherwise it may belong to another program
                 logger.warning("%s", line)
     for name, sink in settings.sinks.items():
         if not sink.is_on:
@@ -58,7 +57,7 @@ def _start_listener(settings: Settings) -> Session:
     if settings.listener == "process" and can_start_process():
         try:
             return ProcessSession(settings)
-        except OSError as error:  # no descriptor or no process is left
+        except OSError as error:  # no more descriptors or processes are available
             reports.say(f"listener: process not started, replaced by a thread: {error}")
     return ThreadSession(settings, get_handlers)
 
@@ -66,9 +65,9 @@ def _start_listener(settings: Settings) -> Session:
 def setup_proc_logging(queue: LogQueue) -> None:
     """Send what this process logs to the listener.
 
-    The first line of a Process's target, or the `initializer=` of a Pool or ProcessPoolExecutor, with
-    `initargs=(queue,)`. The process starts without its parent's log_context. A second call changes nothing. Raises
-    nothing, and does not block.
+    Call it first in a Process's target, or pass it to a Pool or ProcessPoolExecutor as `initializer=`, with
+    `initargs=(queue,)`. The process starts without its parent's log_context. A second call changes nothing. Never
+    raises or blocks.
     """
     drop_inherited_context()
     handler = QueueHandler(queue)
@@ -77,17 +76,17 @@ def setup_proc_logging(queue: LogQueue) -> None:
 
 
 def adopt_loggers(*names: str) -> None:
-    """Send records of these loggers, and all below them, to the root logger only.
+    """Send records of these loggers, and of all below them, to the root logger only.
 
         adopt_loggers("uvicorn", "gunicorn", "celery")
 
-    Removes and closes their own handlers, and enables propagation and the loggers themselves; keeps levels. Call it
-    after the library has set its logging up.
+    Removes and closes their own handlers, and enables propagation and the loggers themselves; levels stay. Call it
+    after the library has set up its logging.
     """
     for name in names:
         logging.getLogger(name)  # so that it exists, and its propagation is set
-    for name, other in list(logging.root.manager.loggerDict.items()):
-        if isinstance(other, logging.Logger) and any(name == each or name.startswith(f"{each}.") for each in names):
+    for other in all_loggers()[1:]:
+        if f"{other.name}.".startswith(tuple(f"{name}." for name in names)):
             for handler in other.handlers[:]:
                 other.removeHandler(handler)
                 handler.close()
@@ -95,8 +94,8 @@ def adopt_loggers(*names: str) -> None:
             other.disabled = False
 
 
-def use_settings(settings: ProcessSettings) -> None:
-    """Apply the levels, the masking and the constant fields of `settings` in this process; opens nothing."""
+def use_settings(settings: Settings) -> None:
+    """Apply the levels, the masking and the constant fields of `settings` in this process. Opens nothing."""
     redact.configure(on=settings.redact, keys=settings.redact_keys)
     constant_fields.clear()
     constant_fields.update(settings.fields)
@@ -115,7 +114,7 @@ def settings_or_exit() -> Settings:
 
 
 def _setup_process(
-    settings: ProcessSettings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
+    settings: Settings, handlers: list[logging.Handler], deliver: Deliver, sinks: Sequence[Any] = ()
 ) -> None:
     """Set up what every process needs; `sinks`: the GuardedHandlers that run in it."""
     live.stop()

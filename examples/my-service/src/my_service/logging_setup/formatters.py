@@ -1,6 +1,6 @@
-"""The formats of a line: JSON, which docs/log-record.schema.json describes, and those in records/.
+"""Formats of log lines: JSON (docs/log-record.schema.json) is here, the others are in records/.
 
-Text is in text.py, the JSON of log platforms in dialects.py, format strings in format_strings.py.
+Text is in text.py, the JSON of log platforms in dialects.py, and format strings in format_strings.py.
 """
 
 import logging
@@ -12,7 +12,7 @@ from .records.text import TextFormatter, add_fields, format_time, to_json
 
 
 def standard_fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
-    """Return the fields of every JSON line, in their order, with OpenTelemetry's names for what it names.
+    """Return the fields of every JSON line, in order, with OpenTelemetry's names where it defines them.
 
     To add a field, add a line here and to the schema.
     """
@@ -33,7 +33,7 @@ def standard_fields(record: logging.LogRecord, service: str) -> dict[str, Any]:
 
 
 def optional_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields that only some lines have; those that are None are left out."""
+    """Return the fields that only some lines have; the caller omits those that are None."""
     exception = getattr(record, "exception", None) or {}
     return {
         "exception.type": exception.get("type"),
@@ -52,8 +52,8 @@ _RESERVED: Final = standard_fields(_BLANK, "").keys() | optional_fields(_BLANK).
 class JsonFormatter(logging.Formatter):
     """Format a record as one strict JSON object, on one line; `service` becomes its service.name.
 
-    Context and extras are fields beside the standard ones; one that has the name of a standard one gets "fields."
-    before it. With `dialect`, it is the JSON of that log platform (records/dialects.py).
+    Context and extras are added to the standard fields; a name that a standard field has gets the prefix "fields.".
+    With `dialect`, the JSON is that of a log platform (records/dialects.py).
     """
 
     def __init__(self, service: str = "", dialect: str = "") -> None:
@@ -88,7 +88,7 @@ def make_formatter(kind: str, *, colour: bool = False, date_format: str = "") ->
 
 
 def service_name() -> str:
-    """Return the service.name of OpenTelemetry's environment variables, or the project's name if they have none."""
+    """Return service.name from OpenTelemetry's environment variables, or the project's name if they do not set it."""
     found = {"service.name": "my-service"}
     if attributes := os.environ.get("OTEL_RESOURCE_ATTRIBUTES"):
         from urllib.parse import unquote  # here: rarely needed

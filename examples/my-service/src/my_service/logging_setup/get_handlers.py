@@ -1,6 +1,6 @@
-"""The sinks, one table. To add one, create its module in sinks/ and append "module:SettingsClass" here.
+"""The table of sinks. To add a sink, create its module in sinks/ and append "module:SettingsClass" here.
 
-The class (see env/variables.py) declares the sink's LOG_* variables and makes its handler.
+The class (see env/variables.py) declares the sink's LOG_* variables and creates its handler.
 """
 
 import logging
@@ -18,17 +18,17 @@ SINKS: Final[list[str]] = [
 
 
 def sink_classes() -> dict[str, type[Sink]]:
-    """Return the name of each sink of the table -> its settings class."""
+    """Return a dict that maps the name of each sink in the table to its settings class."""
     parts = [each.partition(":") for each in SINKS]
     classes: list[type[Sink]] = [getattr(import_module(f".sinks.{name}", __package__), kind) for name, _, kind in parts]
     return {each.name: each for each in classes}
 
 
 def get_handlers(settings: BaseSettings) -> list[logging.Handler]:
-    """Make the handlers of every sink that is on, each with its level and formatter.
+    """Create the handlers of every sink that is on, each with its level and formatter.
 
     Called once, in the process that writes. Raises nothing for a sink that cannot be reached: its
-    handler reports that, and retries.
+    handler reports the failure and retries.
     """
     from .formatters import make_formatter  # here: only the process that writes needs it
 
@@ -36,7 +36,7 @@ def get_handlers(settings: BaseSettings) -> list[logging.Handler]:
     formatter = partial(make_formatter, date_format=settings.date_format)
     for sink in settings.sinks.values():
         for handler in sink.make_handlers(formatter) if sink.is_on else ():
-            if getattr(handler, "delivers", True):  # else it keeps records for another handler
+            if getattr(handler, "delivers", True):  # otherwise it keeps records for another handler
                 handler.setLevel(sink.level)
                 handler.name = handler.name or sink.name
             handlers.append(handler)

@@ -1,9 +1,8 @@
 """Settings that every project has, and those of the sinks in get_handlers.py, read from LOG_* variables.
 
 To add a variable, add a field to Settings: setting("LOG_NAME", parser, "default", "meaning"). The parser is any
-function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, words and others.
-A test asks for the same default and meaning in .env.example and in the table of README.md.
-What workers need is also a field of WorkerSettings (queue/pipe.py).
+function that converts text and raises ValueError with the expected form; `parse.` has level, one_of, checked and more.
+A test requires the same default and meaning in .env.example and in the table of README.md.
 """
 
 import logging
@@ -12,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from .env import parsers as parse
-from .env.variables import BaseSettings, Sink, read, setting, variables
+from .env.variables import BaseSettings, Sink, level_setting, read, setting, variables
 from .get_handlers import sink_classes
 from .records.format_strings import time_format
 from .records.redaction import Redactor
@@ -22,19 +21,16 @@ OWN_LOGGERS: Final = (PACKAGE, "__main__", "__mp_main__") if PACKAGE else ()  # 
 
 
 class Settings(BaseSettings):
-    """How logging is set up. Read by `from_environ`; may also be made directly.
+    """All settings of logging. Read by `from_environ`; may also be created directly.
 
     The settings of a sink may be given as a dict: Settings(sinks={"console": {"level": 30}}).
     """
 
-    level: int = setting(
-        "LOG_LEVEL",
-        lambda value: parse.level(value) if value else None,
-        "",
-        "level of loggers and sinks; empty: INFO, and DEBUG for the application's package",
+    level: int = level_setting(
+        "LOG_LEVEL", logging.INFO, "level of loggers and sinks; empty: INFO, and DEBUG for the application's package"
     )
     levels: tuple[tuple[str, int], ...] = setting(
-        "LOG_LEVELS", parse.levels, "", "levels of single loggers, in place of LOG_LEVEL: name=LEVEL,name=LEVEL"
+        "LOG_LEVELS", parse.levels, "", "levels of individual loggers, instead of LOG_LEVEL: name=LEVEL,name=LEVEL"
     )
     date_format: str = setting(
         "LOG_DATE_FORMAT",
@@ -53,10 +49,10 @@ class Settings(BaseSettings):
     )
     redact: bool = setting("LOG_REDACT", parse.switch, "on", "mask secrets: on or off")
     redact_keys: tuple[str, ...] = setting(
-        "LOG_REDACT_KEYS", parse.keys, "", "more words that make a key secret, comma-separated"
+        "LOG_REDACT_KEYS", parse.keys, "", "additional words that make a key secret, comma-separated"
     )
     repeat: str = setting(
-        "LOG_REPEAT", parse.rate, "", "records of one line of code in a time, at most: 10/60s, for example; empty: all"
+        "LOG_REPEAT", parse.rate, "", "limit of records per line of code and time, for example 10/60s; empty: no limit"
     )
     fields: tuple[tuple[str, str], ...] = setting(
         "LOG_FIELDS", parse.fields, "", "constant fields of every record: name=value,name=value"
@@ -69,29 +65,31 @@ class Settings(BaseSettings):
     )
 
     def __init__(self, sinks: Mapping[str, Any] | None = None, **values: Any) -> None:
-        """Take the values given; add the sinks and derive the levels that are not; TypeError for an unknown name."""
+        """Take the given values; add sinks and levels that are not given. Raises TypeError for an unknown name."""
         super().__init__(**values)
-        level = logging.INFO if self.level is None else self.level
-        own = logging.DEBUG if self.level is None else self.level
-        levels = dict.fromkeys(OWN_LOGGERS, own) | dict(self.levels)
+        is_set = "level" in values
+        levels = dict.fromkeys(OWN_LOGGERS, self.level if is_set else logging.DEBUG) | dict(self.levels)
         made: dict[str, Sink] = {}
-        for name, sink in sink_classes().items():
+        classes = sink_classes()
+        if unknown := (sinks or {}).keys() - classes.keys():
+            raise TypeError(f"{type(self).__name__} has no sink {', '.join(sorted(unknown))}")
+        for name, sink in classes.items():
             given: Any = (sinks or {}).get(name, {})
-            if not isinstance(given, sink):  # a dict: of a test, or from JSON
-                follows = {each.name for each in variables(sink) if each.unset is not None}
-                given = sink(**dict.fromkeys(follows if self.level is not None else (), level) | given)
+            if not isinstance(given, sink):  # a dict: from a test, or from JSON
+                follow = [field for field, each in variables(sink).items() if each.unset is not None]
+                given = sink(**dict.fromkeys(follow if is_set else (), self.level) | given)
             made[name] = given
-        vars(self).update(level=level, levels=tuple(levels.items()), sinks=made)
+        vars(self).update(levels=tuple(levels.items()), sinks=made)
 
     @property
     def fault_file(self) -> str:
-        """Path of the file for the stack of a fatal signal, beside the log file; "": stderr, as beside a device."""
+        """Path of the file for stacks of fatal signals, next to the log file; "": stderr (if that file is a device)."""
         path = getattr(self.sinks.get("file"), "path", os.devnull)
         return "" if path == os.devnull or path.rpartition("/")[0] == "/dev" else f"{path}.fault"
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the environment; ValueError names every variable with an invalid value, and what is expected."""
+        """Read the environment. Raises ValueError, with a line for each invalid variable that says what is expected."""
         environ = os.environ if environ is None else environ
         redact = Redactor().text
         values, problems = read(cls, environ, redact)

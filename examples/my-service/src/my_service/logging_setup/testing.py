@@ -20,7 +20,7 @@ from typing import Any, Final
 import pytest
 
 from .configure import use_settings
-from .process.global_state import PACKAGE, attach, undo
+from .process.global_state import PACKAGE, all_loggers, attach, undo
 from .process.session import ENDING, LoggingSession
 from .records.record import PreparedRecord
 from .records.redaction import redact
@@ -32,12 +32,11 @@ _HOOKS: Final[list[tuple[Any, str]]] = [
     (sys, "unraisablehook"),
     (threading, "excepthook"),
     (warnings, "showwarning"),
-    (logging, "_warnings_showwarning"),  # of captureWarnings: the former one
 ]
 
 
 class Logs(LoggingSession):
-    """Logging of one test; setup_main_logging returns it too. It ends with the test, whatever the test calls.
+    """Session of one test; setup_main_logging returns the same one. It ends with the test, whatever the test calls.
 
     `records` are those that sinks would get, masked: with `message`, `levelname`, `name`, `fields` (context and
     extras), `exception` (None, or its type, message and stacktrace).
@@ -50,7 +49,7 @@ class Logs(LoggingSession):
         super().__init__([self.handler])
 
     def messages(self, level: str = "NOTSET") -> list[str]:
-        """Return the messages of the records of this level and of higher ones. Raises KeyError for an unknown level."""
+        """Return the messages of the records at this level or above. Raises KeyError for an unknown level."""
         least = logging.getLevelNamesMapping()[level]
         return [record.message for record in self.records if record.levelno >= least]
 
@@ -62,8 +61,8 @@ class Logs(LoggingSession):
         """See LoggingSession; there are no sinks."""
         return {"accepted": len(self.records), "dropped": 0, "handlers": {}}
 
-    def _stop_within(self, within: float) -> bool:  # noqa: ARG002 - of the fixture's end
-        return True
+    def stop(self, within: float = 0.0) -> None:
+        """Do nothing: the fixture ends with the test."""
 
     def _stop(self, within: float) -> None:
         """Not called."""
@@ -76,7 +75,7 @@ class Logs(LoggingSession):
 
 @pytest.fixture
 def logs() -> Iterator[Logs]:
-    """Set logging up by the default settings, without a queue, files or mails; restore everything after the test."""
+    """Set up logging with the default settings, without a queue, files or mails; restore everything after the test."""
     session, settings = Logs(), Settings()
     with _restored():
         attach([session.handler], keep=settings.reattach)
@@ -87,32 +86,24 @@ def logs() -> Iterator[Logs]:
 
 @contextlib.contextmanager
 def _restored() -> Iterator[None]:
-    """Restore at the end what a set-up changes, by this package or by others, and a set-up from before."""
+    """Restore at the end what setup by this package or other code changes, and the setup from before the test."""
     with contextlib.ExitStack() as end:
-        for each in (undo, redact):
+        found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in all_loggers()}
+        end.callback(_restore_loggers, found)
+        for each in (undo, redact, logging, logging.root.manager):
             end.callback(vars(each).update, vars(each).copy())
-        undo.pop_all()  # it belongs to the set-up from before
+        undo.pop_all()  # its callbacks belong to the setup from before the test
         for place, name in _HOOKS:
-            end.callback(setattr, place, name, getattr(place, name, None))
-        end.callback(logging.setLogRecordFactory, logging.getLogRecordFactory())
-        end.callback(logging.setLoggerClass, logging.getLoggerClass())
-        end.callback(logging.disable, logging.root.manager.disable)
+            end.callback(setattr, place, name, getattr(place, name))
         for number in ENDING if threading.current_thread() is threading.main_thread() else ():
-            if (handler := signal.getsignal(number)) is not None:  # it is of Python
+            if (handler := signal.getsignal(number)) is not None:  # None: not installed from Python
                 end.callback(signal.signal, number, handler)
         end.callback(vars(logging.root).update, {PACKAGE: vars(logging.root).get(PACKAGE)})
-        found = {each: (each.level, each.handlers.copy(), each.propagate, each.disabled) for each in _loggers()}
-        end.callback(_restore_loggers, found)
         end.callback(undo.close)
         yield
 
 
-def _loggers() -> list[logging.Logger]:
-    others = logging.root.manager.loggerDict.values()
-    return [logging.root, *(each for each in others if isinstance(each, logging.Logger))]
-
-
 def _restore_loggers(found: dict[logging.Logger, Any]) -> None:
-    for each in _loggers():
+    for each in all_loggers():
         level, each.handlers, each.propagate, each.disabled = found.get(each, (logging.NOTSET, [], True, False))
         each.setLevel(level)

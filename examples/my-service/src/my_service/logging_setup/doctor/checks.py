@@ -1,4 +1,4 @@
-"""State of logging: settings and their origin, the tree of loggers, and faults in these.
+"""State of logging: settings and their origin, the tree of loggers, and faults in both.
 
 Changes nothing, so it may also be called in a running application.
 """
@@ -9,23 +9,24 @@ from typing import Any
 
 from ..env import parsers as parse
 from ..env.variables import MASK, BaseSettings, variables
+from ..process.global_state import all_loggers
 from ..records.redaction import redact
 
 
-def settings_now(settings: BaseSettings, usual: BaseSettings, environ: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return each setting as the text of its variable, secrets masked, and its origin; `usual`: the defaults."""
+def settings_now(settings: BaseSettings, environ: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return each setting as the text of its variable, secrets masked, with its origin."""
     found = []
-    for (each, value), (_, default) in zip(settings.variables(), usual.variables(), strict=True):
-        variable, is_level = each.variable, each.name in ("level", "levels")
-        if environ.get(variable, "").strip():
+    for (each, value), (_, default) in zip(settings.variables(), type(settings)().variables(), strict=True):
+        is_level = each.parser in (parse.level, parse.levels)
+        if environ.get(each.variable, "").strip():
             origin = "environment"
         elif value == default:
             origin = "default"
-        else:  # the latter: a password from its file
+        else:  # another setting: that of a file with a password
             origin = "LOG_LEVEL" if is_level else "another setting"
         text = _as_written(value, is_level=is_level)
         shown = (MASK if text else "") if each.secret else redact.text(text)
-        found.append({"variable": variable, "value": shown, "origin": origin})
+        found.append({"variable": each.variable, "value": shown, "origin": origin})
     return found
 
 
@@ -40,7 +41,7 @@ def loggers() -> list[dict[str, Any]]:
             "disabled": logger.disabled,
             "handlers": [handler_text(handler) for handler in logger.handlers],
         }
-        for logger in _all_loggers()
+        for logger in all_loggers()
     ]
 
 
@@ -50,7 +51,7 @@ def faults(settings: BaseSettings, own_loggers: Iterable[str], environ: Mapping[
     if logging.root.manager.disable > 0:
         level = logging.getLevelName(logging.root.manager.disable)
         yield f"logging.disable() was called: everything up to {level} is hidden"
-    for logger in _all_loggers()[1:]:
+    for logger in all_loggers()[1:]:
         yield from (f"{logger.name} {fault}" for fault in _faults_of(logger, settings))
     yield from _duplicates()
     yield from _overrides(settings, own_loggers, environ)
@@ -64,7 +65,7 @@ def _overrides(settings: BaseSettings, own_loggers: Iterable[str], environ: Mapp
     if environ.get("LOG_LEVEL", "").strip():
         general = f"LOG_LEVEL={named(settings.level)}"
         single = [(f"LOG_LEVELS={name}", asked[name], True) for name in own_loggers if name in asked]
-        levels = [(sink.level, each) for sink in on for each in variables(sink) if each.name == "level"]
+        levels = [(sink.level, variables(sink)["level"]) for sink in on]
         single += [(each.variable, level, each.unset is not None) for level, each in levels]
         asked = {"root": settings.level} | asked
         for variable, level, follows in single:
@@ -98,7 +99,7 @@ def _faults_of(logger: logging.Logger, settings: BaseSettings) -> Iterator[str]:
 def _duplicates() -> Iterator[str]:
     """Yield a line for each file or stream that several handlers write to."""
     places: dict[object, list[str]] = {}
-    for logger in _all_loggers():
+    for logger in all_loggers():
         for handler in logger.handlers:
             if not isinstance(handler, logging.NullHandler):
                 stream = getattr(handler, "stream", None)
@@ -106,20 +107,14 @@ def _duplicates() -> Iterator[str]:
                 places.setdefault(place, []).append(f"{logger.name} ({handler_text(handler)})")
     for users in places.values():
         if len(users) > 1:
-            yield f"one place is written to twice, by {' and '.join(users)}"
+            yield f"lines are written twice: {' and '.join(users)} write to the same place"
 
 
 def handler_text(handler: logging.Handler) -> str:
-    """Describe a handler: its name or class, the place that it writes to, and its level."""
+    """Describe a handler: its name or class, where it writes to, and its level."""
     place = getattr(handler, "baseFilename", None) or getattr(getattr(handler, "stream", None), "name", "")
     level = logging.getLevelName(handler.level) if handler.level else ""
     return " ".join(filter(None, map(str, (handler.name or type(handler).__name__, place, level))))
-
-
-def _all_loggers() -> list[logging.Logger]:
-    """Return the root logger, then the others, sorted by name."""
-    named = sorted(logging.root.manager.loggerDict.copy().items())
-    return [logging.root, *(logger for _, logger in named if isinstance(logger, logging.Logger))]
 
 
 def _as_written(value: Any, *, is_level: bool) -> str:

@@ -10,16 +10,16 @@ from ..process import reports
 from ..records.redaction import redact
 from ..records.serialize import prepare
 
-_TEXT: Final = f"This is a test, by python -m {(__package__ or '').rpartition('.')[0]} --probe"
+_TEXT: Final = f"This is a test record, sent by python -m {(__package__ or '').rpartition('.')[0]} --probe"
 
 
 def probe(handlers: Iterable[logging.Handler], timeout: float) -> list[dict[str, str]]:
-    """Try all handlers at the same time, and close them; blocks up to `timeout` seconds.
+    """Try all handlers concurrently, then close them. Blocks up to `timeout` seconds.
 
-    Returns for each its name as `sink`, the `verdict` (`reached`, `refused`, `timed out`, `failed` or
+    Returns for each handler its name as `sink`, the `verdict` (`reached`, `refused`, `timed out`, `failed` or
     `not tried`), and the cause in `words`.
     """
-    heard: dict[str | None, str] = {}  # name of a thread -> the first failure that was reported in it
+    heard: dict[str | None, str] = {}  # name of a thread -> the first failure reported in it
     verdicts: dict[logging.Handler, tuple[str, str]] = {}
 
     def hear(report: logging.LogRecord) -> bool:
@@ -43,7 +43,7 @@ def probe(handlers: Iterable[logging.Handler], timeout: float) -> list[dict[str,
         if verdict == "reached" and thread.name in heard:
             verdict, words = "failed", heard[thread.name]
         results.append({"sink": str(handler.name), "verdict": verdict, "words": words})
-        if not thread.is_alive() or hasattr(handler, "deliver"):  # the thread of the latter is idle
+        if not thread.is_alive() or hasattr(handler, "deliver"):  # a BackgroundHandler's own thread is idle
             handler.close()
     reports.connect(None)
     return results
@@ -56,22 +56,22 @@ def try_handler(handler: logging.Handler) -> tuple[str, str]:
         if not handler.filter(record):
             return "not tried", "its own filter rejects the test record"
         return "reached", _send(handler, record)
-    except Exception as error:  # noqa: BLE001 - of any library, for any reason
+    except Exception as error:  # noqa: BLE001 - any library may raise anything
         verdict = "failed"
         if isinstance(error, TimeoutError):
             verdict = "timed out"
-        # By its name: the module of RefusedError exists only for sinks that may refuse.
+        # Compared by name: the module of RefusedError exists only if a sink may be refused.
         elif isinstance(error, ConnectionRefusedError) or type(error).__name__ == "RefusedError":
             verdict = "refused"
         return verdict, redact.text(str(error) or type(error).__name__)
 
 
 def _send(handler: Any, record: logging.LogRecord) -> str:
-    """Write `record` now, and raise what prevents it; return a remark for the report."""
+    """Write `record` at once, and return a remark for the report. Raises what prevents it."""
     probe: Callable[[logging.LogRecord], str] | None = getattr(handler, "probe", None)
     if probe:
         return probe(record)
-    if hasattr(handler, "deliver"):  # a BackgroundHandler: at once, without backlog and retries
+    if hasattr(handler, "deliver"):  # a BackgroundHandler: without backlog or retries
         handler.deliver([handler.payload(record)])
         return ""
 

@@ -1,5 +1,5 @@
-"""Settings from LOG_* environment variables; imports no other room.
+"""Settings from LOG_* environment variables. Imports no other subpackage.
 
-Read first variables.py, then parsers.py. Exports `setting`, `level_setting`, `Sink` and
+Read variables.py first, then parsers.py. Exports `setting`, `level_setting`, `Sink` and
 `BaseSettings` to declare settings, `read` to read them, and the parsers (text of a variable -> value).
 """

@@ -1,4 +1,4 @@
-"""Parse the text of an environment variable; ValueError says what is expected, for `must be ...`."""
+"""Parsers of environment variables. Each raises ValueError with what is expected, to follow "must be"."""
 
 import logging
 import os
@@ -19,6 +19,17 @@ def level(value: str) -> int:
     if value.isdecimal() and len(value) < 10:
         return int(value)
     raise ValueError("a level: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number")
+
+
+def checked(is_valid: Callable[[str], object], expected: str, convert: Parser = str) -> Parser:
+    """Return a parser that converts valid text, and raises ValueError(expected) for other text."""
+
+    def parse(value: str) -> Any:
+        if not is_valid(value):
+            raise ValueError(expected)
+        return convert(value)
+
+    return parse
 
 
 def split(value: str) -> tuple[str, ...]:
@@ -44,49 +55,26 @@ fields = pairs("name=value pairs, for example env=prod,team=shop", str)
 
 def one_of(*choices: str) -> Parser:
     """Return a parser that accepts one of `choices`, in any case."""
-
-    def parse(value: str) -> str:
-        if value.lower() not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return value.lower()
-
-    return parse
+    return checked(lambda value: value.lower() in choices, f"one of {', '.join(choices)}", str.lower)
 
 
 def whole(least: int, most: int, unit: str) -> Parser:
     """Return a parser of whole numbers from `least` to `most`."""
-
-    def parse(value: str) -> int:
-        if not value.isdecimal() or len(value) > 18 or not least <= int(value) <= most:
-            raise ValueError(f"a whole number of {unit} from {least} to {most}")
-        return int(value)
-
-    return parse
+    expected = f"a whole number of {unit} from {least} to {most}"
+    return checked(lambda it: it.isdecimal() and len(it) <= 18 and least <= int(it) <= most, expected, int)
 
 
 def seconds(least: float, most: float) -> Parser:
     """Return a parser of numbers of seconds from `least` to `most`."""
-
-    def parse(value: str) -> float:
-        if not re.fullmatch(r"\d*\.?\d+", value) or not least <= float(value) <= most:
-            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
-        return float(value)
-
-    return parse
+    expected = f"a number of seconds from {least:g} to {most:g}"
+    return checked(lambda it: re.fullmatch(r"\d*\.?\d+", it) and least <= float(it) <= most, expected, float)
 
 
-def rate(value: str) -> str:
-    """Return the text if it is a number of records in a number of seconds, or empty."""
-    if value and not re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,5}s", value):
-        raise ValueError("a number of records / a number of seconds, for example 10/60s")
-    return value
-
-
-def switch(value: str) -> bool:
-    """Parse on, true, yes or 1, and off, false, no or 0, in any case."""
-    if value.lower() not in _YES + _NO:
-        raise ValueError("on or off")
-    return value.lower() in _YES
+rate = checked(
+    lambda value: not value or re.fullmatch(r"[1-9]\d{0,8}/[1-9]\d{0,5}s", value),
+    "a number of records / a number of seconds, for example 10/60s",
+)
+switch = checked(lambda value: value.lower() in _YES + _NO, "on or off", lambda value: value.lower() in _YES)
 
 
 def path(value: str) -> str:
@@ -114,14 +102,9 @@ def certificates(value: str) -> str:
 
 def words(form: str, expected: str) -> Parser:
     """Return a parser of comma-separated words that match the regular expression `form`."""
-
-    def parse(value: str) -> tuple[str, ...]:
-        found = split(value)
-        if not all(re.fullmatch(form, word) for word in found):
-            raise ValueError(f"comma-separated {expected}")
-        return found
-
-    return parse
+    return checked(
+        lambda value: all(re.fullmatch(form, word) for word in split(value)), f"comma-separated {expected}", split
+    )
 
 
 keys = words(r".*[^\W_].*", "words, for example iban,card_number")  # one without a letter would match everything
@@ -129,6 +112,6 @@ _addresses = words(r"[!-;=?-~]+@[^\s<>@]+", "e-mail addresses, ASCII before @, s
 
 
 def addresses(value: str) -> tuple[str, ...]:
-    """Parse comma-separated e-mail addresses, and write their domains in ASCII (punycode)."""
+    """Parse comma-separated e-mail addresses, and convert their domains to ASCII (punycode)."""
     parts = (address.rpartition("@") for address in _addresses(value))
     return tuple(f"{name}@{domain.encode('idna').decode()}" for name, _, domain in parts)

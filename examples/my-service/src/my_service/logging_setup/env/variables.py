@@ -1,14 +1,14 @@
-"""Declare settings that are read from LOG_* variables, and read them, naming every bad value.
+"""Declare settings that are read from LOG_* variables, and read them, listing every invalid value.
 
-An empty variable counts as not set. Values are built-in types only: settings go to the listener
-process as JSON. Secrets are left out of the repr.
+An empty variable counts as not set. Values are of built-in types, because settings are sent to the
+listener process as JSON. Secrets are left out of the repr.
 """
 
 import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from . import parsers as parse
 
@@ -17,24 +17,19 @@ MASK: Final = "***"
 MakeFormatter = Callable[..., logging.Formatter]  # formatters.make_formatter
 
 
-class Setting:
-    """What the declaration of a setting says; `name` is that of its attribute."""
+class Setting(NamedTuple):
+    """The declaration of a setting."""
 
-    name = ""
-
-    def __init__(
-        self, variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool, unset: int | None = None
-    ) -> None:
-        self.variable, self.parse, self.default, self.about = variable, parser, default, about
-        self.secret = secret
-        self.unset = unset  # of a level that follows LOG_LEVEL: its value if neither is set
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+    variable: str
+    parser: parse.Parser
+    default: str
+    about: str
+    secret: bool = False
+    unset: int | None = None  # for a level: its value if neither its variable nor LOG_LEVEL is set
 
     def value(self) -> Any:
         """Return the value of a setting that is not given."""
-        return self.parse(self.default) if self.unset is None else self.unset
+        return self.parser(self.default) if self.unset is None else self.unset
 
 
 def setting(variable: str, parser: parse.Parser, default: str, about: str, *, secret: bool = False) -> Any:
@@ -42,26 +37,26 @@ def setting(variable: str, parser: parse.Parser, default: str, about: str, *, se
 
     .env.example and README.md must state the same `default` and `about`; a test compares them.
     """
-    return Setting(variable, parser, default, about, secret=secret)
+    return Setting(variable, parser, default, about, secret)
 
 
 def level_setting(variable: str, unset: int, about: str) -> Any:
     """Declare a level that follows LOG_LEVEL if `variable` is not set, and is `unset` if neither is set."""
-    return Setting(variable, parse.level, "", about, secret=False, unset=unset)
+    return Setting(variable, parse.level, "", about, unset=unset)
 
 
 class Declared:
-    """Base of the classes of settings. These are made from keywords, constant, and equal if all their values are.
+    """Base class of settings, which are created from keywords, constant, and equal if all their values are.
 
-    Not `dataclasses`: it takes 7 of the 60 ms of a start, by what it imports and by the code that it generates.
+    Not a dataclass: `dataclasses` takes 7 of a start's 60 ms, for its imports and for the code that it generates.
     """
 
     def __init__(self, **values: Any) -> None:
-        """Take the values given, by name, and the defaults of the others; TypeError for an unknown name."""
-        declared = {each.name: each for each in variables(self)}
+        """Take the given values, by name, and the defaults of the others. Raises TypeError for an unknown name."""
+        declared = variables(self)
         if unknown := values.keys() - declared.keys():
             raise TypeError(f"{type(self).__name__} has no setting {', '.join(sorted(unknown))}")
-        vars(self).update({name: values[name] if name in values else declared[name].value() for name in declared})
+        vars(self).update({name: values[name] if name in values else each.value() for name, each in declared.items()})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} cannot be set: settings are constant")
@@ -72,27 +67,27 @@ class Declared:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        secrets = [each.name for each in variables(self) if each.secret]
+        secrets = [name for name, each in variables(self).items() if each.secret]
         shown = (f"{name}={value!r}" for name, value in vars(self).items() if name not in secrets)
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def variables(settings: Any) -> list[Setting]:
-    """Return the settings of a class of settings, or of an object of one."""
+def variables(settings: Any) -> dict[str, Setting]:
+    """Return the settings that a class, or the class of an object, declares, by the names of their attributes."""
     kind = settings if isinstance(settings, type) else type(settings)
     found = {name: each for base in reversed(kind.__mro__) for name, each in vars(base).items()}
-    return [each for each in found.values() if isinstance(each, Setting)]
+    return {name: each for name, each in found.items() if isinstance(each, Setting)}
 
 
 def read(settings: Any, environ: Mapping[str, str], redact: Callable[[str], str]) -> tuple[dict[str, Any], list[str]]:
     """Return the values of the variables that are set, by field name, and a line for each that is invalid."""
     values: dict[str, Any] = {}
     problems = []
-    for each in variables(settings):
+    for name, each in variables(settings).items():
         text = environ.get(each.variable, "").strip()
         try:
             if text:
-                values[each.name] = each.parse(text)
+                values[name] = each.parser(text)
         except ValueError as error:  # shown without the password of a URL
             shown = MASK if each.secret else re.sub("//.*@", f"//{MASK}@", redact(text[:200]))
             problems.append(f"{each.variable}={shown!r}: must be {error}")
@@ -114,7 +109,7 @@ def read_secret_file(values: dict[str, Any], name: str, variable: str, parser: p
 
 
 class Sink(Declared, ABC):
-    """Base of the settings of one sink; named in the table of get_handlers.py."""
+    """Base class of the settings of one sink; the table in get_handlers.py lists its subclasses."""
 
     name: ClassVar[str]  # in messages and in the doctor
     switch: ClassVar[str] = ""  # name of the field that turns the sink on when it is set; "": always on
@@ -127,12 +122,12 @@ class Sink(Declared, ABC):
 
     @property
     def switch_variable(self) -> str:
-        """Return the variable of the `switch`."""
-        return "".join(each.variable for each in variables(self) if each.name == self.switch)
+        """Return the name of the variable that sets `switch`."""
+        return variables(self)[self.switch].variable
 
     @abstractmethod
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
-        """Return new handlers; their level is set by the caller. Must not connect, nor raise for an absent server."""
+        """Return new handlers; the caller sets their level. Must not connect, and not raise if a server is absent."""
 
     @classmethod
     def problems(cls, values: dict[str, Any]) -> Iterable[str]:  # noqa: ARG003 - for subclasses
@@ -141,17 +136,17 @@ class Sink(Declared, ABC):
 
 
 class BaseSettings(Declared):
-    """The part of Settings (settings.py) that rooms use."""
+    """The part of Settings (settings.py) that the subpackages use."""
 
     level: int  # of the root logger
-    levels: tuple[tuple[str, int], ...]  # of single loggers
+    levels: tuple[tuple[str, int], ...]  # of individual loggers
     date_format: str  # of format strings
     sinks: dict[str, Sink]
 
     def variables(self) -> list[tuple[Setting, Any]]:
         """Return every setting that has a variable, those of the sinks included, with its value."""
         owners = (self, *self.sinks.values())
-        return [(each, getattr(owner, each.name)) for owner in owners for each in variables(owner)]
+        return [(each, getattr(owner, name)) for owner in owners for name, each in variables(owner).items()]
 
     def unknown_variables(self, environ: Mapping[str, str]) -> Iterator[str]:
         """Yield a line for each LOG_* variable of `environ` that is not a setting."""

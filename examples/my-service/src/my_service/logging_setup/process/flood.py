@@ -1,7 +1,7 @@
-"""Flood control (LOG_REPEAT): at most so many records of one line of code in a time, then one that counts the others.
+"""Flood control (LOG_REPEAT): limit the records of one line of code per period, and log how many were dropped.
 
-The counts are logged with the first record after that time, of whichever line, by flush(), and at the end of the
-process: that needs no thread.
+The counts are logged with the first record after the period, from any line, by flush(), and at the end of the
+process, so that no thread is needed.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from .global_state import forked_handlers
 
 
 class _FloodControl:
-    """Counts the records of this process, by line of code, in one window after another."""
+    """Count the records of this process by line of code, in consecutive windows."""
 
     _deliver: Deliver
     _rate, _most, _seconds = "", 0, 0
@@ -29,10 +29,10 @@ class _FloodControl:
     def __init__(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a signal handler may log
         self._lines: dict[Any, tuple[int, tuple[int, bytes]]] = {}  # records, and the highest level with its origin
-        self._end = 0.0  # of the present window, in monotonic seconds
+        self._end = 0.0  # of the current window, in monotonic seconds
         self._has_dropped = False
 
-    reset_in_child = __init__  # its parent reports what it has counted
+    reset_in_child = __init__  # the parent reports what it has counted
 
     def limit(self, rate: str, handlers: Iterable[logging.Handler], deliver: Deliver) -> Deliver:
         """Limit what `handlers` get to a rate such as 10/60s, and return `deliver` with that limit; "": no limit."""
@@ -46,7 +46,7 @@ class _FloodControl:
 
     def _handle(self, handle: Callable[[logging.LogRecord], bool], record: logging.LogRecord) -> bool:
         data = record.__dict__
-        if ADMITTED not in data:  # else another handler has had this record
+        if ADMITTED not in data:  # otherwise another handler has already got this record
             data[ADMITTED] = True
             with contextlib.suppress(Exception):  # the application may put anything into a record
                 origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
@@ -82,7 +82,7 @@ class _FloodControl:
                 place = deserialize_origin(origin)
                 line = f"{place['filename']}:{place['lineno']}" if place["lineno"] else place["name"]
                 text = f"flood control: {line} repeated {count - self._most} times, not logged: LOG_REPEAT={self._rate}"
-                Context().run(self._deliver, origin, text, None, level)  # not that of another line's log call
+                Context().run(self._deliver, origin, text, None, level)  # not in the context of an unrelated log call
 
 
 flood_control: Final = _FloodControl()

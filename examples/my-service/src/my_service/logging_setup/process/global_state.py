@@ -1,33 +1,37 @@
-"""Changes of process-wide state: what set-up changes and stop() restores, and the handlers of the root logger.
+"""Changes to process-wide state: what setup changes and stop() restores, and the handlers of the root logger.
 
-Other code sets logging up too: basicConfig(force=True), dictConfig and fileConfig remove every handler of the root
-logger, and the latter two disable each logger that they do not name. Unless LOG_REATTACH is off, this logging's
-handlers stay attached and enabled loggers stay enabled, so no record is lost in between.
+Other code may configure logging too: basicConfig(force=True), dictConfig and fileConfig remove every handler of the
+root logger, and the latter two disable each logger that they do not name. Unless LOG_REATTACH is off, this package's
+handlers stay attached and enabled loggers stay enabled, so that no record is lost in between.
 """
 
 import contextlib
 import logging
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any, Final
 
 PACKAGE: Final = (__package__ or "").rpartition(".")[0]
-_MAX_NAMES: Final = 5  # of loggers, in one report
 _CONFIGURE: Final = "_handle_existing_loggers"  # in logging.config: the last step of dictConfig and of fileConfig
 
 undo: Final = contextlib.ExitStack()  # stop() closes it, which restores what was changed, the last change first
 logger = logging.getLogger(__name__)
 
-# Handlers, and others, of which a forked child calls `reset_in_child()`; os.register_at_fork would keep each for ever.
+# Held while logging is set up, a listener is started or levels are changed, and during every fork (session.py), so
+# that no child inherits half of it.
+fork_lock: Final = threading.RLock()
+
+# Objects on which a forked child calls `reset_in_child()`; os.register_at_fork would keep each of them forever.
 forked_handlers: Final["weakref.WeakSet[Any]"] = weakref.WeakSet()
 
 
 def _reset_in_child() -> None:
     for handler in list(forked_handlers):
-        with contextlib.suppress(Exception):  # of a library; the others are reset all the same
+        with contextlib.suppress(Exception):  # of a library's handler; the others are still reset
             handler.reset_in_child()
 
 
@@ -36,22 +40,28 @@ if hasattr(os, "register_at_fork"):
 
 
 def change(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> None:
-    """Replace a value; stop() restores the former one unless other code has replaced `value`."""
+    """Replace a value; stop() restores the previous one unless other code has replaced `value`."""
     found = get()
     put(value)
     undo.callback(lambda: put(found) if get() == value else None)
 
 
-class _RootHandlers(list[logging.Handler]):
-    """A list of handlers in which `kept` ones stay when other code removes them.
+def all_loggers() -> list[logging.Logger]:
+    """Return the root logger, then the others, sorted by name."""
+    named = sorted(logging.root.manager.loggerDict.copy().items())
+    return [logging.root, *(each for _, each in named if isinstance(each, logging.Logger))]
 
-    From a removal to the next append its length is that of the others: basicConfig, which adds its handlers
-    to an empty list only, has to find it empty. Iteration, as in each log call, always yields all handlers.
+
+class _RootHandlers(list[logging.Handler]):
+    """A list of handlers that keeps those in `kept` when other code removes them.
+
+    From a removal to the next append, its length counts only the others: basicConfig adds handlers only to a
+    list that it finds empty. Iteration, as in each log call, always yields all handlers.
     """
 
     def __init__(self, kept: Sequence[logging.Handler], others: Sequence[logging.Handler]) -> None:
         self._kept = kept
-        self._hidden = 0  # of them
+        self._hidden = 0  # how many of `kept` the length leaves out
         super().__init__((*kept, *others))
 
     def __len__(self) -> int:
@@ -77,13 +87,13 @@ class _RootHandlers(list[logging.Handler]):
         super().append(handler)
         if self._hidden:
             self._hidden = 0
-            _report(f"root handlers replaced by other code, kept beside the new ones: {handler!r}")
+            _report(f"root handlers replaced by other code, own handlers kept as well: {handler!r}")
 
 
 def spare_loggers() -> None:
-    """Let logging.config disable no enabled loggers. It closes every handler before, and their close() calls this.
+    """Keep logging.config from disabling enabled loggers. It first closes every handler, and their close() calls this.
 
-    Only then, because to import it takes milliseconds, which most programs never need.
+    Not earlier, because importing it takes milliseconds and most programs never need it.
     """
     place = sys.modules.get("logging.config"), _CONFIGURE
     original = getattr(place[0], _CONFIGURE, None)
@@ -94,13 +104,13 @@ def spare_loggers() -> None:
 def _keep_enabled(
     original: Callable[..., object], existing: Iterable[str], children: Iterable[str], disable_existing: bool
 ) -> None:
-    """Do as the function of logging.config does, but disable only loggers that are disabled already."""
+    """Do what the function of logging.config does, but disable only loggers that are disabled already."""
     named = logging.root.manager.loggerDict
     enabled = {name for name in existing if not getattr(named[name], "disabled", False)}
     original([name for name in existing if name not in enabled], children, disable_existing)
     original(enabled, children, False)
     if disable_existing and (spared := [n for n in existing if n in enabled.difference(children)]):
-        names = ", ".join(spared[:_MAX_NAMES])
+        names = ", ".join(spared[:5])
         _report(f"{len(spared)} loggers disabled by logging.config, kept enabled: {names}")
 
 
@@ -110,8 +120,8 @@ def _report(text: str) -> None:
 
 
 def attach(handlers: Sequence[logging.Handler], replaced: Sequence[logging.Handler] = (), *, keep: bool) -> None:
-    """Attach `handlers` to the root logger, in place of `replaced`; `keep`: they stay when other code removes them."""
-    own = f"{PACKAGE}."  # handlers that a fork has copied, or a reload left
+    """Attach `handlers` to the root logger, in place of `replaced`; `keep`: keep them when other code removes them."""
+    own = f"{PACKAGE}."  # handlers copied by a fork, or left by a reload
     left = [each for each in logging.root.handlers if not type(each).__module__.startswith(own)]
     others = [each for each in left if each not in replaced]
     logging.root.handlers = _RootHandlers(handlers, others) if keep else [*handlers, *others]

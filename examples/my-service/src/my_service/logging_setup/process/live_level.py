@@ -1,7 +1,7 @@
-"""Levels changed while the service runs: the command `level` (__main__.py) writes a file, which each process follows.
+"""Level changes at run time: the command `level` (__main__.py) writes a file that each process watches.
 
 A thread reads it once a second. Its first line has the end of the change, in milliseconds since the epoch, and the
-levels; each process that has applied them appends its pid. It is in a folder that is open to its user alone.
+levels; each process that has applied them appends its pid. It is in a folder that only its user may access.
 """
 
 import contextlib
@@ -17,9 +17,11 @@ from typing import Any, Final
 from ..env import parsers as parse
 from ..records.text import format_time
 from . import reports
-from .global_state import PACKAGE, forked_handlers
+from .global_state import PACKAGE, fork_lock, forked_handlers
 
 Levels = Sequence[tuple[str, int]]
+
+_LONGEST: Final = 25 * 3600 * 1000  # milliseconds: the command allows 24 hours, and clocks are adjusted
 
 
 def location() -> str:
@@ -31,50 +33,62 @@ def location() -> str:
 def read() -> tuple[str, Levels, list[str]]:
     """Return the change in force, as text and as levels (empty: none), and the processes that have applied it.
 
-    Raises OSError, also if file or folder is a link, another user's, or open to others; ValueError for other contents.
+    Raises OSError, also if file or folder is a link, another user's, or open to others; ValueError if it is invalid.
     """
     path = location()
     try:
         for each in (os.path.dirname(path), path):
             found = os.lstat(each)
             if os.name == "posix" and (found.st_uid != os.geteuid() or found.st_mode & 0o077):
-                raise PermissionError(f"{each} is another user's, or open to others")
+                raise PermissionError(f"{each} belongs to another user, or is open to others")
         with open(path, encoding="utf-8") as file:
             first, *processes = file.read().splitlines()
     except FileNotFoundError:
         return "", (), []
     end, _, levels = first.partition(" ")
-    if int(end) <= time.time() * 1000:
+    left = int(end) - int(time.time() * 1000)
+    if left > _LONGEST:
+        raise ValueError("the change ends in more than 24 hours, as if the clock had been set back")
+    if left <= 0:
         return "", (), processes
     return f"{levels} until {format_time(int(end))}", parse.levels(levels), processes
 
 
 def write(levels: str, seconds: int) -> None:
-    """Replace the change in force by one that ends after so many seconds. Raises OSError as read() does."""
+    """Replace the change in force with one that ends after `seconds`; without `levels`, end it.
+
+    Raises OSError as read() does, and ValueError for a logger name that does not fit on one line.
+    """
+    if not levels.isprintable():
+        raise ValueError("names without line breaks and other control characters")
     path = location()
     with contextlib.suppress(FileExistsError):
         os.mkdir(os.path.dirname(path), 0o700)
-    with contextlib.suppress(ValueError):  # contents that are no change may be replaced
+    with contextlib.suppress(ValueError):  # invalid contents may be replaced
         read()  # refuses a folder or file of another user
-    with open(f"{path}.new", "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+    if not levels:  # also on a full disk
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    new = f"{path}.{os.getpid()}"
+    with open(new, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
         file.write(f"{int((time.time() + seconds) * 1000)} {levels}\n")
-    os.replace(f"{path}.new", path)
+    os.replace(new, path)
 
 
 class LiveLevels:
-    """The thread that follows the file, and what it has changed in this process."""
+    """The thread that watches the file, and what it has changed in this process."""
 
     def __init__(self) -> None:
         self._ended: threading.Event | None = None  # None: not started
         self._sinks: Sequence[Any] = ()
-        self._owner = 0  # the process that has started it first: its forked children report nothing
         self._applied = ""
-        self._former = contextlib.ExitStack()  # closing it restores the former levels
+        self._former = contextlib.ExitStack()  # closing it restores the previous levels
         self._filters = contextlib.ExitStack()  # closing it removes them from the sinks
 
     def start(self, sinks: Sequence[Any] = ()) -> None:
-        """Apply the change in force, if any, and follow the file; `sinks`: the GuardedHandlers of this process."""
-        self._sinks, self._owner = sinks, self._owner or os.getpid()
+        """Apply the change in force, if any, and watch the file; `sinks`: the GuardedHandlers of this process."""
+        self._sinks = sinks
         self._look()
         self._ended = threading.Event()
         with contextlib.ExitStack() as stack:
@@ -90,10 +104,10 @@ class LiveLevels:
             self.start(self._sinks)
 
     def stop(self) -> None:
-        """End the thread, and restore the former levels."""
+        """End the thread, and restore the previous levels."""
         if self._ended:
             self._ended.set()
-            self._ended, self._owner, self._applied = None, 0, ""
+            self._ended, self._applied = None, ""
             self._former.close()
             self._filters.close()
 
@@ -108,15 +122,18 @@ class LiveLevels:
         try:
             text, levels, processes = read()
         except Exception as error:  # noqa: BLE001 - the file may contain anything
-            text, levels, processes = f"change refused, levels stay as set: {reports.describe(error)}", (), []
+            text, levels, processes = f"change refused, levels as configured: {reports.describe(error)}", (), []
         if text != self._applied:
-            self._former.close()
-            self._apply(levels)
-            self._applied = text  # last: a child that is forked before repeats it
-            if self._sinks and os.getpid() == self._owner:
-                reports.say(f"levels: {text or 'end of the change, former ones restored'}")
-        elif not levels:  # one look later: a batch that the lowered level has let through may have been in work
-            self._filters.close()
+            with fork_lock:  # no child is forked during a change
+                self._former.close()
+                self._apply(levels)
+                self._applied = text
+            session = vars(logging.root).get(PACKAGE)  # None: this is the listener process
+            if self._sinks and (session is None or session.is_owner):  # forked children report nothing
+                reports.say(f"levels: {text or 'end of the change, previous levels restored'}")
+        elif not levels:  # one check later: a batch that the lower level has let through may still be in progress
+            with fork_lock:
+                self._filters.close()
         if levels and str(os.getpid()) not in processes:
             with contextlib.suppress(OSError), open(os.open(location(), os.O_WRONLY | os.O_APPEND), "w") as file:
                 file.write(f"{os.getpid()}\n")
@@ -127,7 +144,7 @@ class LiveLevels:
         if not levels:
             return
         lowest = min(level for _, level in levels)
-        with self._filters.pop_all():  # those of another change, until the new ones are there
+        with self._filters.pop_all():  # those of the previous change stay until the new ones are added
             for guarded in self._sinks:
                 handler = guarded.handler
                 if handler.level > lowest and not getattr(handler, "keeps_level", False):

@@ -1,16 +1,16 @@
-"""Open the log file and the files beside it, in a folder that other users of the machine may write to."""
+"""Open the log file and the files next to it, in a folder that other users of the machine may write to."""
 
 import os
 import stat
 from typing import Final
 
-# O_NONBLOCK: to open a named pipe that has no reader would block for ever.
+# O_NONBLOCK: opening a named pipe that has no reader would block forever.
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_file(path: str, flags: int, *, follow: bool = False) -> int:
-    """Open a file of mode 0640, in folders of mode 0750, and return its descriptor; an `opener` for open().
+    """Open a file and return its descriptor; create it with mode 0640, its folders with 0750. An `opener` for open().
 
     Raises OSError, also for a link, a pipe or a device, which another user may have put there, unless `follow` is true.
     """
@@ -23,7 +23,7 @@ def open_file(path: str, flags: int, *, follow: bool = False) -> int:
 
 
 def _make_folder(path: str) -> None:
-    # os.makedirs alone would make the folders around it with another mode.
+    # os.makedirs alone would create the parent folders with another mode.
     around = os.path.dirname(path)
     if path != around and not os.path.exists(path):
         _make_folder(around)

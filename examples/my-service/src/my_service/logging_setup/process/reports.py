@@ -1,7 +1,7 @@
-"""Reports of logging on itself: drops, failures, recoveries.
+"""Logging's reports on itself: drops, failures, recoveries.
 
-A report is a log record like any other, passed to this process's own handlers, and to stderr if no sink accepts it.
-The first report of a cause is logged at once; later ones at most once a minute, with the count since the last.
+A report is a log record like any other, passed to this process's own handlers, or to stderr if no sink accepts it.
+The first report of a cause is logged at once; later ones at most once a minute, with the count since the last report.
 """
 
 import contextlib
@@ -20,10 +20,10 @@ from ..records.text import TextFormatter, escape
 from ..records.values import safe_str
 
 INTERVAL = 60.0  # seconds between two reports of one cause
-COUNT: Final = "<count>"  # in a report's text: how many
+COUNT: Final = "<count>"  # in a report's text: replaced with the count
 
 # Idents of the threads of slow handlers: what their libraries log there is discarded, because each of these records
-# would cause more of them.
+# would cause further ones.
 own_threads: set[int] = set()
 
 _lock = threading.RLock()  # re-entrant: reporting may itself cause a report, and a signal handler may log
@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def connect(dispatch: Callable[[logging.LogRecord], bool] | None) -> None:
-    """Pass the reports of this process to `dispatch`, which returns False if no sink accepts one; None: to stderr."""
+    """Pass the reports of this process to `dispatch`, which returns False if no sink accepts one; None: use stderr."""
     global _dispatch
     _dispatch = dispatch
 
@@ -53,8 +53,8 @@ def connect(dispatch: Callable[[logging.LogRecord], bool] | None) -> None:
 def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) -> bool:
     """Log `text`, unless this `cause` was reported less than INTERVAL ago; return True if it was logged.
 
-    Otherwise `count` is added to that of the cause's next report, which has the sum in place of COUNT in `text`, or
-    after it; with a count of 0 the text is discarded, as it may be out of date then. Never raises.
+    Otherwise `count` is added to that of the cause's next report, which shows the sum in place of COUNT in `text`, or
+    after it; with a count of 0, the text is discarded, as it may be out of date by then. Never raises.
     """
     with _lock:
         count += _held.pop(cause, (0, ""))[0]
@@ -68,7 +68,7 @@ def report(cause: str, text: str, count: int = 1, level: int = logging.WARNING) 
 
 
 def report_held() -> None:
-    """Log the counts that are still held back: at the end, when no later report will."""
+    """Log the counts that are still held back. Called at the end, when no later report can include them."""
     with _lock:
         held = list(_held.values())
         _held.clear()
@@ -88,11 +88,11 @@ def describe(error: BaseException | None) -> str:
 
 
 def say(text: str, level: int = logging.WARNING) -> None:
-    """Log one report at once; from WARNING on to stderr if no sink accepts it. Never raises."""
+    """Log one report at once, or write it to stderr if no sink accepts it and it is at least WARNING. Never raises."""
     with contextlib.suppress(Exception):
         made = logging.LogRecord(_NAME, level, __file__, 0, redact.text(text), None, None, "report")
         made.processName, made.threadName = redact.text(f"{made.processName}"), redact.text(f"{made.threadName}")
-        # Without log_context: that of the code that met the failure.
+        # Without log_context, which belongs to the code that met the failure.
         record = PreparedRecord({**vars(made), "fields": redact.fields(dict(constant_fields))})
         if _dispatch is None or (not _dispatch(record) and level >= logging.WARNING):
             show(record)

@@ -1,4 +1,4 @@
-"""What setup_main_logging returns: handlers on the root logger, and the hooks that stop logging once, at the end."""
+"""The session that setup_main_logging returns: handlers of the root logger, and hooks that stop logging at the end."""
 
 import atexit
 import contextlib
@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final, NoReturn, Self
 
 from .flood import flood_control
-from .global_state import PACKAGE, attach, change, undo
+from .global_state import PACKAGE, attach, change, fork_lock, undo
 from .uncaught import exit_cause, log_end, logger
 
 STOP_WITHIN: Final = 10.0  # seconds: more than any handler takes to close
@@ -21,12 +21,9 @@ TERMINATE_WITHIN: Final = 1.5  # seconds between the signal and the process's en
 
 ENDING: Final = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-# Held while logging is set up or a listener is started, and during every fork: no child inherits half of these.
-fork_lock: Final = threading.RLock()
-
 
 class LoggingSession(ABC):
-    """Logging of the main process. Stops at the end of a `with` block (see __exit__), at exit, SIGTERM or SIGHUP."""
+    """Session of the main process. Stops at the end of a `with` block (see __exit__), at exit, SIGTERM or SIGHUP."""
 
     def __init__(self, handlers: list[logging.Handler]) -> None:
         self._owner = os.getpid()
@@ -34,37 +31,55 @@ class LoggingSession(ABC):
         self.sinks: Sequence[Any] = ()  # GuardedHandlers, if they run in this process
         self._replaced: list[logging.Handler] = []
         self._stop_lock = threading.RLock()
-        self._is_stopping = False
-        self._terminated_by = 0  # the signal that came during a stop
+        self._stopping_in = 0  # ident of the thread that is in stop()
+        self._terminated_by = 0  # the signal that this thread has received during it
         self.stopped = False
 
     @abstractmethod
     def flush(self, timeout: float = 5.0) -> bool:
         """Block until all records sent so far have reached their handlers.
 
-        Returns False if that took more than `timeout` seconds, or this is not the main process.
+        Returns False if that took more than `timeout` seconds, or if this is not the main process.
         """
 
     @abstractmethod
     def counts(self) -> dict[str, Any]:
-        """Return the records accepted and dropped by this process, and handled and failed per handler."""
+        """Return how many records this process has accepted and dropped, and each handler has handled and failed on."""
 
     @abstractmethod
     def _stop(self, within: float) -> None:
-        """Write what is left, in at most `within` seconds."""
+        """Write the remaining records, in at most `within` seconds."""
 
     @property
     def is_owner(self) -> bool:
-        """Return True in the process that has set it up, False in its forked children."""
+        """Return True in the process that has created the session, False in its forked children."""
         return os.getpid() == self._owner
 
-    def stop(self) -> None:
-        """Write what has been logged, and stop; a second call does nothing.
+    def stop(self, within: float = STOP_WITHIN) -> None:
+        """Write what has been logged, and stop; a second call does nothing, or awaits a stop in another thread.
 
-        Blocks until the slowest handler is closed, about 10 s at most. Other processes that still log are not
-        awaited; a listener process writes their records.
+        Blocks until the slowest handler is closed, about `within` seconds at most. Other processes that still log are
+        not awaited; a listener process writes their records.
         """
-        self._stop_within(STOP_WITHIN)
+        if not self.is_owner or not self._stop_lock.acquire(timeout=within):
+            return
+        if self.stopped:
+            self._stop_lock.release()
+            return
+        self._stopping_in = threading.get_ident()  # first: a signal may come between the two
+        self.stopped = True
+        try:
+            atexit.unregister(self.stop)
+            attach(self._replaced, self.handlers, keep=False)
+            flood_control.report()
+            self._stop(within)
+            with contextlib.suppress(ValueError):  # not in the main thread: signal handlers stay
+                undo.close()
+        finally:
+            self._stopping_in = 0
+            self._stop_lock.release()
+            if self._terminated_by:
+                _end(self._terminated_by)
 
     def start(self, *, keep: bool) -> None:
         """Attach the handlers to the root logger, and register the shutdown hooks; `keep`: see global_state.attach."""
@@ -79,64 +94,44 @@ class LoggingSession(ABC):
                 if signal.getsignal(number) is signal.SIG_DFL:
                     change(partial(signal.getsignal, number), partial(signal.signal, number), _terminate)
 
-    def _stop_within(self, within: float) -> bool:
-        """Stop, or await a stop in another thread; return False if a signal has interrupted one in this thread."""
-        if not self.is_owner or not self._stop_lock.acquire(timeout=within):
-            return True
-        if self.stopped:
-            self._stop_lock.release()
-            return not self._is_stopping
-        self._is_stopping = self.stopped = True
-        try:
-            atexit.unregister(self.stop)
-            attach(self._replaced, self.handlers, keep=False)
-            flood_control.report()
-            self._stop(within)
-            with contextlib.suppress(ValueError):  # not in the main thread: the handlers of signals stay
-                undo.close()
-        finally:
-            self._is_stopping = False
-            self._stop_lock.release()
-            if self._terminated_by:
-                _end(self._terminated_by)
-        return True
-
     def end_by(self, number: int) -> None:
-        """Stop, then end this process by that signal; during a stop, return, and end once that is finished or late."""
-        if not self.stopped and self.flush(0.5):  # else the line would wait for room in the queue
+        """Stop, then end this process by that signal. During a stop, return; end when it is finished or overdue."""
+        if self._stopping_in == threading.get_ident():
+            self._terminated_by = number
+            with contextlib.suppress(AttributeError):  # Windows
+                signal.signal(signal.SIGALRM, lambda *_: _end(number))
+                signal.setitimer(signal.ITIMER_REAL, TERMINATE_WITHIN)
+            return
+        if not self.stopped and self.flush(0.5):  # otherwise the line would wait while the queue is full
             logger.info("process: ended: %s", exit_cause(-number))
-        if self._stop_within(TERMINATE_WITHIN):
-            _end(number)
-        self._terminated_by = number
-        with contextlib.suppress(AttributeError):  # Windows
-            signal.signal(signal.SIGALRM, lambda *_: _end(number))
-            signal.setitimer(signal.ITIMER_REAL, TERMINATE_WITHIN)
+        self.stop(TERMINATE_WITHIN)
+        _end(number)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        log_end(error)  # sys.excepthook will come too late for it
-        # Threads that the interpreter waits for log until its exit, where atexit calls stop().
+        log_end(error)  # sys.excepthook would run too late
+        # Non-daemon threads may log until the interpreter exits, when atexit calls stop().
         others = {each for each in threading.enumerate() if not each.daemon} - {threading.current_thread()}
         self.flush() if others else self.stop()
 
 
 def current() -> Any:
     """Return the LoggingSession that this process has started and not stopped, or None."""
-    found = vars(logging.root).get(PACKAGE)  # kept there, it is found if this module is reloaded
+    found = vars(logging.root).get(PACKAGE)  # stored there, it is found after a reload of this module
     return found if found and found.is_owner and not found.stopped else None
 
 
 def _terminate(number: int, _frame: object) -> None:
     """Write what has been logged, then end as the signal would have ended the process.
 
-    In a container the end of the first process is the end of all, the listener included.
+    In a container, the end of the first process ends all others, including the listener.
     """
     signal.signal(number, signal.SIG_DFL)
     _end_children()
     session, gevent = vars(logging.root)[PACKAGE], sys.modules.get("gevent")
-    if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # which cannot wait, as a greenlet can
+    if gevent and isinstance(gevent.getcurrent(), gevent.hub.Hub):  # the hub cannot wait; a greenlet can
         gevent.spawn(session.end_by, number)
     else:
         session.end_by(number)
@@ -144,23 +139,23 @@ def _terminate(number: int, _frame: object) -> None:
 
 def _end(number: int) -> NoReturn:
     os.kill(os.getpid(), number)
-    os._exit(128 + number)  # reached in a container: no signal's default ends its first process
+    os._exit(128 + number)  # reached in a container, where no signal's default action ends the first process
 
 
 def _end_children() -> None:
-    """Send SIGTERM to the children of multiprocessing: they would keep the listener, and the log file, open."""
+    """Send SIGTERM to multiprocessing's children, which would keep the listener running and the log file open."""
     library = sys.modules.get("multiprocessing.process")
     if not library:
         return
-    # A thread of a pool that notices the end of its workers must not start the next ones.
+    # A pool's thread that detects the end of its workers must not start new ones.
     library.BaseProcess.start = lambda _: threading.Event().wait()
     for child in library.active_children():
         with contextlib.suppress(OSError):  # it may run as another user
             child.terminate()
 
 
-# A SIGTERM or SIGHUP that comes during a fork is blocked until the child has its default action back: otherwise Python
-# could note the signal for a handler that is replaced before it is called.
+# A SIGTERM or SIGHUP that arrives during a fork is blocked until the child has restored the default action: otherwise
+# Python could record the signal for a handler that is replaced before it is called.
 _blocked: set[int] = set()  # to unblock after the fork; not those that the application has blocked itself
 
 
@@ -177,8 +172,8 @@ def _reset_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # What must happen after a fork is done in C: a KeyboardInterrupt cannot prevent it. (`signal` wraps `_signal` in
-    # Python.) Before a fork the hooks run in reverse order: the lock is taken first.
+    # After a fork, signals are unblocked in C, so that no KeyboardInterrupt can prevent it (`signal` wraps `_signal` in
+    # Python). Before a fork, hooks run in reverse order: the lock is taken first.
     _unblock = partial(sys.modules["_signal"].pthread_sigmask, signal.SIG_UNBLOCK, _blocked)
     os.register_at_fork(before=_before_fork, after_in_parent=_unblock, after_in_child=_reset_in_child)
     os.register_at_fork(before=fork_lock.acquire, after_in_parent=fork_lock.release, after_in_child=_unblock)

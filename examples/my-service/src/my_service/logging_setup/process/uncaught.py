@@ -1,4 +1,4 @@
-"""Log what is not caught: exceptions in any thread or process, warnings, fatal signals.
+"""Log uncaught exceptions in any thread or process, warnings, and fatal signals.
 
 The exception of an asyncio task that is never awaited is logged by asyncio.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 try:
     import faulthandler
-except ImportError:  # in a sub-interpreter; a fatal signal is that of the whole process
+except ImportError:  # in a sub-interpreter; a fatal signal concerns the whole process
     faulthandler = None  # type: ignore[assignment]
 
 P = ParamSpec("P")
@@ -35,17 +35,16 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _LOGGED: Final = "__logged__"  # set on an exception to the level at which it was logged; pickling keeps it
-_REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # as of functions, generators and coroutines
-_UNUSABLE: Final = (OSError, ValueError, RuntimeError, AttributeError)  # of a file, or of stderr: None or closed
-_STARTED: Final = "started "  # begins a line of the fault file
+_REPR: Final = r"<(?:function|\w+ object) (\S+) at "  # repr() of functions, generators and coroutines
+_STARTED: Final = "started "  # beginning of a line that a start writes to the fault file
 _extended: dict[tuple[str, str], bool] = {}  # module and name of a hook -> True while it is extended
 
 
 def log_uncaught(fault_file: str = "") -> None:
-    """Install the hooks that log what is not caught in this process, each exception once. stderr keeps its lines.
+    """Install the hooks that log this process's uncaught exceptions, each once. They are still written to stderr.
 
-    The stack of a fatal signal (SIGSEGV and its like) is appended to `fault_file`, below a line per start, and the next
-    start logs that there is one. Without such a file, or if it cannot be opened, it is written to stderr.
+    The stack of a fatal signal (SIGSEGV and the like) is appended to `fault_file`, below a line per start, and the
+    next start logs that. Without a fault file, or if it cannot be opened, the stack is written to stderr.
     """
     shown = warnings.showwarning
     logging.captureWarnings(True)
@@ -61,9 +60,9 @@ def log_uncaught(fault_file: str = "") -> None:
 
 
 def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
-    """Replace a hook by a function that calls `log`, then the hook."""
+    """Replace a hook with a function that calls `log`, then the original hook."""
     place, previous = (module.__name__, name), getattr(module, name)
-    if _extended.get(place):  # other code has wrapped it, and calls it
+    if _extended.get(place):  # other code has wrapped the extended hook, and calls it
         return
 
     def extended(*args: Any, **options: Any) -> None:
@@ -76,7 +75,7 @@ def _extend(module: Any, name: str, log: Callable[..., None]) -> None:
 
 
 def _release_warnings(ours: Callable[..., None]) -> None:
-    """Stop capturing; keep what has replaced `ours`, as the end of a `catch_warnings` block does."""
+    """Stop capturing; keep what has replaced `ours`, for example at the end of a `catch_warnings` block."""
     theirs = warnings.showwarning
     logging.captureWarnings(False)
     if theirs is not ours:
@@ -84,7 +83,7 @@ def _release_warnings(ours: Callable[..., None]) -> None:
 
 
 def _is_child() -> bool:
-    """Return True in a process that multiprocessing has started; where it is not imported, there are none."""
+    """Return True in a process started by multiprocessing; if that is not imported, return False."""
     library = sys.modules.get("multiprocessing.process")
     return bool(library and library.parent_process())
 
@@ -100,7 +99,7 @@ def log_once(error: BaseException | None, origin: str, level: int = logging.CRIT
 
 
 def log_end(error: BaseException | None) -> None:
-    """Log what ends the main thread, once: an exception, Ctrl-C, or an exit with a text or a status that is not 0."""
+    """Log what ends the main thread, once: an exception, Ctrl-C, or an exit with a text or a non-zero status."""
     if isinstance(error, SystemExit) and error.code:
         logger.error("process: ended: %s", exit_cause(error.code) if isinstance(error.code, int) else error.code)
     elif isinstance(error, KeyboardInterrupt) and _LOGGED not in vars(error):
@@ -110,7 +109,7 @@ def log_end(error: BaseException | None) -> None:
 
 
 def logged(job: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that a pool runs: log its exception, where it is raised, as ERROR, and raise it again."""
+    """Decorate a function that a pool runs: log its exception as ERROR where it is raised, and re-raise it."""
 
     @wraps(job)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -143,16 +142,16 @@ def _log_thread(args: threading.ExceptHookArgs) -> None:
 def _log_unraisable(args: Any) -> None:
     if args.object is not None:
         name = getattr(args.object, "__qualname__", type(args.object).__qualname__)
-    else:  # from CPython 3.14 on, only `err_msg` may contain it
+    else:  # from CPython 3.14 on, only `err_msg` may contain the name
         found = re.search(_REPR, args.err_msg or "")
         name = found[1] if found else (args.err_msg or "unknown").removeprefix("Exception ignored while ")
     log_once(args.exc_value, name)
 
 
 def _log_process_crash(*_: Any) -> None:
-    """Log the exception which ends a process that multiprocessing has started.
+    """Log the exception that ends a process started by multiprocessing.
 
-    Process._bootstrap writes it to stderr only, and has no hook: so the function that it calls for that is replaced.
+    Process._bootstrap only writes it to stderr and has no hook, so the function that it calls to do this is replaced.
     (Finalizers, which saw the exception until 3.12, run too late from 3.13 on.)
     """
     caller = sys._getframe(2).f_code  # noqa: SLF001 - as `inspect` does, at a hundredth of its cost
@@ -169,7 +168,7 @@ def _write_fatal_signals_to(path: str) -> None:
             if not _is_child():
                 _note_start(file)
         except (OSError, ValueError, RuntimeError) as error:
-            if os.path.lexists(path):  # else the log file cannot be opened either, and is reported
+            if os.path.lexists(path):  # otherwise the log file cannot be opened either, which is reported
                 logger.warning("faults: %s cannot be opened, stacks of fatal signals go to stderr: %s", path, error)
     if faulthandler.is_enabled():
         undo.callback(_enable_faulthandler, sys.stderr)
@@ -182,10 +181,10 @@ def _note_start(file: TextIO) -> None:
     file.seek(max(0, file.seek(0, os.SEEK_END) - 99))  # not the whole file, which may be large
     lines = file.readlines()
     if lines and not lines[-1].startswith(_STARTED):
-        logger.error("process: an earlier one ended by a fatal signal, stack written at %s: %s", written, file.name)
+        logger.error("process: earlier run ended by a fatal signal, stack written at %s: %s", written, file.name)
     os.write(file.fileno(), f"{_STARTED}{format_time(int(time.time() * 1000))} (pid {os.getpid()})\n".encode())
 
 
 def _enable_faulthandler(file: Any) -> None:
-    with contextlib.suppress(*_UNUSABLE):
+    with contextlib.suppress(OSError, ValueError, RuntimeError, AttributeError):  # stderr may be None or closed
         faulthandler.enable(file)

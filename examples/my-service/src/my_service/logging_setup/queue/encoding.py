@@ -1,7 +1,7 @@
 """Serialize records and markers to bytes, and deserialize them.
 
 Neither `marshal` nor `pickle` is used, since other processes may write any bytes: the first crashes on some inputs,
-the second runs code. A record has a fixed head (`struct`), its origin and its message; rare attributes (task, stack,
+the second runs code. A record has a fixed header (`struct`), its origin and its message; rare attributes (task, stack,
 exception, fields) are JSON; the span is last. Decoding allocates no more than a small multiple of the input.
 """
 
@@ -28,7 +28,7 @@ _unpack = _HEAD.unpack_from
 
 
 def encode(flat: Flat) -> bytes:
-    """Serialize a record to at most MAX_BYTES. Longer texts are cut, and marked as cut."""
+    """Serialize a record to at most MAX_BYTES. To fit, long texts are cut, and marked as cut."""
     data = _pack(flat)
     for limit in _TEXT_LIMITS:
         if len(data) <= MAX_BYTES:
@@ -69,7 +69,7 @@ def decode(data: bytes) -> Flat:
 
 
 def encode_marker(dropped: int = 0, token: bytes = b"") -> bytes:
-    """Return a marker: `dropped` records of this process are to be reported; with none, the handlers to be flushed."""
+    """Return a marker that reports `dropped` records of this process or, if 0, requests a flush of the handlers."""
     return _MARK.pack(_MARKER, os.getpid(), dropped, token)
 
 

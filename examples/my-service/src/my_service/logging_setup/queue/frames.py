@@ -1,14 +1,14 @@
 """Frames of 512 bytes, the format of the log queue's pipe.
 
 A pipe keeps no boundaries between writes, a listener that is killed may have read part of a record, and a process may
-write bytes that are no record. So every write begins with a head: its number of frames, and a mark of four bytes
-that no UTF-8 text contains. The decoder skips what is no valid write, up to the next head, and counts it.
+write bytes that are not a record. So every write begins with a header: its number of frames, and a mark of four bytes
+that no UTF-8 text contains. The decoder skips bytes that are not a valid write, up to the next header, and counts them.
 
 Each further frame of a write begins with a zero byte in place of a payload byte. Payload bytes displaced by these are
-stored together after the head, so that two slices restore them, however many frames there are.
+stored together after the header, so that two slices restore them, however many frames there are.
 
-Linux writes up to 4096 bytes to a pipe atomically (pipe(7), PIPE_BUF). A longer record is split into parts, each a
-write of its own; those of other senders may come in between.
+Linux writes up to 4096 bytes to a pipe atomically (pipe(7), PIPE_BUF). A longer record is split into parts, each with
+a write of its own; writes of other senders may come in between.
 """
 
 import itertools
@@ -28,16 +28,16 @@ _PART: Final = 0x80  # added to the number of frames if the payload is a part of
 _MARK: Final = b"\xff\xfe\xfd\xfc"
 _SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame
 _HEAD_SIZE: Final = len(_SINGLE)
-_ANY_HEAD: Final = rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc"  # FrameDecoder compiles it: senders do without
+_ANY_HEAD: Final = rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc"  # compiled by FrameDecoder, because senders do not need it
 SHORT: Final = FRAME - _HEAD_SIZE  # bytes of a record that fits into one frame
 _LONG: Final = (FRAME - 1) * (AT_ONCE // FRAME) - len(_MARK)  # bytes of a record, or of a part, in one write
 _PART_HEAD: Final = struct.Struct("<QQHH")  # sender, number of the record, number of the part, number of parts
-_UNFINISHED: Final = 256  # incomplete records that are kept: of a killed sender's the rest never comes
+_UNFINISHED: Final = 256  # incomplete records to keep: the rest of a killed sender's record never comes
 _numbers = itertools.count()
 
 
 def framed(data: bytes) -> bytes:
-    """Return the write for a record of at most SHORT bytes, as nearly all are."""
+    """Return the bytes to write for a record of at most SHORT bytes, as nearly all are."""
     return _SINGLE + data.ljust(SHORT, b"\0")
 
 
@@ -54,7 +54,7 @@ def split(data: bytes) -> list[bytearray]:
 def _frames(data: bytes, kind: int = 0) -> bytearray:
     count = -(-(len(data) + len(_MARK)) // (FRAME - 1))
     write = bytearray(FRAME * count)
-    start = len(_MARK) + count  # of the payload: after the head and the displaced bytes
+    start = len(_MARK) + count  # of the payload: after the header and the displaced bytes
     write[start : start + len(data)] = data
     write[_HEAD_SIZE:start] = write[FRAME::FRAME]
     write[FRAME::FRAME] = bytes(count - 1)
@@ -69,11 +69,11 @@ def _payload(write: bytearray, count: int) -> bytes:
 
 
 class FrameDecoder:
-    """Finds the records in what is read from the pipe. Memory is bounded, whatever the bytes are."""
+    """Find the records in the bytes read from the pipe. Memory is bounded, whatever the bytes are."""
 
     def __init__(self) -> None:
-        self._left = b""  # the beginning of a write that has not been read to its end
-        self._begun = False  # until then, a write may lack the beginning: the previous listener has read it
+        self._left = b""  # the beginning of a write that has not been read completely
+        self._begun = False  # until True, a write may lack its beginning: the previous listener has read it
         self._unfinished: dict[tuple[int, int], list[bytes]] = {}
         self._any_head = re.compile(_ANY_HEAD)
 
@@ -92,8 +92,8 @@ class FrameDecoder:
             elif head := self._any_head.match(read, at):
                 count = head[0][0] & ~_PART
                 after = at + FRAME * count
-                if any(read[at + FRAME : after : FRAME]):  # not the frames of one write
-                    after = self._skip(read, at)
+                if any(read[at + FRAME : after : FRAME]) or _MARK in read[at + _HEAD_SIZE : after]:
+                    after = self._skip(read, at)  # not the frames of one write
                 elif after > end:
                     break
                 else:
@@ -102,46 +102,37 @@ class FrameDecoder:
                         found.append(whole)
             else:
                 after = self._skip(read, at)
-            if after == at:
-                break
             at = after
         self._left = read[at:]
         self._begun = self._begun or bool(found)
         return found
 
     def _skip(self, read: bytes, at: int) -> int:
-        """Return where the next write begins: `at` itself if more has to be read to know."""
-        found = self._any_head.finditer(read, at + 1)
-        heads = [(head.start(), head.start() + FRAME * (head[0][0] & ~_PART)) for head in found]
-        after = max(at + 1, len(read) - len(_MARK))
-        for (start, end), (following, _) in itertools.pairwise([*heads, (len(read), 0)]):
-            if end > len(read):
-                return at
-            if end <= following:  # otherwise another head is inside its frames: it is none
-                after = start
-                break
+        """Return where the next head begins or, without one, the first position where one may begin."""
+        head = self._any_head.search(read, at + 1)
+        after = head.start() if head else max(at + 1, len(read) - len(_MARK))
         if self._begun or read[at]:
             _report("bytes skipped: not a record", after - at)
         return after
 
     def _join(self, data: bytes) -> bytes:
-        """Return the record that is complete with this part; empty if none is."""
+        """Return the record that this part completes; empty if there is none."""
         sender, number, place, count = _PART_HEAD.unpack_from(data)
         key = sender, number
         size = len(data) - _PART_HEAD.size
         if not place < count <= 1 + MAX_BYTES // size:
-            _report("parts of long records dropped: invalid head")
+            _report("parts of long records dropped: invalid header")
             return b""
         if place == 0:
             self._unfinished[key] = []
             if len(self._unfinished) > _UNFINISHED:
                 del self._unfinished[next(iter(self._unfinished))]
         parts = self._unfinished.get(key)
-        if parts is None:  # the previous listener has read the parts before
+        if parts is None:  # the previous listener has read the earlier parts
             if place == count - 1:
-                _report("long records dropped: partly read by the previous listener")
+                _report("long records dropped: partially read by the previous listener")
             return b""
-        if place != len(parts):  # sent twice: a signal handler forked during the sending of this record
+        if place != len(parts):  # sent twice: a signal handler forked while this record was being sent
             return b""
         parts.append(data[_PART_HEAD.size :])
         return b"".join(self._unfinished.pop(key)) if len(parts) == count else b""
@@ -152,7 +143,7 @@ def _report(what: str, count: int = 1) -> None:
 
 
 def read_batches(reader: int) -> Iterator[list[bytes]]:
-    """Yield the records of each read from the pipe, up to TOGETHER, until all its writing ends are closed."""
+    """Yield the records of each read from the pipe, up to TOGETHER, until all its write ends are closed."""
     decoder = FrameDecoder()
     while read := os.read(reader, AT_ONCE):
         yield decoder.records(read)

@@ -1,7 +1,7 @@
 """Entry point of the listener process: python -P listener_main.py <reader> <control> <package>.
 
-Makes this folder and those around it packages under their usual names, but runs no `__init__.py`: so the listener
-loads only the modules that it needs, and not the application.
+Registers this folder and its parents as packages under their usual names without running their `__init__.py`, so that
+the listener loads only the modules that it needs, and not the application.
 """
 
 import importlib

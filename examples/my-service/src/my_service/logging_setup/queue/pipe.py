@@ -1,10 +1,10 @@
 """The log queue: a pipe from many processes to one listener.
 
 A record is one atomic write to the pipe (frames.py), without a lock or a thread: it is not lost when its sender is
-killed, and blocks no other sender. The listener reads end-of-file once the last writing end is closed.
+killed, and blocks no other sender. The listener reads end-of-file once the last write end is closed.
 
-Outside Linux PortableQueue has the same interface before a multiprocessing.Queue. That keeps records in a thread of
-the sender, and its senders share a lock: a killed process loses records, or blocks all others.
+Outside Linux, PortableQueue has the same interface on top of a multiprocessing.Queue, which buffers records in a thread
+of the sender, and whose senders share a lock: a killed process loses records, or blocks all others.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ import errno
 import io
 import os
 import queue
-import socket
 import sys
 import time
-import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, Final
 
 from ..process import reports
+from ..process.global_state import forked_handlers
 from .frames import SHORT, framed, read_batches, split
 
 if sys.platform != "win32":
@@ -27,26 +27,13 @@ if sys.platform != "win32":
 
 _CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged user (/proc/sys/fs/pipe-max-size)
 # A program that closes all descriptors, as daemons do, closes the queue's too, and the files that it opens next get
-# the lowest numbers. With a low number, records would be written into one of these files.
+# the lowest numbers. If the queue had a low number, records would be written into one of these files.
 _HIGH_NUMBER: Final = 500
 _PAUSE: Final = 0.0003  # seconds between two attempts to write to a full pipe
 
-# Closed in a forked child. The reader among them: while one is open, senders cannot notice that the listener is gone.
-not_for_children: "weakref.WeakSet[socket.socket | io.FileIO]" = weakref.WeakSet()
-
-
-def _close_in_child() -> None:
-    for each in list(not_for_children):
-        with contextlib.suppress(OSError):
-            each.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_in_child)
-
 
 def renumber(descriptor: int, least: int = 3) -> int:
-    """Move a descriptor to the first free number from `least` on; 3 is above stdin, stdout and stderr."""
+    """Move a descriptor to the lowest free number from `least` on; 3 is above stdin, stdout and stderr."""
     if descriptor >= least:
         return descriptor
     try:
@@ -57,45 +44,30 @@ def renumber(descriptor: int, least: int = 3) -> int:
     return found
 
 
-class WorkerSettings:
-    """The settings that every process needs. Those of the sinks, secrets included, stay with the listener."""
-
-    level: int
-    levels: tuple[tuple[str, int], ...]
-    reattach: bool
-    redact: bool
-    redact_keys: tuple[str, ...]
-    level_control: bool
-    fields: tuple[tuple[str, str], ...]
-    queue_timeout: float
-    repeat: str
-    fault_file: str
-
-    def __init__(self, settings: Any) -> None:
-        """Take them from `settings`, which has them all."""
-        vars(self).update({name: getattr(settings, name) for name in WorkerSettings.__annotations__})
-
-
 class LogQueue:
-    """The two ends of the pipe. Can be passed to other processes: they get the writing end and WorkerSettings."""
+    """The two ends of the pipe. Can be passed to other processes: they get the write end and `settings`."""
 
     def __init__(self, settings: Any) -> None:
-        """`settings` has all attributes of WorkerSettings."""
-        self.settings = WorkerSettings(settings)
+        """Keep a copy of `settings` without those of the sinks: their secrets stay with the listener."""
+        self.settings: Any = SimpleNamespace(**{**vars(settings), "sinks": {}}, fault_file=settings.fault_file)
         self._open()
 
     def _open(self) -> None:
         reading, writing = map(renumber, os.pipe())
         os.set_blocking(writing, False)  # applies to all senders: they share one open file description
-        with contextlib.suppress(OSError):  # this user has many large pipes already: it keeps the default size
+        with contextlib.suppress(OSError):  # this user has many large pipes already: the default size stays
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _CAPACITY)
         self.reader = io.FileIO(reading, "rb")
         self._use(writing)
-        not_for_children.add(self.reader)
+        forked_handlers.add(self)
 
     def _use(self, writing: int) -> None:
         self._writer = io.FileIO(renumber(writing, _HIGH_NUMBER), "wb")
         self._write = self._writer.write
+
+    def reset_in_child(self) -> None:
+        """In a forked child: close the reader. While one is open, senders cannot notice that the listener is gone."""
+        self.reader.close()
 
     def put(self, data: bytes, timeout: float) -> bool:
         """Enqueue one record; return False if the queue was full for `timeout` seconds, or has no listener any more."""
@@ -109,19 +81,19 @@ class LogQueue:
                     if left <= 0:
                         return False
                     time.sleep(min(_PAUSE, left))
-        except (OSError, ValueError) as error:  # no reading end; closed in this process
-            if getattr(error, "errno", 0) == errno.EBADF:  # as a program does that makes itself a daemon
-                text = "queue: records dropped: other code has closed its descriptor: set logging up after that"
+        except (OSError, ValueError) as error:  # no read end, or closed in this process
+            if getattr(error, "errno", 0) == errno.EBADF:  # for example by a program that becomes a daemon
+                text = "queue: descriptor closed by other code, records dropped: set up logging after that"
                 reports.report("descriptor", text)
             return False
         return True
 
     def batches(self) -> Iterator[list[bytes]]:
-        """Yield what has been enqueued, a few records at a time; blocks while there is nothing."""
+        """Yield what has been enqueued, a few records at a time; blocks while the queue is empty."""
         return read_batches(self.reader.fileno())
 
     def close(self) -> None:
-        """Close both ends in this process; other processes keep their writing ends."""
+        """Close both ends in this process; other processes keep their write ends."""
         self.reader.close()
         self._writer.close()
 
@@ -129,7 +101,7 @@ class LogQueue:
         from multiprocessing import context, reduction  # here: takes long to import
 
         number = self._writer.fileno()
-        # Only a process that is being started inherits it; others, and sub-interpreters, open it by its path.
+        # Only a process that is being started inherits the descriptor; others, and sub-interpreters, open it by path.
         is_start = context.get_spawning_popen() is not None
         writer = reduction.DupFd(number) if is_start else f"/proc/{os.getpid()}/fd/{number}"
         return {"settings": self.settings, "writer": writer}
@@ -141,7 +113,7 @@ class LogQueue:
 
 
 class PortableQueue(LogQueue):
-    """The same interface before a multiprocessing.Queue, for systems without such pipes."""
+    """The same interface on top of a multiprocessing.Queue, for systems without such pipes."""
 
     def _open(self) -> None:
         import multiprocessing  # here: as above
@@ -162,7 +134,7 @@ class PortableQueue(LogQueue):
 
     def close(self) -> None:
         self._queue.close()
-        self._queue.cancel_join_thread()  # what is left would never be read, and block the exit
+        self._queue.cancel_join_thread()  # the remaining data would never be read, and block the exit
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self).copy()

@@ -1,4 +1,4 @@
-"""The application's side of the log queue: the root logger's handler, and what sessions of the main process share."""
+"""The application's side of the log queue: the root logger's handler, and the base class of the sessions."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from ..process import reports
 from ..process.flood import flood_control
-from ..process.global_state import spare_loggers
+from ..process.global_state import forked_handlers, spare_loggers
 from ..process.session import LoggingSession
 from ..records.serialize import Flat, flatten, flatten_call, restore
 from .encoding import TOKEN_SIZE, encode, encode_marker
@@ -20,11 +20,11 @@ from .pipe import LogQueue
 
 
 class QueueHandler(logging.Handler):
-    """Enqueues each record; one that cannot be enqueued is dropped, and written to stderr from WARNING on.
+    """Enqueue each record, or drop it if that fails; dropped records from WARNING on are written to stderr.
 
     A call never raises, and blocks only while the queue is full: up to `LOG_QUEUE_TIMEOUT` seconds, and after such
-    a drop not at all until a record is enqueued again. So a listener that does not read costs a process one wait,
-    not one for each record. Dropped records are counted; the count is sent before the next record.
+    a drop not at all until a record is enqueued again. So a listener that does not read makes a process wait
+    once, not for each record. Dropped records are counted; the count is sent before the next record.
     """
 
     def __init__(self, log_queue: LogQueue) -> None:
@@ -32,13 +32,14 @@ class QueueHandler(logging.Handler):
         self.queue = log_queue
         self._put = log_queue.put
         self._timeout = log_queue.settings.queue_timeout
-        self.start_counts()
-        # For the counts of drops only: put() needs no lock. It is the handler's own, because that is re-entrant (a
+        self.reset_in_child()
+        forked_handlers.add(self)
+        # For the counts of drops only: put() needs no lock. The handler's own lock is used, because it is re-entrant (a
         # signal handler may log) and new in a forked child.
         self._guard = self.lock or threading.RLock()
 
-    def start_counts(self) -> None:
-        """Count from zero: at first, and in a forked child, whose parent reports its own drops."""
+    def reset_in_child(self) -> None:
+        """Count from zero: initially, and in a forked child, because the parent reports its own drops."""
         self.accepted = 0  # records enqueued in this process
         self.dropped = 0
         self._unreported = 0  # of these, not yet reported to the listener
@@ -93,26 +94,16 @@ class QueueHandler(logging.Handler):
         spare_loggers()
         if not self._report_drops(self._timeout):
             text = f"queue: {self._unreported} records dropped: no listener reads the queue (process {os.getpid()})"
-            reports.to_stderr("WARNING", text)  # not by a handler, which may be what keeps a listener thread
+            reports.to_stderr("WARNING", text)  # not through a handler, which may be what blocks a listener thread
         super().close()
 
 
 def _say_unserializable(error: Exception) -> None:
-    reports.say(f"queue: 1 record dropped, it cannot be serialized: {type(error).__name__}", logging.ERROR)
-
-
-def _start_counts_in_child() -> None:
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, QueueHandler):
-            handler.start_counts()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_counts_in_child)
+    reports.say(f"queue: serialization failed, 1 record dropped: {type(error).__name__}", logging.ERROR)
 
 
 class QueueSession(LoggingSession):
-    """Sends records through `queue`, which setup_proc_logging takes in other processes."""
+    """A session that sends records through `queue`, which other processes pass to setup_proc_logging."""
 
     def __init__(self, log_queue: LogQueue) -> None:
         self.queue = log_queue
@@ -120,7 +111,7 @@ class QueueSession(LoggingSession):
         self.deliver = self._handler.deliver
         super().__init__([self._handler])
         # Token of a marker -> True once it is acknowledged, False after each restart of the listener. No lock is held:
-        # a signal handler may call flush() while its own thread is in flush().
+        # a signal handler may call flush() while the same thread is in flush().
         self._flushing: dict[bytes, queue.SimpleQueue[bool]] = {}
         self._counts: dict[str, Any] = {}
 
@@ -155,10 +146,10 @@ class QueueSession(LoggingSession):
 
     @abstractmethod
     def _end_listener(self, until: float) -> None:
-        """Close the queue in this process, and wait for the listener's end until then, in monotonic seconds."""
+        """Close the queue in this process, and wait for the listener's end; `until` is in monotonic seconds."""
 
     def _acknowledge(self, answer: bytes) -> None:
-        """Note the listener's answer to a marker: its token, and the counts of the handlers."""
+        """Store the listener's answer to a marker: its token, and the counts of the handlers."""
         self._counts = json.loads(answer[TOKEN_SIZE:])
         if (answers := self._flushing.get(answer[:TOKEN_SIZE])) is not None:
             answers.put(True)

@@ -1,4 +1,4 @@
-"""Log records: made, converted to built-in types with their secrets masked, and formatted as text.
+"""Log records: create them, convert them to built-in types with secrets masked, and format them as text.
 
 In reading order: record (PreparedRecord), context (log_context, OpenTelemetry's span); values (and exceptions),
 redaction with redaction_rules (the parts of a record); serialize (the whole); logger (log calls without a LogRecord);

@@ -14,11 +14,11 @@ constant_fields: dict[str, object] = {}  # of LOG_FIELDS, in every context
 _context: ContextVar[Mapping[str, object]] = ContextVar("log_context", default=constant_fields)
 
 current_context = _context.get  # returns the fields in force; the mapping must not be changed
-_process = os.getpid()  # of which the context is
+_process = os.getpid()  # pid of the process that the context belongs to
 
 
 def drop_inherited_context() -> None:
-    """Clear the context if this process has inherited it by a fork; a second call does nothing."""
+    """Clear the context if this process has inherited it through a fork; a second call does nothing."""
     global _process
     if _process != os.getpid():
         _process = os.getpid()
@@ -33,9 +33,9 @@ class log_context:  # noqa: N801 - read as the statement that it is, like contex
         @log_context(job="nightly")
         async def clean_up() -> None: ...
 
-    An inner field overrides an outer one of its name. The fields are added when the record is made, and are sent with
+    An inner field overrides an outer one of the same name. Fields are added when the record is made, and are sent with
     it to other processes. A task starts with the context of the code that created it; a thread starts with none, unless
-    it is started by contextvars.copy_context().run.
+    its target is contextvars.copy_context().run.
     """
 
     def __init__(self, **fields: object) -> None:
@@ -46,17 +46,17 @@ class log_context:  # noqa: N801 - read as the statement that it is, like contex
         self._tokens.append(_context.set({**_context.get(), **self._fields}))
 
     def __exit__(self, *_: object) -> None:
-        # ValueError: a generator with this inside was started in one context and closed in another, as web frameworks
-        # do. There is nothing to restore then, and logging raises nothing.
+        # ValueError: a generator that uses this was started in one context and closed in another, as in web frameworks.
+        # There is nothing to restore then, and logging raises nothing.
         with contextlib.suppress(ValueError):
             _context.reset(self._tokens.pop())
 
     def __call__(self, function: F) -> F:
-        """Decorate `function` so that each call has these fields; an `async def` until it has been awaited.
+        """Decorate `function` so that each call has these fields; for an `async def`, until it has been awaited.
 
         Raises TypeError for a generator, which must use `with` instead: its body does not run during its call.
         """
-        import inspect  # here: takes long to import, and few modules decorate
+        import inspect  # here: takes long to import, and few modules use the decorator
 
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"log_context cannot decorate the generator {function.__qualname__}: use `with` inside it")
@@ -85,11 +85,11 @@ def active_span() -> bytes:
         span = library.get_current_span().get_span_context()
         number: int = span.trace_id << 72 | span.span_id << 8 | span.trace_flags
         return number.to_bytes(25) if span.trace_id else b""
-    except Exception:  # noqa: BLE001 - it is being imported, or the class of the span is the application's
+    except Exception:  # noqa: BLE001 - the library is being imported, or the span's class is the application's
         return b""
 
 
 @functools.lru_cache(1024)
 def span_fields(span: bytes) -> dict[str, str]:
-    """Return the fields for what `active_span` has returned, with OpenTelemetry's names: hexadecimal, lower case."""
+    """Return the fields of a span from `active_span`, with OpenTelemetry's names: hexadecimal, lower case."""
     return {"trace_id": span[:16].hex(), "span_id": span[16:24].hex(), "trace_flags": span[24:].hex()}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 Entry = dict[str, Any]
 
-# The names of a field; "-": left out. Those of a trace are fields of the context, if there are any.
+# The names of each field per platform; "-": omitted. Trace fields belong to the context, if there are any.
 _NAMES: Final = """
 json                    ecs                     datadog              gcp
 timestamp               @timestamp              timestamp            time
@@ -34,22 +34,22 @@ trace_flags             trace_flags             trace_flags          logging.goo
 """
 _SEVERITIES: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PROJECT: Final = os.environ.get("GOOGLE_CLOUD_PROJECT", "")
-_ODD: Final = tuple("13579bdf")  # digits with the lowest bit
+_ODD: Final = tuple("13579bdf")  # hexadecimal digits whose lowest bit is set
 
 
 class Dialect:
-    """The column `name` of _NAMES, and `convert`, which changes values and adds fields."""
+    """One platform's JSON: the column `name` of _NAMES, and `convert`, which changes values and adds fields."""
 
     def __init__(self, name: str, convert: Callable[[logging.LogRecord, Entry], Entry], *added: str) -> None:
         head, *rows = (line.split() for line in _NAMES.split("\n") if line)
         self._names = {row[0]: row[head.index(name)] for row in rows}
         self._convert = convert
         names = {*added, *(new for old, new in self._names.items() if new != old)}
-        # No field may be called `error` beside `error.type`, which is a member of an object of this name.
+        # With `error.type`, which is a member of an object `error`, no field may be called `error`.
         self.reserved = names | {each.partition(".")[0] for each in self._names.values() if "." in each}
 
     def translate(self, record: logging.LogRecord, entry: Entry) -> Entry:
-        """Return an entry of JsonFormatter as that of the platform."""
+        """Convert an entry of JsonFormatter to one of the platform."""
         entry = self._convert(record, entry)
         return {new: value for name, value in entry.items() if (new := self._names.get(name, name)) != "-"}
 
@@ -66,7 +66,7 @@ def _gcp(record: logging.LogRecord, entry: Entry) -> Entry:
 
 
 def _ecs(record: logging.LogRecord, entry: Entry) -> Entry:
-    """See elastic.co/docs/reference/ecs; in the order of the ecs-logging libraries, and with dots in the names."""
+    """See elastic.co/docs/reference/ecs; in the order of the ecs-logging libraries, with dots in the names."""
     first = {"timestamp": "", "level": "", "message": "", "ecs.version": "8.11.0"}
     return first | entry | {"level": record.levelname.lower(), "code.file.path": record.filename}
 
@@ -82,7 +82,7 @@ def _datadog(record: logging.LogRecord, entry: Entry) -> Entry:
 
 
 def _severity(record: logging.LogRecord) -> str:
-    """Return the standard level at or below the record's, whatever the application calls its own."""
+    """Return the standard level at or below the record's, whatever the application names its own levels."""
     return _SEVERITIES[min(max(record.levelno // 10, 1), 5) - 1]
 
 

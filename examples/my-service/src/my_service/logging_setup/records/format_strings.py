@@ -1,4 +1,4 @@
-"""Format strings of logging.Formatter as the format of a sink: checked at the start, and safe from forged lines."""
+"""Format strings of logging.Formatter as the format of a sink: checked at start-up, and safe from forged lines."""
 
 import logging
 import re
@@ -11,8 +11,9 @@ from .text import INDENT, TextFormatter, escape, key_values
 DIALECTS: Final = ("gcp", "ecs", "datadog")  # of dialects.py, which is imported for them only
 _NAMES: Final = ("text", "json", *DIALECTS)
 _FIELDS: Final = {*BLANK, "asctime", "fields", "message"} - {"args", "exc_info", "exc_text", "msg", "stack_info"}
-_FORM: Final = f"one of {', '.join(_NAMES)}, or a format string such as %(asctime)s %(levelname)s %(message)s"
-_LINES: Final = ("msg", "exc_text", "stack_info")  # may be several lines
+FORMATS: Final = f"{', '.join(_NAMES)}, or a format string"  # the values that line_format() accepts
+_FORM: Final = f"one of {FORMATS} such as %(asctime)s %(levelname)s %(message)s"
+_LINES: Final = ("msg", "exc_text", "stack_info")  # may have several lines
 
 
 def line_format(value: str) -> str:
@@ -21,7 +22,7 @@ def line_format(value: str) -> str:
         return value.lower()
     try:
         FormatStringFormatter(value)
-    except Exception as error:  # noqa: BLE001 - as different as the ways in which a format string can be wrong
+    except Exception as error:  # noqa: BLE001 - an invalid format string may raise anything
         raise ValueError(f"{_FORM}, of {', '.join(sorted(_FIELDS))}: {error}") from None
     return value
 
@@ -37,7 +38,7 @@ def time_format(value: str) -> str:
 
 
 class FormatStringFormatter(logging.Formatter):
-    """Format a prepared record by a format string, and time stamps by `date_format`; raises for an invalid one.
+    """Format a prepared record with a format string, and time stamps with `date_format`. Raises if one is invalid.
 
     All texts of the record are escaped, and its further lines indented. `fields` is the context and the extras.
     """
@@ -54,9 +55,9 @@ class FormatStringFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         try:
             line = self._line(record)
-        except (TypeError, ValueError):  # not a number in this record
+        except (TypeError, ValueError):  # a value is not a number in this record
             return TextFormatter().format(record)
-        # A first field that begins with spaces would make it a further line of the record before.
+        # With a first field that begins with spaces, the line would look like a further line of the previous record.
         return line.lstrip(" ") if line.startswith(INDENT) else line
 
     def _line(self, record: logging.LogRecord) -> str:

@@ -1,7 +1,7 @@
-"""Loggers that make a record for this package's handlers without a LogRecord, which is most of a log call's time.
+"""Loggers that pass a log call to this package's handlers without a LogRecord, which takes most of the call's time.
 
-`logging` finds file, line and function out for every record. Here the place in the code, the thread and the logger
-lead to what they were the last time. For `extra=`, `exc_info=`, `stack_info=` and `stacklevel=`, and wherever other
+`logging` determines file, line and function for every record. Here they are cached by the place in the code, the
+thread and the logger. For `extra=`, `exc_info=`, `stack_info=` and `stacklevel=`, and wherever other
 code could see or change the record (a handler, filter, factory, or method of its own), `logging` makes the record.
 """
 
@@ -15,29 +15,30 @@ from types import CodeType, FrameType
 from typing import Any, ClassVar, Final
 
 from .redaction import redact
-from .serialize import Deliver, serialize_origin, usual_message
+from .serialize import Deliver, serialize_origin
 
-_MAX_PLACES: Final = 2048  # remembered
+_MAX_PLACES: Final = 2048  # cached
 _SOURCE: Final = logging.Logger.info.__code__.co_filename
 _root: Final = logging.root
 _methods: Final = attrgetter("makeRecord", "handle", "callHandlers", "findCaller")  # error trackers replace some
 _USUAL: Final = _methods(logging.Logger)
+_USUAL_MESSAGE: Final = logging.LogRecord.getMessage
 _ATTRIBUTES: Final = len(vars(logging.getLogger(__name__)))  # of a logger to which other code has added none
 
-# Place, level, and names -> the origin, and the code object: as long as that is kept, no other one has its id.
+# Place, level, and names -> the origin, and the code object: as long as that is kept, no other object has its id.
 _known: dict[tuple[Any, ...], tuple[bytes, CodeType]] = {}
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_known.clear)  # another process
+    os.register_at_fork(after_in_child=_known.clear)  # the child has another pid
 
 
 class FastLogger(logging.Logger):
-    """A logger of `logging`, with a shorter way to the handlers of this package."""
+    """A logger of `logging`, with a shorter path to the handlers of this package."""
 
     own: ClassVar[list[logging.Handler]]  # the root logger's handlers
-    deliver: ClassVar[Deliver]  # gets what would go to these; never raises
+    deliver: ClassVar[Deliver]  # is called in place of these; never raises
 
     def __init_subclass__(cls) -> None:
-        """Let the application's own class be one of `logging`: its findCaller() may count the frames."""
+        """Give the application's subclass the _log() of `logging`, because its findCaller() may count frames."""
         if cls._log is FastLogger._log:
             cls._log = logging.Logger._log  # type: ignore[method-assign]  # noqa: SLF001
 
@@ -55,7 +56,7 @@ class FastLogger(logging.Logger):
         try:
             if not (exc_info or extra or stack_info) and stacklevel == 1 and _is_free(self):
                 origin = _origin(sys._getframe(1), self.name, level)  # noqa: SLF001 - as `logging` does
-        except Exception:  # noqa: BLE001, S110 - a name that is no text, for example
+        except Exception:  # noqa: BLE001, S110 - for example, a name that is not a str
             pass
         if origin:
             FastLogger.deliver(origin, msg, args, level)
@@ -64,11 +65,11 @@ class FastLogger(logging.Logger):
 
 
 def _is_free(logger: logging.Logger) -> bool:
-    """Return True if a record of `logger` would reach the own handlers, and nothing else would see it."""
+    """Return True if a record of `logger` would reach this package's handlers, and no other code would see it."""
     if (
         len(logger.__dict__) != _ATTRIBUTES
         or _methods(FastLogger) != _USUAL
-        or logging.LogRecord.getMessage is not usual_message
+        or logging.LogRecord.getMessage is not _USUAL_MESSAGE
         or logging.getLogRecordFactory() is not logging.LogRecord
         or logger.filters
         or _root.handlers != FastLogger.own
@@ -86,7 +87,7 @@ def _is_free(logger: logging.Logger) -> bool:
 
 
 def _origin(method: FrameType, name: str, level: int) -> bytes:
-    """Return the origin of a record of the code that has called this method of `logging`; ValueError: unknown."""
+    """Return the origin for the code that has called this method of `logging`. Raises ValueError if it is unknown."""
     frame: Any = method.f_back
     code, at = frame.f_code, frame.f_lasti
     # A wrapper around _log(); a function of `logging` itself; compiled code, which has a line and no instruction.
@@ -109,15 +110,15 @@ def _origin(method: FrameType, name: str, level: int) -> bytes:
 
 
 def use_fast_loggers(handlers: list[logging.Handler], deliver: Deliver) -> Callable[[], None]:
-    """Make the loggers of `logging` fast ones, and return a function that undoes that.
+    """Turn the loggers of `logging` into FastLoggers, and return a function that undoes this.
 
-    `deliver` gets what would go to `handlers` of the root logger. Changes nothing if a part of records is switched off.
+    `deliver` is called in place of the root logger's `handlers`. Changes nothing if part of a record is switched off.
     """
     switches = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
     if not all(getattr(logging, switch, True) for switch in switches):
         return lambda: None
     FastLogger.own, FastLogger.deliver = handlers, deliver
-    _known.clear()  # masked by other settings
+    _known.clear()  # masked with other settings
     _convert(logging.Logger, FastLogger)
     return lambda: _convert(FastLogger, logging.Logger)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 # The attributes of every record, whatever factory the application uses.
 BLANK: Final[Mapping[str, Any]] = logging.LogRecord("", 0, "", 0, "", (), None).__dict__
-START: Final[float] = BLANK["created"] - BLANK["relativeCreated"] / 1000  # of `logging`, seconds since the epoch
+START: Final[float] = BLANK["created"] - BLANK["relativeCreated"] / 1000  # `logging`'s import, seconds since the epoch
 
 
 class PreparedRecord(logging.LogRecord):
@@ -17,4 +17,4 @@ class PreparedRecord(logging.LogRecord):
     exception: dict[str, Any] | None = None  # its type, message, stacktrace, notes, causes
 
     def __init__(self, data: dict[str, Any]) -> None:
-        self.__dict__ = data  # faster than filling the present one
+        self.__dict__ = data  # faster than filling the existing one

@@ -1,7 +1,7 @@
-"""Mask secrets, before a record leaves the process that made it.
+"""Mask secrets before a record leaves the process that made it.
 
-Masked are values of keys that name a secret, in fields and texts, authorization and cookie headers, passwords in URLs,
-commands and SQL, private keys, and tokens of known forms; not counts, states, placeholders: see redaction_rules.py.
+Masks values of keys that name a secret, in fields and texts; authorization and cookie headers; passwords in URLs,
+commands and SQL; private keys; tokens of known forms. Counts, states and placeholders stay (see redaction_rules.py).
 """
 
 import re
@@ -22,16 +22,16 @@ class Redactor:
 
     def __init__(self, keys: Iterable[str] = KEYS) -> None:
         words = {key: re.split("[-_ ]", _small(key)) for key in keys}
-        # When first needed: it takes 15 ms. With no lock: one held during a fork could deadlock the child.
+        # Compiled when first needed: that takes 15 ms. Without a lock: one held during a fork could deadlock the child.
         self._rules = lru_cache(1)(self._compile)
-        # api_key, api-key, api key and apiKey are one word, of which the longest part is in each.
+        # api_key, api-key, api key and apiKey are one word, whose longest part is in each form.
         self._key = f"(?:{'|'.join('[-_ ]?'.join(map(re.escape, parts)) for parts in words.values())})"
         own = [max(parts, key=len) for key, parts in words.items() if key not in KEYS]
         self._has_hint = (lambda s: has_hint(s) or any(word in s for word in own)) if own else has_hint
-        self._field = lru_cache(4096)(self._masked_field)  # nearly all records have the same few
+        self._field = lru_cache(4096)(self._masked_field)  # nearly all records have the same few names
 
     def text(self, text: str) -> str:
-        """Return `text` with each secret in it masked, cut before if it is longer than LONGEST."""
+        """Return `text`, cut to LONGEST characters if it is longer, with each secret in it masked."""
         if len(text) > LONGEST:
             text = cut(text, LONGEST)
         # Single characters first: every log call pays for this.
@@ -79,7 +79,7 @@ class Redactor:
         return [tuple(re.compile(expand(pattern)) for pattern in (*rule, "SHOWN")) for rule in RULES]
 
     def fields(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return `fields` with the value of each secret key masked, and each secret in a text."""
+        """Return `fields` with the value of each secret key, and each secret in a text, masked."""
         return {(f := self._field(k))[0]: self._under(f, v) if f[1] else self._value(v) for k, v in fields.items()}
 
     def _under(self, field: tuple[str, str, bool, bool], value: Any) -> Any:
@@ -103,14 +103,14 @@ class Redactor:
         return value
 
     def _masked_field(self, key: str) -> tuple[str, str, bool, bool]:
-        """Return a field's name, masked; the name to test texts with, or ""; if a word and if a number is secret."""
+        """Return a field's name, masked; the name to test texts with, or ""; True if a word, if a number is secret."""
         name = re.sub(r"\W+", "_", key)
         word, number, other = (self.text(f"{name}={it}").endswith(MASK) for it in ("swordfish", "4711", "x7q2m9kp4z"))
         return self.text(key), name if word or number or other else "", word, number
 
 
 def _small(text: str) -> str:
-    """Return `text` in lower case, of the same length; some letters that are not ASCII count as i and s."""
+    """Return `text` in lower case, with the same length; some letters that are not ASCII count as i and s."""
     return text.replace("\u0130", "i").lower().replace("\u0131", "i").replace("\u017f", "s")
 
 
@@ -118,13 +118,13 @@ class _Current:
     """The redactor in force in this process; a holder, so that importers see a later change."""
 
     def configure(self, *, on: bool = True, keys: Iterable[str] = ()) -> None:
-        """Mask the values of `keys` too, beside those of KEYS; or mask nothing."""
+        """Mask the values of KEYS and of `keys`; with `on` False, mask nothing."""
         redactor = _redactor((*KEYS, *keys))
         self.text = redactor.text if on else _unmasked
         self.fields = redactor.fields if on else _unmasked
 
 
-# The same one for the same keys: caches of other modules have its methods as keys, and would keep it.
+# One redactor per set of keys: caches of other modules have its methods as keys, and would keep it alive.
 _redactor: Final = lru_cache(4)(Redactor)
 
 

@@ -34,7 +34,7 @@ PARTS: Final = {
     "NEXT": r"""[a-z][\w.-]{1,40}["']?(?:=|:\s)""",
     "TEXT": r"(?:QUOTED(?:(?=[\w@#$%^*+~!?=-]|[,;:./<|&](?!NEXT)\w)PLAIN)?|[\x7b[(][^\x7b\x7d[\]()\n]+[\x7d\])]END)",
     "WHOLE": r"""(?:TEXT|[a-z]+(?: [a-z]+){2,9}(?=["',;]?\s?(?:\n|\Z))|PLAIN)""",
-    # No secret: a number, the first word of a state or a message, a type, a placeholder, code, a path.
+    # Not a secret: a number, the first word of a state or a message, a type, a placeholder, code, a path.
     "END": r"""(?=["')\]\x7d.:!]{0,3}(?:\s|\Z|[,;&|](?:[\s"'\x7b]|NEXT)|</))""",
     "NUMBER": r"""\[?["']?-?\d[\d.,_]{0,20}[kmgb%]{0,2}END""",
     "SHOWN": r"""(?:\[?f?\\{0,3}["']?(?:WORDS|HOLDER)END|\*{3}@|[^\w\s]{1,3}(?:\s|\Z)|["'][^\w\s]{0,3}["']END"""
@@ -46,7 +46,7 @@ PARTS: Final = {
     "receiv|creat|delet|updat|open|start|clos)ed|none|null|nil|true|false|yes|no|on|off|ok|granted|missing|(?:in)?valid|"
     "wrong|incorrect|empty|unknown|default|found|not|is|was|has|must|should|cannot|this|ensure|too|sent|first|str|int)",
 }
-# What precedes a secret, and the secret, in lower-case text. New ones need a word in has_hint().
+# What precedes a secret, and the secret, in lower-case text. New rules need a word in has_hint().
 RULES: Final = (
     (r"-----begin [a-z ]{0,30}private key[a-z ]{0,9}-----", r"(?s:.*?)(?:-----end [a-z ]{0,50}-----|\Z)"),
     (r"://[^\s/@:\"']{0,200}:(?!\d{1,5}[/?#])(?=[^\s\"'@]{0,300}+@)",
@@ -77,7 +77,7 @@ RULES: Final = (
 
 
 @cache
-def _short() -> Callable[[str], object]:  # when first needed: a start does not pay for it
+def _short() -> Callable[[str], object]:  # compiled when first needed, not at start-up
     return re.compile(r"(?:auth(?!or)|s(?:ess|i[dg])|pass|pin|otp)[\w-]{0,20}\W{0,4}[=:>('0-9]").search
 
 
@@ -86,10 +86,10 @@ def _has_ss(s: str) -> object:
 
 
 def has_hint(s: str) -> object:
-    """Return a true value if `s`, a text in lower case, has one of the words without which no rule matches.
+    """Return a true value if `s`, a text in lower case, contains one of the words without which no rule matches.
 
-    Each row tests a letter, then two, before the words that contain them: nearly every log call comes here, and in a
-    long text the search for one letter takes a fiftieth of the time of that for two.
+    Each row tests a letter, then two, before the words that contain them: nearly every log call runs this, and in a
+    long text the search for one letter takes a fiftieth of the time that two letters take.
     """
     return (
         ("k" in s and ("ke" in s or "oo" in s) and ("key" in s or "token" in s or "cookie" in s or "hooks" in s))

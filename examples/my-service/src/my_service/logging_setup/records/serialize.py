@@ -1,7 +1,7 @@
-"""Prepare log records for handlers: message and arguments merged, secrets masked, all values of built-in types.
+"""Prepare log records for handlers: merge message and arguments, mask secrets, convert values to built-in types.
 
 This happens in the process, thread and task that made the record, because only there do its arguments, its exception
-and its context exist. For the queue it is serialized to a flat tuple, which queue/encoding.py turns into bytes.
+and its context exist. For the queue, it is serialized to a flat tuple, which queue/encoding.py turns into bytes.
 """
 
 import json
@@ -22,28 +22,27 @@ from .values import exception_fields, to_builtin, to_key, to_scalar
 
 # Origin, time, task, message; stack, exception and fields, if there are any; span (see context.py).
 Flat = tuple[bytes, float, str | None, str, str | None, dict[str, Any] | None, dict[str, Any] | None, bytes]
-Deliver = Callable[[bytes, object, Any, int], object]  # of origin, message, arguments and level
+Deliver = Callable[[bytes, object, Any, int], object]  # takes origin, message, arguments and level
 
-# The origin: attributes that the records of one line of code, in one thread, have in common. It is masked and
-# serialized once, and deserialized once: the same bytes come again and again, and are a look-up.
+# The origin: attributes that the records of one line of code, in one thread, have in common. It is masked,
+# serialized and deserialized once: the same bytes recur, and are looked up.
 _ORIGIN: Final = (
     "name", "processName", "threadName", "levelno", "levelname", "pathname", "lineno", "funcName", "process", "thread",
 )  # fmt: skip
-_MAX_ORIGINS: Final = 2048  # remembered
+_MAX_ORIGINS: Final = 2048  # cached
 origin_values = itemgetter(*_ORIGIN)
-ADMITTED: Final = "(admitted)"  # set by flood control: no name for an `extra=`
-# Others are of an `extra=`. taskName is there from Python 3.12 on; formatters of other code set message and asctime.
+ADMITTED: Final = "(admitted)"  # set by flood control; not a name that an `extra=` has
+# Others come from an `extra=`. taskName exists from Python 3.12 on; formatters of other code set message and asctime.
 _STANDARD: Final = frozenset(BLANK) | {"message", "asctime", "taskName", ADMITTED}
 _STANDARD_LENGTH: Final = len(BLANK)
 _HAVE_TASKS: Final = "taskName" in BLANK  # from Python 3.12 on
 # First part of a logger's name -> the extra that is left out: a library adds it for its own use.
 _OWN_USE: Final = {"uvicorn": "color_message", "celery": "data", "django": "request"}
-usual_message: Final = logging.LogRecord.getMessage
-_LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, nor negative ones
+_LATEST: Final = 2.0**34  # seconds since the epoch: some sinks cannot send later times, or negative ones
 
 
 def prepare(record: logging.LogRecord) -> PreparedRecord:
-    """Return the record that handlers get, without the queue between."""
+    """Return the record that handlers get when there is no queue."""
     return restore(flatten(record))
 
 
@@ -55,7 +54,7 @@ def flatten(record: logging.LogRecord) -> Flat:
         stack, exception, fields = _details(data)
     try:
         origin = serialize_origin(redact.text, origin_values(data))
-    except TypeError:  # one is not hashable
+    except TypeError:  # a value is not hashable
         origin = serialize_origin(redact.text, tuple(map(to_scalar, origin_values(data))))
     message = redact.text(_message(record))
     return origin, _usable_time(data["created"]), data.get("taskName"), message, stack, exception, fields, active_span()
@@ -68,7 +67,7 @@ def flatten_call(origin: bytes, msg: object, args: Any) -> Flat:
 
 
 def restore(flat: Flat) -> PreparedRecord:
-    """Restore the record from what `flatten` has returned. Raises ValueError or TypeError for another origin."""
+    """Restore the record from the result of `flatten`. Raises ValueError or TypeError for an invalid origin."""
     origin, created, task, message, stack, exception, fields, span = flat
     data = deserialize_origin(origin).copy()
     data["created"] = created
@@ -82,9 +81,9 @@ def restore(flat: Flat) -> PreparedRecord:
     if exception:
         data["exception"] = exception
         data["exc_text"] = exception["stacktrace"]
-    if span and (ids := span_fields(span)).keys().isdisjoint(fields or ()):  # else the application has its own ids
+    if span and (ids := span_fields(span)).keys().isdisjoint(fields or ()):  # otherwise the application has its own ids
         fields = {**(fields or {}), **ids}
-    if fields:  # which may have the names of attributes
+    if fields:  # their names may be those of attributes
         data = {**fields, **data, "exception": exception, "fields": fields}
     return PreparedRecord(data)
 
@@ -106,7 +105,7 @@ def deserialize_origin(origin: bytes) -> dict[str, Any]:
     values = dict(zip(_ORIGIN, json.loads(origin.decode("utf-8", "surrogatepass")), strict=True))
     scalars = all(isinstance(each, str | int | float | None) for each in values.values())
     if type(values["levelno"]) is not int or not scalars:
-        raise ValueError("no origin of a record")
+        raise ValueError("not the origin of a record")
     file = os.path.basename(str(values["pathname"]))
     return {**BLANK, **values, "filename": file, "module": os.path.splitext(file)[0], "args": None}
 
@@ -136,7 +135,7 @@ def _context_fields(extras: Mapping[str, Any] | None = None) -> dict[str, Any] |
 def _task_name() -> str | None:
     library = sys.modules.get("asyncio")
     try:
-        # current_task() would raise where no loop runs, which takes longer than all else here.
+        # current_task() would raise where no loop runs, which takes longer than everything else here.
         task = library.current_task() if library and library._get_running_loop() else None  # noqa: SLF001
         return task.get_name() if task else None
     except Exception:  # noqa: BLE001 - the class of a task may be the application's
@@ -144,14 +143,12 @@ def _task_name() -> str | None:
 
 
 def _usable_time(created: Any) -> float:
-    """Return the time of a record, or the present one if it is no number, or one that a calendar or a sink lacks."""
+    """Return the time of a record, or the current time if it is not a number, or not valid for calendars or sinks."""
     is_usable = type(created) in (float, int) and 0 <= created < _LATEST
     return float(created) if is_usable else time.time()
 
 
 def _message(record: logging.LogRecord) -> str:
-    if type(record) is logging.LogRecord and logging.LogRecord.getMessage is usual_message:
-        return _merge(record.msg, record.args)
     try:
         return str(to_builtin(record.getMessage()))
     except Exception as error:  # noqa: BLE001 - wrong arguments, or an argument's own __str__

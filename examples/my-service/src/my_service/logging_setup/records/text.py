@@ -1,4 +1,4 @@
-"""Records as lines: escapes, time stamps, strict JSON, and the formatter of text.
+"""Records as lines: escapes, time stamps, strict JSON, and the text formatter.
 
 No record can forge another one (CWE-117): control characters are escaped, and further lines are indented.
 """
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 INDENT: Final = "    "  # before every further line of a record; no record begins with a space
 
-# Patterns as texts: `re` compiles each when it is first needed, and most programs never need most of them.
+# Patterns as strings: `re` compiles each when it is first needed, and most programs never need most of them.
 _ASCII: Final = "\x00-\x1f\x7f"
 # C1, line ends, directions, and invisible characters; not U+200B to U+200D and variation selectors, which some scripts
 # and emoji need.
@@ -68,20 +68,20 @@ def _head(level: str, logger: str, process: str | None, thread: str | None, colo
 
 
 def key_values(fields: Mapping[str, Any]) -> str:
-    """Return context and extras as ` key=value` each."""
+    """Return context and extras, each as ` key=value`."""
     return "".join(f" {_bare(key)}={_bare(value)}" for key, value in fields.items())
 
 
 def _bare(value: object) -> str:
-    """Return the key or the value of a `key=value` pair, in quotes where it could be taken for more than one."""
+    """Return the key or the value of a `key=value` pair, in quotes where it could be taken for several."""
     text = value if isinstance(value, str) else str(value)
-    if text.isalnum() or text.isidentifier():  # most are, and both are fast
+    if text.isalnum() or text.isidentifier():  # most are one of these, and both checks are fast
         return text
     return escape(json.dumps(text, ensure_ascii=False) if _NOT_BARE.search(text) else text)
 
 
 def add_fields(entry: dict[str, Any], fields: Mapping[str, Any], reserved: Container[str] = ()) -> None:
-    """Add context and extras to `entry`; one whose name is taken or reserved gets "fields." before it."""
+    """Add context and extras to `entry`; a name that is taken or reserved gets the prefix "fields."."""
     for name, value in fields.items():
         key = name
         while key in entry or key in reserved:
@@ -90,7 +90,7 @@ def add_fields(entry: dict[str, Any], fields: Mapping[str, Any], reserved: Conta
 
 
 def escape(text: str) -> str:
-    """Return `text` on one line, with every control character, newlines too, written as its escape."""
+    """Return `text` on one line, with every control character, including newlines, escaped."""
     if is_printable(text):
         return text
     return re.sub(_CONTROL, lambda match: match[0].encode("unicode_escape").decode(), text)
@@ -102,14 +102,14 @@ def escape_lines(text: str) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Return True if `text` has no control character; False leaves that open."""
+    """Return True only if `text` has no control character; it may have none if the result is False."""
     if len(text) < 100 or not text.isascii():
         return text.isprintable()
     return len(text.encode().translate(None, _ASCII_CONTROL)) == len(text)  # four times as fast
 
 
 def syslog_severity(level: int) -> int:
-    """Return the number of a level in syslog and in systemd's journal."""
+    """Return the severity of a level in syslog and in systemd's journal."""
     return next((number for least, number in _SEVERITIES if level >= least), 7)  # 7: debug
 
 
@@ -122,7 +122,7 @@ def to_json(entry: Mapping[str, Any]) -> str:
         line = _encode(json.loads(text, parse_constant=lambda name: str(float(name))))
     if line.isascii() and "\x7f" not in line:
         return line
-    # A lone surrogate becomes its escape as text, because no UTF-8 can carry it.
+    # A lone surrogate becomes its escape as text, because UTF-8 cannot encode it.
     line = re.sub(f"[{_SURROGATES}]", lambda match: f"\\\\u{ord(match.group()):04x}", line)
     # What `json` does not escape.
     return re.sub(f"[\x7f{_OTHERS}]", lambda match: json.dumps(match[0])[1:-1], line)
@@ -135,7 +135,7 @@ _encode: Callable[[object], str] = json.JSONEncoder(
 
 @lru_cache(4)  # under load, many records share a millisecond
 def format_time(milliseconds: int) -> str:
-    """Return the time stamp of that moment since the epoch: ISO 8601, local, with its offset."""
+    """Return the time stamp for milliseconds since the epoch: ISO 8601, local, with its offset."""
     second = _format_second(milliseconds // 1000)
     return f"{second[:19]}.{milliseconds % 1000:03d}{second[19:]}"
 

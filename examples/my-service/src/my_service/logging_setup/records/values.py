@@ -1,8 +1,8 @@
-"""Convert any value, and any exception, to built-in types, which JSON and every formatter can carry.
+"""Convert any value, and any exception, to built-in types, which JSON and every formatter can represent.
 
 Stack traces are those of Python's `traceback`, but each stack is formatted once: finding the source lines, and the
 places of the marks (^^^^) in them, is nearly all of the work, and has the same result for the same places in the
-code. What differs each time, the exceptions' own lines, their causes and groups, is left to `traceback`.
+code. What differs each time (the exceptions' own lines, their causes and groups) is left to `traceback`.
 """
 
 import sys
@@ -14,25 +14,25 @@ from typing import Any, Final
 MAX_ITEMS: Final = 200  # members of one collection
 _MAX_ALL_ITEMS: Final = 1_000  # members of all collections in one value: they may share members, and be cyclic
 _MAX_DEPTH: Final = 6  # levels of nesting
-_MAX_BITS: Final = 1_024  # of an int; longer ones in hexadecimal, for Python refuses to write them in decimal
+_MAX_BITS: Final = 1_024  # of an int; longer ones are in hexadecimal, because Python refuses to write them in decimal
 # Modules and classes. A module that nothing has imported has no values, and takes milliseconds to import.
 _DATES: Final = (("datetime", "date"), ("datetime", "time"))
 _AS_STR: Final = (("decimal", "Decimal"), ("pathlib", "PurePath"), ("uuid", "UUID"))
-_MAX_STACKS: Final = 256  # remembered
-_MAX_FRAMES: Final = 100  # of a stack that is remembered
+_MAX_STACKS: Final = 256  # cached
+_MAX_FRAMES: Final = 100  # of a stack that is cached
 
 
 def to_builtin(value: object, depth: int = _MAX_DEPTH, left: list[int] | None = None) -> Any:
     """Return `value` as built-in types: itself, a copy, its str() or its repr(). Never raises.
 
-    `left` is a counter: how many members its collections may still have, all together.
+    `left` holds the number of members that its collections may still have in total.
     """
     kind = type(value)
     if kind in (str, float, bool, type(None)):
         return value
     try:
         if isinstance(value, int):
-            number = int.__int__(value)  # not a subclass's own
+            number = int.__int__(value)  # not a subclass's own method
             return number if number.bit_length() <= _MAX_BITS else hex(number)
         if isinstance(value, dict | list | tuple | set | frozenset):
             return _members(value, depth, left or [_MAX_ALL_ITEMS])
@@ -72,13 +72,13 @@ def to_key(key: object) -> str:
 
 
 def to_scalar(value: object) -> str | int | float | None:
-    """Return `value` as a built-in type that is no collection."""
+    """Return `value` as a built-in type that is not a collection."""
     found = to_builtin(value)
     return found if isinstance(found, str | int | float | None) else str(found)
 
 
 def safe_str(value: object) -> str:
-    """Return str(value), or the reason why there is none."""
+    """Return str(value), or the reason why that failed."""
     try:
         return str.__str__(str(value))
     except Exception as error:  # noqa: BLE001 - as above
@@ -95,9 +95,9 @@ def exception_fields(
     text: str | None,
     mask: Callable[[str], str],
 ) -> dict[str, Any] | None:
-    """Return the fields of `exc_info`, or else of a traceback's text, or None without both; never raises.
+    """Return the fields of `exc_info`, or else of a traceback's text, or None without either. Never raises.
 
-    `mask` masks the secrets of a text.
+    `mask` masks the secrets in a text.
     """
     if not isinstance(info, tuple) or len(info) != 3 or not isinstance(info[1], BaseException):
         return {"type": "", "message": "", "stacktrace": mask(str(text))} if text else None
@@ -109,7 +109,7 @@ def exception_fields(
         found["causes"] = [{"type": _name(type(e)), "message": mask(safe_str(e))} for e in causes[:MAX_ITEMS]]
         notes = getattr(error, "__notes__", None)
         found["notes"] = [mask(safe_str(note)) for note in notes[:MAX_ITEMS]] if isinstance(notes, list) else []
-    except Exception as failure:  # noqa: BLE001 - an exception's own class may be what fails
+    except Exception as failure:  # noqa: BLE001 - the exception's own class may fail
         text = f"{found['type']}: {found['message']} [not in full: {type(failure).__name__}]"
     found["stacktrace"] = mask(text.rstrip("\n"))
     return found
@@ -133,11 +133,11 @@ _remembered: dict[tuple[int | None, ...], tuple[_Stack, list[CodeType]]] = {}
 
 
 def format_exception(error: BaseException, stack: TracebackType | None) -> tuple[str, list[BaseException]]:
-    """Return traceback.format_exception(type(error), error, stack) as one text; raises what that raises.
+    """Return traceback.format_exception(type(error), error, stack) as one text. Raises what that raises.
 
-    And the exceptions that led to `error`, nearest first; those of a group after its causes.
+    Also return the exceptions that led to `error`, nearest first; those of a group come after its causes.
     """
-    # With causes and groups, but all without their stacks, which follow.
+    # With causes and groups, but without their stacks, which are added below.
     shown = traceback.TracebackException(type(error), error, stack, limit=0, compact=True)
     waiting = [(shown, error, stack)]
     for each, origin, own in waiting:
@@ -162,9 +162,9 @@ def _formatted_stack(first: TracebackType | None) -> _Stack:
     if known := _remembered.get(places):
         return known[0]
     frames = traceback.extract_tb(first)
-    stack = _Stack(frames[:1])  # `traceback` only asks whether it has any
+    stack = _Stack(frames[:1])  # `traceback` only checks that it is not empty
     stack.lines = frames.format()
-    # Not without its source, which may be readable the next time; nor where compiled code has a line and no
+    # Not cached without its source, which may be readable the next time, or where compiled code has a line and no
     # instruction (-1).
     if len(codes) <= _MAX_FRAMES and -1 not in key and all(frame.line for frame in frames):
         if len(_remembered) >= _MAX_STACKS:

@@ -1,5 +1,5 @@
-"""The sinks, a module each: its settings (a Sink) and its handler. Records come from `records.serialize.restore`.
+"""The sinks, one module each, with its settings (a Sink) and handler. Records come from `records.serialize.restore`.
 
-Read first a sink, such as console.py, and background.py if it may block; then dispatcher.py, which
-calls the handlers. The table in get_handlers.py names the sinks.
+Read a sink first, such as console.py, and background.py if it may block; then dispatcher.py, which
+calls the handlers. The table in get_handlers.py lists the sinks.
 """

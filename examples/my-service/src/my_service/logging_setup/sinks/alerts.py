@@ -1,4 +1,4 @@
-"""Alerts: the first at once, with the records before it; further ones in one digest, so many an hour at most."""
+"""Alerts: the first is sent at once, with the records before it; further ones in digests, with a limit per hour."""
 
 import collections
 import logging
@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ..records.text import escape
 from ..records.values import cut
@@ -14,7 +14,7 @@ from .background import BackgroundHandler
 
 SERVICE: Final = "my-service"
 _ATTEMPTS: Final = 6  # with the pauses between them, about a minute
-_PAUSE: Final = 2.0  # seconds after the first of them
+_PAUSE: Final = 2.0  # seconds after the first attempt
 _LONGEST_TITLE: Final = 200  # characters
 _LONGEST_RECORD: Final = 8_000
 _LONGEST_TEXT: Final = 100_000
@@ -53,20 +53,19 @@ class Alert:
 
 
 class AlertHandler(BackgroundHandler[Alert]):
-    """Pass alerts to `send`, at most once in `interval` seconds and `per_hour` times an hour. Attach `recent` too.
+    """Pass alerts to `send`, at the rate of `settings`: those of a sink, with history, interval and per_hour.
 
-    Alerts for which `send` raises are tried six times within a minute, then dropped and reported; see
-    BackgroundHandler.deliver.
+    Attach `recent` too. Alerts for which `send` raises are tried six times within a minute, then dropped and
+    reported; see BackgroundHandler.deliver.
     """
 
-    keeps_level = True  # no alerts for the records of a level that is changed at run time
+    keeps_level = True  # a level that is changed at run time adds no alerts
 
-    def __init__(
-        self, name: str, send: Callable[[Sequence[Alert]], None], history: int, *, interval: float, per_hour: int
-    ) -> None:
-        self.send, self.recent, self._interval = send, RecentRecords(history), interval
-        self._sent: collections.deque[float] = collections.deque(maxlen=per_hour)  # when, in monotonic seconds
-        super().__init__(name, batch=10_000, attempts=_ATTEMPTS, pause=_PAUSE)
+    def __init__(self, settings: Any, send: Callable[[Sequence[Alert]], None]) -> None:
+        self.send, self.recent = send, RecentRecords(settings.history)
+        self._interval: float = settings.interval
+        self._sent: collections.deque[float] = collections.deque(maxlen=settings.per_hour)  # when, in monotonic seconds
+        super().__init__(settings.name, batch=10_000, attempts=_ATTEMPTS, pause=_PAUSE)
 
     def payload(self, record: logging.LogRecord) -> Alert:
         """Return the record's text, with the records before it if it is the first of its message."""
@@ -76,7 +75,7 @@ class AlertHandler(BackgroundHandler[Alert]):
         return Alert(title, text, history)
 
     def due_in(self) -> float:
-        """Return the seconds until the interval is over and the hour has room for one more message."""
+        """Return the seconds until the interval is over and the hourly limit allows one more message."""
         due = self._delivered_at + self._interval
         if len(self._sent) == self._sent.maxlen:
             due = max(due, self._sent[0] + _HOUR)
@@ -89,7 +88,7 @@ class AlertHandler(BackgroundHandler[Alert]):
 
 
 def compose(batch: Sequence[Alert]) -> tuple[str, str]:
-    """Return a subject, and the count of each alert, the text of the first of each, and the records before them."""
+    """Return a subject, and a text: the count of each alert, the first of each, and the records before them."""
     more = f" (and {len(batch) - 1} more)" if len(batch) > 1 else ""
     counts = collections.Counter(alert.title for alert in batch)
     first = {alert.title: alert.text for alert in reversed(batch)}

@@ -1,6 +1,6 @@
-"""Base of handlers whose sink may be slow, remote or down: a bounded backlog, a thread, retry with backoff.
+"""Base class of handlers whose sink may be slow, remote or down: a bounded backlog, a thread, retry with backoff.
 
-A log call only appends its record to the backlog; the thread delivers. When the backlog is full, the oldest records
+A log call only appends its record to the backlog; the thread delivers it. When the backlog is full, the oldest records
 are dropped, counted and reported. `flush()` does not wait; only `close()` does, up to a deadline.
 """
 
@@ -17,7 +17,7 @@ from ..process.global_state import forked_handlers
 from .answers import RefusedError, RetryLaterError
 
 MAX_RECORDS: Final = 10_000  # in the backlog
-MAX_SIZE: Final = 8 * 1024 * 1024  # of all payloads in it together, as len() counts them
+MAX_SIZE: Final = 8 * 1024 * 1024  # sum of len() of all payloads in it
 LONGEST_PAUSE = 30.0  # seconds between two attempts; tests lower it
 _LONGEST_WAIT: Final = 120.0  # seconds, for RetryLaterError
 _PAUSE_AT_CLOSE: Final = 0.2
@@ -30,7 +30,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     """Handler that delivers in a thread of its own; a subclass defines `payload` and `deliver`.
 
     `batch` limits the records of one delivery, `batch_size` the sum of their payloads' len(). A failed delivery is
-    retried after `pause` seconds, then after twice as many, up to LONGEST_PAUSE: `attempts` times, 0: without limit.
+    retried after `pause` seconds, doubled each time up to LONGEST_PAUSE, in at most `attempts` attempts (0: no limit).
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         forked_handlers.add(self)  # the parent delivers its own backlog
 
     def reset_in_child(self) -> None:
-        """In a forked child: start empty, without the connections that it shares with its parent."""
+        """Start empty in a forked child, without the connections that it shares with its parent."""
         self._reset()
         self.forget()
 
     def _reset(self) -> None:
-        self.failing = self._failure_reported = False  # the last attempt to deliver has failed; and that was reported
-        self._lost_before = self.lost  # when the last recovery was reported
+        self.failing = self._failure_reported = False  # the last delivery has failed; this was reported
+        self._lost_before = self.lost  # the value of `lost` when the last recovery was reported
         self._delivered_at = float("-inf")  # when the last delivery ended, in monotonic seconds
         # Its lock is not the handler's: see handle(). It is re-entrant, for a signal handler that logs.
         self._changed = threading.Condition(threading.RLock())
@@ -71,12 +71,12 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def deliver(self, batch: Sequence[Payload]) -> None:
         """Send some payloads, oldest first. Runs in the handler's thread; may block for some seconds.
 
-        RefusedError drops the batch; any other exception has all of it retried: a handler that sends
-        records one by one should use batch=1.
+        RefusedError drops the batch; after any other exception, all of it is retried, so a handler that
+        sends records one by one should use batch=1.
         """
 
     def due_in(self) -> float:
-        """Return the seconds until the next delivery may start; records logged meanwhile go with it."""
+        """Return the seconds until the next delivery may start; records logged meanwhile are part of it."""
         return 0.0
 
     def end(self) -> None:
@@ -88,7 +88,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
     def handle(self, record: logging.LogRecord) -> bool:
         """Append the record to the backlog. Does not block.
 
-        Without the handler's lock: reports made in here go to other handlers, whose locks other threads may hold.
+        Does not take the handler's lock: reports made here go to other handlers, whose locks other threads may hold.
         """
         passed: Any = self.filter(record)  # from 3.12 on, maybe another record
         if passed:
@@ -102,21 +102,21 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
             if self._closed:
                 raise ValueError("handler is closed")
             if not self._thread.is_alive() and not self._closing.is_set():
-                self._start()  # in a forked child, which has no threads of its parent
+                self._start()  # in a forked child, which has none of its parent's threads
             payload = self.payload(record)
             self._backlog.append(payload)
             self._size += len(payload)
             while len(self._backlog) > MAX_RECORDS or (self._size > MAX_SIZE and len(self._backlog) > 1):
                 self._size -= len(self._backlog.popleft())
                 dropped += 1
-            # A report on this sink starts no delivery, which might cause the next report: it goes with one.
+            # A report on this sink starts no delivery, which might cause another report; it waits for the next one.
             self._due = self._due or threading.get_ident() != self._thread.ident
             self._changed.notify()
         if dropped:
             self._drop(dropped, "backlog is full")
 
     def finish_by(self, deadline: float) -> None:
-        """Deliver what is left without further pauses, until `deadline` (monotonic seconds). Does not block."""
+        """Deliver the backlog without further pauses, until `deadline` (monotonic seconds). Does not block."""
         self._deadline = deadline
         with self._changed:
             self._closing.set()
@@ -149,7 +149,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
             reports.own_threads.discard(threading.get_ident())
 
     def _take(self) -> list[Payload]:
-        """Block until a batch is due and return it; empty when nothing is left at the end."""
+        """Block until a batch is due, and return it; it is empty if the backlog is empty at the end."""
         with self._changed:
             self._in_delivery = 0
             self._changed.wait_for(lambda: self._due or self._closing.is_set())
@@ -171,7 +171,7 @@ class BackgroundHandler(logging.Handler, ABC, Generic[Payload]):
         while True:
             try:
                 self.deliver(batch)
-            except Exception as error:  # noqa: BLE001 - of any library, for any reason
+            except Exception as error:  # noqa: BLE001 - any library may raise anything
                 self.failing = True
                 reason, refused = reports.describe(error), isinstance(error, RefusedError)
                 if refused or attempt == self._attempts:

@@ -13,18 +13,18 @@ from typing import Any, ClassVar, Final, TextIO
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
-from ..records.format_strings import line_format
+from ..records.format_strings import FORMATS, line_format
 from ..records.text import syslog_severity
 from .answers import RefusedError
 from .background import BackgroundHandler
 
 _BATCH_SIZE: Final = 65_536  # bytes; when a console that is not read is closed, all of these count as dropped
-_CROWDED: Final = 2_000  # records in the backlog, from which on emit() may block
+_CROWDED: Final = 2_000  # records in the backlog above which emit() may block
 _YIELD: Final = 0.001  # seconds that it blocks at a time
 _CREDIT: Final = 0.5  # seconds that it may block in all, if nothing is delivered meanwhile: less than LOG_QUEUE_TIMEOUT
 _CREDIT_PER_BATCH: Final = 0.01  # seconds more for each delivery
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a file that stdout is redirected to
-_RETRY_AFTER: Final = 0.01  # seconds, while a stream that does not block takes nothing
+_RETRY_AFTER: Final = 0.01  # seconds, while a non-blocking stream accepts nothing
 
 
 class ConsoleSink(Sink):
@@ -32,12 +32,7 @@ class ConsoleSink(Sink):
 
     name: ClassVar[str] = "console"
     level: int = level_setting("LOG_CONSOLE_LEVEL", logging.INFO, "level of the console; empty: LOG_LEVEL, or INFO")
-    format: str = setting(
-        "LOG_CONSOLE_FORMAT",
-        line_format,
-        "text",
-        "text, json, gcp, ecs, datadog, or a format string",
-    )
+    format: str = setting("LOG_CONSOLE_FORMAT", line_format, "text", FORMATS)
     stream: str = setting("LOG_CONSOLE_STREAM", parse.one_of("stdout", "stderr"), "stdout", "stdout or stderr")
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
@@ -67,12 +62,12 @@ class JournalFormatter(logging.Formatter):
 
 
 class ConsoleHandler(BackgroundHandler[bytes]):
-    """Background handler for the console: a reader that is slow or stopped does not hold up the log.
+    """Background handler for the console: a slow or stopped reader does not block logging.
 
     A console that is closed is reported once, and later records are only counted.
     """
 
-    closes_last = True  # it shows what the other slow handlers report at their close
+    closes_last = True  # it shows what the other slow handlers report when they are closed
 
     def __init__(self, stream: str = "stdout") -> None:
         self.output = Output(stream)
@@ -85,7 +80,7 @@ class ConsoleHandler(BackgroundHandler[bytes]):
             self.lost += 1
             return
         super().emit(record)
-        # Backpressure, so that a burst is not dropped: without end for a reader that keeps up, briefly for one that
+        # Backpressure, so that a burst is not dropped: without limit for a reader that keeps up, briefly for one that
         # is slow or stopped.
         while len(self._backlog) > _CROWDED and self._credit > 0 and threading.current_thread() is not self._thread:
             self._credit -= _YIELD
@@ -105,10 +100,10 @@ class ConsoleHandler(BackgroundHandler[bytes]):
 
 
 class Output:
-    """sys.stdout or sys.stderr, as it is when this is made.
+    """sys.stdout or sys.stderr, as found when this object is created.
 
-    Writes past the stream's buffer, which would keep what cannot be written and fail with it at the interpreter's
-    exit. A stream that is no file, such as a notebook's, is written to as by `print`.
+    Bypasses the stream's buffer, which would keep data that cannot be written and fail with it at the interpreter's
+    exit. A stream that is not a file, such as a notebook's, is written to as by `print`.
     """
 
     def __init__(self, name: str) -> None:
@@ -116,23 +111,23 @@ class Output:
         self.closed = self.stream is None
         self._descriptor: int | None = None
         self.is_journal = False  # of systemd
-        # Clears the line: a progress bar, which is then drawn again below the log lines.
+        # Clears the line of a progress bar, which is then drawn again below the log lines.
         self._before = b"\r\x1b[K" if is_terminal(self.stream) else b""
         try:
             file = os.fstat(self.stream.fileno())
             self.is_journal = os.environ.get("JOURNAL_STREAM") == f"{file.st_dev}:{file.st_ino}"  # systemd.exec(5)
-            # Not that of another class, such as a notebook's, whose fileno() is not where its write() goes.
+            # Not for another class, such as a notebook's, whose fileno() is not where its write() goes.
             if os.name == "posix" and isinstance(self.stream, io.TextIOWrapper):
                 self._descriptor = self.stream.fileno()
         except OSError as error:
-            self.closed = error.errno == errno.EBADF  # the number of which may soon be another file's
+            self.closed = error.errno == errno.EBADF  # its number may soon belong to another file
         except (ValueError, AttributeError):  # without a descriptor
             pass
         self.encoding = getattr(self.stream, "encoding", None) or "utf-8"
         self._torn = False  # the last line was written only in part
 
     def write(self, data: bytes) -> str:
-        """Write whole lines, and return why they could not be written: the disk is full. Blocks as the stream does.
+        """Write whole lines; if the disk is full, return that as the reason. Blocks as the stream does.
 
         Any other failure closes the console; it is reported, and nothing is written from then on.
         """
@@ -157,7 +152,7 @@ class Output:
             try:
                 data = data[os.write(self._descriptor, data) :]
                 self._torn = bool(data)
-            except BlockingIOError:  # another program that shares the terminal has made it so
+            except BlockingIOError:  # another program that shares the terminal has made it non-blocking
                 time.sleep(_RETRY_AFTER)
 
 
@@ -169,8 +164,8 @@ def wants_colour(stream: TextIO | None) -> bool:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return True for a terminal that has control sequences."""
+    """Return True for a terminal that supports control sequences."""
     try:
         return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-    except (ValueError, AttributeError):  # closed; or an object that has write() alone
+    except (ValueError, AttributeError):  # closed, or an object that has only write()
         return False

@@ -1,4 +1,4 @@
-"""Calls every handler for every record, each with its own level, its own failures and its own count."""
+"""Call every handler for every record, each with its own level, failures and counts."""
 
 import logging
 import os
@@ -11,14 +11,14 @@ from ..process import reports
 from ..process.global_state import spare_loggers
 
 CLOSE_WITHIN: Final = 5.0  # seconds
-_AT_LEAST: Final = 0.2  # seconds for the console, whatever the others have taken
+_AT_LEAST: Final = 0.2  # seconds for the console, whatever time the others have taken
 
 
 class GuardedHandler:
     """A handler whose exceptions are counted and reported, and reach neither the caller nor other handlers.
 
     A handler may have these attributes: `lost`, the number of records it lost without an exception;
-    `failing`, True from a failed delivery until the next good one; `delivers`, False if it is no sink; `keeps_level`,
+    `failing`, True from a failed delivery until a successful one; `delivers`, False if it is not a sink; `keeps_level`,
     True if its level stays when levels are changed at run time;
     `buffers`, True if its emit() fills a buffer without a lock, flush() writes that, and handle() does both.
     """
@@ -34,7 +34,7 @@ class GuardedHandler:
         handler.handleError = self._failed  # type: ignore[method-assign, assignment]
 
     def flush_only(self) -> None:
-        """Replaces close(): logging.config closes every handler that exists. In a forked child, close."""
+        """Flush, in place of close(): logging.config closes every handler that exists. In a forked child, close."""
         spare_loggers()
         (self.flush if os.getpid() == self._owner else self.close)()
 
@@ -59,7 +59,7 @@ class GuardedHandler:
         reports.report(f"{self.name} failed", f"{self.name}: handler failed, {reports.COUNT} records dropped: {error}")
 
     def take_report(self, record: logging.LogRecord) -> bool:
-        """Call the handler for a report of logging itself; return True if its sink can be expected to get it."""
+        """Call the handler for one of logging's reports; return True if its sink can be expected to get it."""
         before = self.count()["handled"]
         self.handle(record)
         able = getattr(self.handler, "delivers", True) and not getattr(self.handler, "failing", False)
@@ -72,7 +72,7 @@ class GuardedHandler:
 
 
 class Dispatcher:
-    """Calls each of `handlers` for the records that its level lets through, and takes the reports of this process."""
+    """Call each of `handlers` for the records that its level lets through, and for the reports of this process."""
 
     def __init__(self, handlers: Iterable[logging.Handler]) -> None:
         self.handlers = [GuardedHandler(handler) for handler in handlers]
@@ -84,7 +84,7 @@ class Dispatcher:
         reports.connect(self._report)
 
     def dispatch(self, records: Sequence[logging.LogRecord]) -> None:
-        """Call the handlers for `records`: those that buffer for all of them, the others in turns. Never raises."""
+        """Call the handlers for `records`: those that buffer for all of them, the others one by one. Never raises."""
         for guarded in self._buffering:
             level = guarded.handler.level
             guarded.handle(*[record for record in records if record.levelno >= level])
@@ -102,9 +102,9 @@ class Dispatcher:
         self._each("flush", self.handlers)
 
     def close(self, within: float = CLOSE_WITHIN) -> None:
-        """Close every handler, the slow ones first and all of them within so many seconds.
+        """Close every handler, the slow ones first and all of them in at most `within` seconds.
 
-        What a handler reports at its close reaches those that are still open. The console is the last of the slow ones.
+        What a handler reports when it is closed reaches those still open. The console is the last of the slow ones.
         """
         self.flush()
         self._each("report_lost", self.handlers)
@@ -121,7 +121,7 @@ class Dispatcher:
         reports.connect(None)
 
     def counts(self) -> dict[str, Any]:
-        """Handler name -> how many records it has handled, and how many it failed on."""
+        """Return, per handler name, how many records the handler has handled, and how many it failed on."""
         return {guarded.name: guarded.count() for guarded in self.handlers}
 
     @staticmethod

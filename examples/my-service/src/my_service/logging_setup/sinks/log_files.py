@@ -1,4 +1,4 @@
-"""The files of a log: the open one, locked against other processes, and its backups, which are rolled-over files."""
+"""The files of a log: the open one, locked against other processes, and its backups (rolled-over files)."""
 
 import contextlib
 import os
@@ -21,16 +21,16 @@ KINDS: Final = ("", ".gz", ".gzipping")  # endings of a backup: plain, compresse
 
 
 class LockedFile:
-    """A file open for whole lines, in an existing or new folder; locked against all that open it in this way.
+    """A file to append whole lines to, in an existing or new folder; locked against others that use this class.
 
     A device or a pipe is not locked, and does not roll over (`rotates` is False). The constructor and the methods
-    raise OSError; BlockingIOError if another process has the lock, unless it may be `shared`. `follow`: open_file().
+    raise OSError; BlockingIOError if another process has the lock, unless it may be `shared`. `follow`: as open_file().
     """
 
     def __init__(self, path: str, *, follow: bool = False, shared: bool = False) -> None:
         self.path = path
         self.shared = self._torn = False
-        self.stamp = 0.0  # if set, the time of the last change after each write, in seconds since the epoch
+        self.period = "", 0.0, 0.0  # if set, that of its records: name, start and end, in seconds since the epoch
         self._descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, follow=follow)
         try:
             self.rotates = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
@@ -44,10 +44,10 @@ class LockedFile:
         if self.rotates:
             with contextlib.suppress(OSError), open(path, "rb") as file:  # empty; or it may be written, but not read
                 file.seek(-1, os.SEEK_END)
-                self._torn = file.read() != b"\n"  # cut short by a full disk or a kill
+                self._torn = file.read() != b"\n"  # truncated by a full disk or a kill
 
     def _lock(self, shared: bool) -> None:
-        """Take the lock, which ends with the process, even by SIGKILL; some network file systems have none."""
+        """Take the lock, which the process's end releases, even by SIGKILL; some network file systems have no locks."""
         if sys.platform != "win32":
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,19 +56,19 @@ class LockedFile:
                 if self.shared and not shared:
                     raise
 
-    def append(self, lines: list[bytes]) -> None:
+    def append(self, data: bytes) -> None:
         """Write whole lines; blocks as long as the disk does. `size` grows by what is written, even if it raises."""
-        data = b"".join(lines)
         if self._torn:
             data = b"\n" + data
-        while data:  # more than once only when the disk is about to be full
+        while data:  # more than once only when the disk is almost full
             written = os.write(self._descriptor, data)
             self.size += written
             data = data[written:]
             self._torn = bool(data)
-        if self.stamp:
-            with contextlib.suppress(OSError):
-                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (self.stamp, self.stamp))
+        name, start, end = self.period
+        if name and time.time() >= end:
+            with contextlib.suppress(OSError):  # after a restart, the time of the last change says which period it is
+                os.utime(self._descriptor if os.utime in os.supports_fd else self.path, (start, start))
 
     def is_there(self) -> bool:
         """Return True if the path still leads to this file; update `size` and `written`, which others may change."""
@@ -88,7 +88,7 @@ class LockedFile:
 def open_free(path: str, tries: int) -> LockedFile:
     """Open `path` (app.log), or the first of app.2.log, app.3.log ... that no other process has locked.
 
-    Tries `path` itself so many times, every 10 ms: the process that has it may be about to end.
+    Tries `path` itself `tries` times, every 10 ms: the process that has locked it may be about to end.
     """
     for _ in range(tries):
         with contextlib.suppress(BlockingIOError):
@@ -102,7 +102,7 @@ def open_free(path: str, tries: int) -> LockedFile:
 
 
 class Backups:
-    """The backups of a file: finds them by name, deletes those beyond the number to keep, compresses in a thread."""
+    """The backups of a file: find them by name, delete those beyond the number to keep, compress them in a thread."""
 
     def __init__(self, keep: int, endings: str, order: Callable[[str], Any], compress: bool) -> None:
         self.keep = keep
@@ -117,7 +117,7 @@ class Backups:
         return self._thread.is_alive()
 
     def add(self, path: str, ending: str) -> None:
-        """Make `path` the backup of that name, or append it to that if it exists; raises OSError."""
+        """Rename `path` to its backup with that ending, or append it to the backup if that exists. Raises OSError."""
         backup = f"{path}.{ending}"
         if not os.path.exists(backup):
             os.rename(path, backup)
@@ -126,7 +126,7 @@ class Backups:
             size = theirs.size
             try:
                 while chunk := ours.read(1 << 20):
-                    theirs.append([chunk])
+                    theirs.append(chunk)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.truncate(backup, size)
@@ -150,7 +150,7 @@ class Backups:
     def _begin(self, backups: list[str]) -> None:
         for backup in backups:
             if os.path.isfile(backup) and not os.path.isfile(f"{backup}.gzipping"):
-                # Renamed here, not in the thread: so the plain name is free for late records.
+                # Renamed here, not in the thread, so that the plain name is free for late records.
                 os.rename(backup, f"{backup}.gzipping")
         if sources := [file for backup in backups if os.path.isfile(file := f"{backup}.gzipping")]:
             self._thread = threading.Thread(target=_compress_all, args=(sources,), name="log-gzip", daemon=True)
@@ -158,7 +158,7 @@ class Backups:
                 self._thread.start()
 
     def join(self) -> None:
-        """Block until a compression has finished, at most 2 s; the next start does the rest."""
+        """Block until a compression has finished, at most 2 s; the next start compresses the rest."""
         if self.busy:
             self._thread.join(2.0)
 
@@ -172,10 +172,10 @@ def _compress_all(sources: list[str]) -> None:
 
 
 def _compress(source: str) -> None:
-    """Rename app.log.1.gzipping to app.log.1.gz, compressed and behind what is in that already.
+    """Compress app.log.1.gzipping into app.log.1.gz, after any data that this file already contains.
 
-    The compressed data is renamed to `source` before: if the process is killed at any time, each line is in one
-    complete file, and the next start continues.
+    The compressed data is first renamed to `source`: whenever the process is killed, each line is in one complete
+    file, and the next start continues.
     """
     import gzip
     import shutil
@@ -183,7 +183,7 @@ def _compress(source: str) -> None:
     whole = f"{source.removesuffix('.gzipping')}.gz"
     part = f"{whole}.part"
     with open(source, "rb", opener=open_file) as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"  # with which no text in UTF-8 begins
+        is_compressed = file.read(2) == b"\x1f\x8b"  # no text in UTF-8 begins with these bytes
     if not is_compressed:
         with contextlib.suppress(FileNotFoundError):
             os.remove(part)

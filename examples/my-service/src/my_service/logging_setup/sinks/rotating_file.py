@@ -1,4 +1,4 @@
-"""Base of the rotating file handlers: one writer per file, whole lines, losses counted and reported.
+"""Base class of the rotating file handlers: one writer per file, whole lines, losses counted and reported.
 
 A subclass decides when a file rolls over, and to what name. The files themselves are in log_files.py.
 """
@@ -23,11 +23,11 @@ _TRIES: Final = 50  # every 10 ms, for the previous process to release the file
 
 
 class RotatingFileHandler(logging.Handler, ABC):
-    """Appends records to `path`, with `backups` beside it. Opens it with the first record.
+    """Append records to `path`, with `backups` next to it. Opens it with the first record.
 
     emit() buffers a line and flush() writes the buffer, so that a batch of records is one write; handle() does
     both. While another process writes the file, app.2.log is written instead. A file that cannot be written
-    raises nothing: it is reported, records are counted meanwhile, and it is retried every few seconds.
+    raises nothing: this is reported, lost records are counted, and opening is retried every few seconds.
     """
 
     buffers = True  # see dispatcher.py
@@ -39,18 +39,18 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._backups = backups
         self._file: LockedFile | None = None
         self._buffer: deque[tuple[float, bytes]] = deque()  # when a record was made, and its line
-        self._lines: list[bytes] = []  # those that go into the file as it is
+        self._lines: list[bytes] = []  # those that go into the file without a rollover
         self._writing = False
         self._lock: Any = self.lock
         self._tries = _TRIES
-        self.lost = self._reported = 0  # records that are in no file; those of them that were reported
+        self.lost = self._reported = 0  # records that are in no file; how many of them were reported
         self.failing = False  # the last attempt to write has failed
         self._look_at = self._roll_at = 0.0  # in monotonic seconds
         forked_handlers.add(self)  # a child must not hold its parent's lock
 
     @abstractmethod
     def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
-        """Roll over if this record asks for it; return True if it was written to another file instead."""
+        """Roll over if this record requires it; return True if it was written to another file instead."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Append one record. Blocks as long as the disk does."""
@@ -68,7 +68,7 @@ class RotatingFileHandler(logging.Handler, ABC):
     def flush(self) -> None:
         """Write the buffer. Blocks as long as the disk does."""
         with self._lock:
-            # A signal handler, or a report, may log amid a write: its line stays in the buffer until that ends.
+            # A signal handler, or a report, may log during a write: its line stays in the buffer until that ends.
             while self._buffer and not self._writing:
                 self._writing = True
                 try:
@@ -92,7 +92,7 @@ class RotatingFileHandler(logging.Handler, ABC):
             return
         before = file.size
         try:
-            file.append(lines)
+            file.append(b"".join(lines))
         except OSError as error:
             written = file.size - before
             self.lost += sum(end > written for end in itertools.accumulate(map(len, lines)))
@@ -103,17 +103,17 @@ class RotatingFileHandler(logging.Handler, ABC):
             self.report_lost("can be written again")
 
     def probe(self, record: logging.LogRecord) -> str:
-        """Append one record, past the buffer and without a rollover, and return where to; raises OSError."""
-        # With a lock or without: a single write stays whole, and a second file would be confusing.
+        """Append one record, bypassing the buffer and without a rollover; return the path. Raises OSError."""
+        # Locked or not: a single write stays whole, and a second file would be confusing.
         with contextlib.closing(LockedFile(self._configured, follow=True, shared=True)) as file:
-            file.append([self._line(record)])
+            file.append(self._line(record))
             return f"{file.path}, which another process has open" if file.shared else file.path
 
     def _look(self) -> None:
-        """Open the file if it is not open; reopen it if it was moved away, or if the configured one is free again."""
+        """Open the file if it is not open; reopen it if it was moved away, or if the configured file is free again."""
         self._look_at = time.monotonic() + _LOOK_EVERY
         try:
-            if self._file and not self._file.is_there():  # moved away, by logrotate perhaps
+            if self._file and not self._file.is_there():  # moved away, for example by logrotate
                 self._close_file()
             if self._file is None:
                 self._use(open_free(self._configured, self._tries))
@@ -142,7 +142,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         if not self._file or time.monotonic() < self._roll_at:
             return
         try:
-            if sys.platform == "win32":  # which does not rename an open file
+            if sys.platform == "win32":  # Windows does not rename an open file
                 self._close_file()
             self._backups.add(file.path, ending)
             self._close_file()
@@ -152,7 +152,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._look()
 
     def _fail(self, error: OSError) -> None:
-        """Close the file, to be retried later, and report why."""
+        """Close the file, to be opened again later, and report why."""
         self.failing = True
         self._close_file()
         self._look_at = time.monotonic() + _RETRY_AFTER
@@ -165,7 +165,7 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._file = None
 
     def reset_in_child(self) -> None:
-        """In a forked child: the file, and what is in the buffer, belong to its parent."""
+        """Close the file and clear the buffer in a forked child: both belong to its parent."""
         self._close_file()
         self._buffer.clear()
         self._lines.clear()
@@ -173,11 +173,11 @@ class RotatingFileHandler(logging.Handler, ABC):
         self._look_at = 0.0
 
     def report_lost(self, event: str = "is closed") -> None:
-        """Report records that are in no file and were not reported yet; before close(), other sinks can take it."""
+        """Report lost records not reported yet. Called before close(), while other sinks can take a report."""
         lost, self._reported = self.lost - self._reported, self.lost
         if lost:
-            reports.say(f"file: {self._path} {event}, {lost} records are not in it")
-            self._reported = self.lost  # with this report, if it was lost too
+            reports.say(f"file: {self._path} {event}, {lost} records dropped")
+            self._reported = self.lost  # includes this report, if it was lost too
 
     def close(self) -> None:
         """Write the buffer, wait up to 2 s for a compression to finish, and close the file."""

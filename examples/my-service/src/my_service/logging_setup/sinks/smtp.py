@@ -16,23 +16,23 @@ from .alerts import SERVICE, Alert, compose
 from .answers import RefusedError
 
 _TIMEOUT: Final = 10.0  # seconds for each answer of the server
-_PERMANENT: Final = 500  # SMTP's answers from there on; lower ones ask for a retry
+_PERMANENT: Final = 500  # SMTP reply codes from here on; lower ones ask for a retry
 
 
 class SmtpClient:
-    """Send mails as `settings`, an EmailSink, say; each over a connection of its own.
+    """Send mails as configured by `settings`, an EmailSink, each over a connection of its own.
 
     Certificates are verified; the password is not sent without TLS, except with LOG_EMAIL_SECURITY=none.
     """
 
     def __init__(self, settings: Any) -> None:
         self._settings = settings
-        # If a server has refused some recipients for now: subject and body of the mail, and those it is retried for.
+        # If a server has temporarily refused some recipients: subject and body of the mail -> recipients to retry.
         self._left: dict[tuple[str, str], tuple[str, ...]] = {}
 
     @property
     def implicit_tls(self) -> bool:
-        """Return True if the connection begins with TLS, False if STARTTLS, or nothing, follows."""
+        """Return True if the connection begins with TLS, False if it uses STARTTLS or no TLS."""
         security, port = self._settings.security, self._settings.port
         return bool(security == "tls" or (security == "auto" and port == smtplib.SMTP_SSL_PORT))
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Final, NamedTuple
 from ..env import parsers as parse
 from ..env.variables import MakeFormatter, Sink, level_setting, setting
 from ..process import reports
-from ..records.format_strings import line_format
+from ..records.format_strings import FORMATS, line_format
 from .log_files import Backups, LockedFile
 from .rotating_file import RotatingFileHandler
 
@@ -26,15 +26,15 @@ class FileSink(Sink):
         "path of the log file",
     )
     level: int = level_setting("LOG_FILE_LEVEL", logging.DEBUG, "level of the log file; empty: LOG_LEVEL, or DEBUG")
-    format: str = setting("LOG_FILE_FORMAT", line_format, "text", "text, json, gcp, ecs, datadog, or a format string")
+    format: str = setting("LOG_FILE_FORMAT", line_format, "text", FORMATS)
     compress: str = setting(
-        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "rolled-over files: none or gzip"
+        "LOG_FILE_COMPRESS", parse.one_of("none", "gzip"), "none", "compression of rolled-over files: none or gzip"
     )
     when: str = setting(
         "LOG_FILE_WHEN", parse.one_of("midnight", "hour"), "midnight", "when to roll over: midnight or hour"
     )
     backups: int = setting(
-        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "how many rolled-over files are kept"
+        "LOG_FILE_BACKUPS", parse.whole(0, 10_000, "files"), "15", "number of rolled-over files to keep"
     )
 
     def make_handlers(self, make_formatter: MakeFormatter) -> list[logging.Handler]:
@@ -45,11 +45,11 @@ class FileSink(Sink):
 
 
 class Period(NamedTuple):
-    """A local day, or hour; `start` and `end` in seconds since the epoch, the end not included. Period() is none."""
+    """A local day, or hour; `start` and `end` in seconds since the epoch, the end not included."""
 
-    name: str = ""
-    start: float = 0.0
-    end: float = 0.0
+    name: str
+    start: float
+    end: float
 
 
 def period_of(moment: float, when: str) -> Period:
@@ -69,50 +69,39 @@ def period_of(moment: float, when: str) -> Period:
 
 
 class TimedFileHandler(RotatingFileHandler):
-    """Writes each record to the file of the local day, or hour, in which it was made.
+    """Write each record to the file of the local day, or hour, in which it was made.
 
     Backups are named after their day: app.log.2026-01-31. A record that comes late goes to the backup of its day.
     """
 
     def __init__(self, path: str, when: str, backups: int, *, compress: str = "none") -> None:
         self._when = when
-        self._period = Period()  # that of the records in the file; none while it is empty
         super().__init__(path, Backups(backups, _SUFFIX, str, compress == "gzip"))
 
     def _use(self, file: LockedFile) -> None:
-        self._period = period_of(file.written, self._when) if file.size else Period()
+        if file.size:
+            file.period = period_of(file.written, self._when)
         super()._use(file)
 
     def _place(self, file: LockedFile, created: float, line: bytes) -> bool:
-        if self._period.start <= created < self._period.end:
+        name, start, end = file.period
+        if start <= created < end:
             return False
         try:
             period = period_of(created, self._when)
         except (OverflowError, ValueError, OSError):
             return False  # no calendar has that time: append to the file as it is
-        if period.start < self._period.start <= time.time():
+        if period.start < start <= time.time():
             path = f"{file.path}.{period.name}"
             try:
                 with contextlib.closing(LockedFile(path)) as backup:
-                    backup.append([line])
+                    backup.append(line)
                     return True
-            except OSError as error:  # rather in the wrong file than in none
+            except OSError as error:  # better in the wrong file than in none
                 reports.report("late", f"file: {path} cannot be written, late records go to {file.path}: {error}")
-        elif self._period.name and period != self._period:
-            # Later; or the file's period is still to come: the clock was set back, and the record is not late.
-            self._roll_over(file, self._period.name)
-        if not self._period.name:
-            self._period = period
-            self._keep_time()
+        elif name and period != file.period:
+            # A later record; or the file's period is in the future because the clock was set back: it is not late.
+            self._roll_over(file, name)
+        if self._file and not any(self._file.period):
+            self._file.period = period
         return False
-
-    def _look(self) -> None:
-        super()._look()
-        self._keep_time()
-
-    def _keep_time(self) -> None:
-        # After a restart, the time of the last change says which period the file holds.
-        if (left := self._period.end - time.time()) > 0:
-            self._look_at = min(self._look_at, time.monotonic() + left)
-        elif self._file:
-            self._file.stamp = self._period.start
