@@ -1,4 +1,4 @@
-"""The scenarios. A scenario has cases, and a case is one peer with one piece of work."""
+"""The scenarios. A scenario has cases, and a case is one peer with one workload."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

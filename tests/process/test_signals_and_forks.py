@@ -270,7 +270,7 @@ class TestDeadlocks:
         assert set(run.stdout.splitlines()[-1].split()) == {"5"}
         for handler in ("file", "console"):
             reported = [
-                re.search(rf"{handler}: (\d+) records dropped: logged amid 3 unfinished", line) for line in lines
+                re.search(rf"{handler}: (\d+) records dropped: logged inside 3 unfinished", line) for line in lines
             ]
             assert sum(int(match[1]) for match in reported if match) == 5
 
