@@ -46,7 +46,7 @@ class Dialect:
         self._convert = convert
         names = {*added, *(new for old, new in self._names.items() if new != old)}
         # No field may be called `error` beside `error.type`, which is a member of an object of this name.
-        self.reserved = names | {each.partition(".")[0] for each in self._names.values() if "." in each}
+        self.reserved = names | {each.partition(".")[0] for each in (*self._names.values(), *added) if "." in each}
 
     def translate(self, record: logging.LogRecord, entry: Entry) -> Entry:
         """Return an entry of JsonFormatter as that of the platform."""
