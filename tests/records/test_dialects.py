@@ -196,9 +196,10 @@ class TestElasticCommonSchema:
     def test_field_does_not_hide_an_object(self, package: SimpleNamespace) -> None:
         # Elasticsearch refuses a document with `error` as a text beside `error.type`.
         entry = as_json(
-            package, "ecs", {"error": "refused", "log": 1, "process": 2, "message": "x", "labels": {"a": 1}}
+            package, "ecs", {"error": "refused", "log": 1, "process": 2, "ecs": 3, "message": "x", "labels": {"a": 1}}
         )
-        assert (entry["fields.error"], entry["fields.log"], entry["fields.process"]) == ("refused", 1, 2)
+        named = [entry[f"fields.{name}"] for name in ("error", "log", "process", "ecs")]
+        assert named == ["refused", 1, 2, 3]
         assert (entry["message"], entry["fields.message"], entry["labels"]) == ("text", "x", {"a": 1})
 
 
