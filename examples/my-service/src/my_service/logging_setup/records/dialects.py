@@ -46,7 +46,7 @@ class Dialect:
         self._convert = convert
         names = {*added, *(new for old, new in self._names.items() if new != old)}
         # With `error.type`, which is a member of an object `error`, no field may be called `error`.
-        self.reserved = names | {each.partition(".")[0] for each in self._names.values() if "." in each}
+        self.reserved = names | {each.partition(".")[0] for each in (*self._names.values(), *added) if "." in each}
 
     def translate(self, record: logging.LogRecord, entry: Entry) -> Entry:
         """Convert an entry of JsonFormatter to one of the platform."""
