@@ -29,7 +29,8 @@ _CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged us
 # A program that closes all descriptors, as daemons do, closes the queue's too, and the files that it opens next get
 # the lowest numbers. If the queue had a low number, records would be written into one of these files.
 _HIGH_NUMBER: Final = 500
-_PAUSE: Final = 0.0003  # seconds between two attempts to write to a full pipe
+_PAUSE: Final = 0.0003  # seconds before the second attempt to write to a full pipe; then twice as long each time
+_LONGEST_PAUSE: Final = 0.004
 
 
 def renumber(descriptor: int, least: int = 3) -> int:
@@ -74,13 +75,14 @@ class LogQueue:
         try:
             if len(data) <= SHORT and self._write(framed(data)):
                 return True
-            until = time.monotonic() + timeout
+            until, pause = time.monotonic() + timeout, _PAUSE
             for frames in split(data):
                 while not self._write(frames):  # the pipe is full
                     left = until - time.monotonic()
                     if left <= 0:
                         return False
-                    time.sleep(min(_PAUSE, left))
+                    time.sleep(min(pause, left))
+                    pause = min(2 * pause, _LONGEST_PAUSE)
         except (OSError, ValueError) as error:  # no read end, or closed in this process
             if getattr(error, "errno", 0) == errno.EBADF:  # for example by a program that becomes a daemon
                 text = "queue: descriptor closed by other code, records dropped: set up logging after that"
