@@ -68,6 +68,12 @@ def _payload(write: bytearray, count: int) -> bytes:
     return bytes(write[start:])
 
 
+def _is_write(read: bytes, at: int, after: int) -> bool:
+    """Return True for the frames of one write: further ones begin with a zero byte, and there is no other header."""
+    first = read.find(_MARK[:1], at + _HEAD_SIZE, after)  # found fast, and in no text
+    return not any(read[at + FRAME : after : FRAME]) and (first < 0 or read.find(_MARK, first, after) < 0)
+
+
 class FrameDecoder:
     """Find the records in the bytes read from the pipe. Memory is bounded, whatever the bytes are."""
 
@@ -92,8 +98,8 @@ class FrameDecoder:
             elif head := self._any_head.match(read, at):
                 count = head[0][0] & ~_PART
                 after = at + FRAME * count
-                if any(read[at + FRAME : after : FRAME]) or _MARK in read[at + _HEAD_SIZE : after]:
-                    after = self._skip(read, at)  # not the frames of one write
+                if not _is_write(read, at, after):
+                    after = self._skip(read, at)
                 elif after > end:
                     break
                 else:
