@@ -133,11 +133,12 @@ class TestSecondInstance:
             wait_until(lambda: has_line(tmp_path, "app.2.log*", "app.log is locked by another process"))
             (tmp_path / "first.end").touch()
             first.communicate()
-            wait_until(lambda: has_line(tmp_path, "app.log*", "is free again"))
+            wait_until(lambda: has_line(tmp_path, "app.log*", "waiting second"))
             (tmp_path / "second.end").touch()
             second.communicate()
         assert lines(tmp_path) == sorted(f"line {writer} {n}" for writer in ("first", "second") for n in range(1000))
-        assert has_line(tmp_path, "app.log*", "waiting second")
+        if file_handler == "timed":  # while a file rolls over by size, the second instance may take it
+            assert has_line(tmp_path, "app.log*", "is free again")
 
     def test_restart_after_a_kill_uses_the_same_file(self, project: Project, tmp_path: Path) -> None:
         options = {"LOG_FILE": str(tmp_path / "app.log")}
