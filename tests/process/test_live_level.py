@@ -443,7 +443,7 @@ if __name__ == "__main__":
     @posix
     def test_reset_works_on_a_full_disk(self, project: Project, tmp_path: Path) -> None:
         write(tmp_path)
-        command = f"TMPDIR=. {sys.executable} -m my_service.logging_setup level"
+        command = f"TMPDIR=. '{sys.executable}' -m my_service.logging_setup level"
         run = project.shell(f"ulimit -f 0; {command} --reset; {command} --show", cwd=tmp_path)
         assert (run.stdout, run.stderr) == ("none\nnone\n", "")
 
