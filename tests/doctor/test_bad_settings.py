@@ -23,7 +23,7 @@ BAD = {
     "LOG_FILE_FORMAT": ("%(message)", "one of text, json, gcp, ecs, datadog, or a format string"),
     "LOG_FILE_BACKUPS": ("9" * 5000, "a whole number of files from 0 to 10000"),
     "LOG_FILE_WHEN": ("\x1b[2J", "one of midnight, hour"),
-    "LOG_EMAIL_PORT": ("0", "a whole number"),
+    "LOG_EMAIL_PORT": ("0", "a whole number from 1 to 65535"),
     "LOG_EMAIL_FORMAT": ("{lvl} {message}", "one of text, json, gcp, ecs, datadog, or a format string"),
     "LOG_EMAIL_TO": ("ops", "comma-separated e-mail addresses"),
 }

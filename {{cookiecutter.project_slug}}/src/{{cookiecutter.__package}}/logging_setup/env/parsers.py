@@ -67,8 +67,9 @@ def one_of(*choices: str) -> Parser:
 
 # {% if alerts or cookiecutter.file_handler != "none" %}
 def whole(least: int, most: int, unit: str) -> Parser:
-    """Return a parser of whole numbers from `least` to `most`."""
-    expected = f"a whole number of {unit} from {least} to {most}"
+    """Return a parser of whole numbers from `least` to `most`; `unit`: what is counted, "": nothing."""
+    kind = f"a whole number of {unit}" if unit else "a whole number"
+    expected = f"{kind} from {least} to {most}"
     return checked(lambda it: it.isdecimal() and len(it) <= 18 and least <= int(it) <= most, expected, int)
 
 

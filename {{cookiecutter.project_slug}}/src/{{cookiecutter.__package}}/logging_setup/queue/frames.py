@@ -26,7 +26,7 @@ TOGETHER: Final = AT_ONCE // FRAME  # records read and dispatched together; lost
 MAX_BYTES: Final = 64 * 1024  # of a record; encoding.py cuts longer ones
 _PART: Final = 0x80  # added to the number of frames if the payload is a part of a record
 _MARK: Final = b"\xff\xfe\xfd\xfc"
-_SINGLE: Final = b"\1" + _MARK  # the head of a write of one frame
+_SINGLE: Final = b"\1" + _MARK  # the header of a write of one frame
 _HEAD_SIZE: Final = len(_SINGLE)
 _ANY_HEAD: Final = rb"[\x01-\x08\x81-\x88]\xff\xfe\xfd\xfc"  # compiled by FrameDecoder, because senders do not need it
 SHORT: Final = FRAME - _HEAD_SIZE  # bytes of a record that fits into one frame
@@ -114,7 +114,7 @@ class FrameDecoder:
         return found
 
     def _skip(self, read: bytes, at: int) -> int:
-        """Return where the next head begins or, without one, the first position where one may begin."""
+        """Return where the next header begins or, without one, the first position where one may begin."""
         head = self._any_head.search(read, at + 1)
         after = head.start() if head else max(at + 1, len(read) - len(_MARK))
         if self._begun or read[at]:

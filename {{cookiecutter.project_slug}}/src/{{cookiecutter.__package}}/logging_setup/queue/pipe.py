@@ -30,7 +30,7 @@ _CAPACITY: Final = 1024 * 1024  # bytes: the default limit of an unprivileged us
 # the lowest numbers. If the queue had a low number, records would be written into one of these files.
 _HIGH_NUMBER: Final = 500
 _PAUSE: Final = 0.0003  # seconds before the second attempt to write to a full pipe; then twice as long each time
-_LONGEST_PAUSE: Final = 0.004
+_LONGEST_PAUSE: Final = 0.004  # seconds
 
 
 def renumber(descriptor: int, least: int = 3) -> int:
